@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+// Digests (image-spec descriptor.md, "Digests") and the hashing that proves them. The one place
+// that knows OpenSSL.
+
+struct evp_md_ctx_st;
+
+namespace digestfs {
+
+/// A digest in hand is always well-formed (DIG-1, DIG-2): `algorithm:encoded`, lower-case hex of
+/// the right length where the algorithm is a known one, and short enough to be a file name. An
+/// unknown but grammatical algorithm is kept (DIG-3): it can be shown, never verified.
+class Digest {
+ public:
+  /// Nothing, where `text` is not a digest. Never normalises: upper-case hex is refused.
+  [[nodiscard]] static std::optional<Digest> parse(std::string_view text);
+
+  /// The same from the colon-free spelling `sha256-<hex>`.
+  [[nodiscard]] static std::optional<Digest> parse_hyphenated(std::string_view text);
+
+  [[nodiscard]] const std::string& str() const noexcept { return text_; }
+  [[nodiscard]] std::string_view algorithm() const noexcept;
+  [[nodiscard]] std::string_view encoded() const noexcept;
+  /// Whether content can be checked against it: sha256, sha384 or sha512.
+  [[nodiscard]] bool is_verifiable() const noexcept;
+
+  friend bool operator==(const Digest&, const Digest&) = default;
+  friend auto operator<=>(const Digest&, const Digest&) = default;
+
+ private:
+  explicit Digest(std::string text) : text_(std::move(text)) {}
+
+  std::string text_;
+};
+
+std::ostream& operator<<(std::ostream& out, const Digest& digest);
+
+/// Hashes a stream of bytes with one algorithm.
+class Hasher {
+ public:
+  /// Throws `Errc::unsupported` for an algorithm that is not verifiable.
+  explicit Hasher(std::string_view algorithm);
+
+  void update(std::span<const std::byte> bytes);
+  /// The digest of everything so far. Call once.
+  [[nodiscard]] Digest finish();
+
+ private:
+  struct Free {
+    void operator()(evp_md_ctx_st* context) const noexcept;
+  };
+
+  std::string algorithm_;
+  std::unique_ptr<evp_md_ctx_st, Free> context_;
+};
+
+/// The digest of `bytes`.
+[[nodiscard]] Digest digest_of(std::string_view bytes, std::string_view algorithm = "sha256");
+
+}  // namespace digestfs
+
+template <>
+struct std::hash<digestfs::Digest> {
+  std::size_t operator()(const digestfs::Digest& digest) const noexcept {
+    return std::hash<std::string>()(digest.str());
+  }
+};

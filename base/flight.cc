@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/flight.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+
+namespace digestfs {
+
+bool Flight::has_landed() const { return state_.lock()->landed; }
+
+void Flight::rethrow_failure() const {
+  std::exception_ptr failure = state_.lock()->failure;
+  if (failure) std::rethrow_exception(failure);
+}
+
+std::optional<Clock::time_point> Flight::landed_at() const {
+  const auto state = state_.lock();
+  if (!state->landed) return std::nullopt;
+  return state->landed_at;
+}
+
+bool Flight::on_landing(std::function<void()> wake) {
+  const auto state = state_.lock();
+  if (state->landed) return false;
+  state->waiting.push_back(std::move(wake));
+  return true;
+}
+
+void Flight::land(std::exception_ptr failure) {
+  std::vector<std::function<void()>> waiting;
+  {
+    const auto state = state_.lock();
+    state->landed = true;
+    state->landed_at = Clock::now();
+    state->failure = std::move(failure);
+    waiting = std::exchange(state->waiting, {});
+  }
+  for (const auto& wake : waiting) wake();
+}
+
+Clock::time_point Flight::wait_until(Clock::duration patience, Clock::time_point now) {
+  const auto state = state_.lock();
+  const auto [at, first] = state->deadlines.try_emplace(patience, now + patience);
+  if (!first && now >= at->second + patience) at->second = now + patience;
+  return at->second;
+}
+
+Patience Patience::at_most(Clock::duration most) const {
+  return {since, limit ? std::min(*limit, most) : most};
+}
+
+void await(const std::shared_ptr<Flight>& flight, const Patience& patience) {
+  if (flight->has_landed()) {
+    flight->rethrow_failure();
+    return;
+  }
+  if (!patience.limit) throw Pending{flight, std::nullopt};
+  const auto now = Clock::now();
+  const auto deadline =
+      std::min(flight->wait_until(*patience.limit, now), patience.since + *patience.limit);
+  if (now >= deadline) {
+    throw Error(Errc::timed_out, "the source has not answered in time; it is still being asked");
+  }
+  throw Pending{flight, deadline};
+}
+
+}  // namespace digestfs

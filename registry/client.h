@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "registry/reference.h"
+#include "registry/source.h"
+
+namespace digestfs::registry {
+
+struct ClientOptions {
+  /// The longest that a transfer may stand still (RTY-7). There is no limit on its whole length.
+  std::chrono::seconds stall{30};
+  /// `digestfs/<version>`.
+  std::string user_agent;
+};
+
+/// A repository of a registry over HTTP (distribution-spec; EP-*, AUTH-*). https with the system's
+/// certificates; a loopback host may speak plain http (TLS-4). Tokens are fetched anonymously.
+class Client final : public Source {
+ public:
+  /// Connects to nothing yet.
+  Client(Reference reference, ClientOptions options);
+  ~Client() override;
+
+  [[nodiscard]] const std::string& name() const override;
+  [[nodiscard]] TagPage list_tags(const std::optional<std::string>& page,
+                                  std::stop_token stop) override;
+  [[nodiscard]] std::optional<Descriptor> resolve(const std::string& tag,
+                                                  std::stop_token stop) override;
+  [[nodiscard]] std::optional<ObjectInfo> find(Endpoint endpoint, const Digest& digest,
+                                               std::stop_token stop) override;
+  void fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset, ObjectSink& sink,
+             std::stop_token stop) override;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace digestfs::registry
