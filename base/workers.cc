@@ -20,9 +20,8 @@ Workers::Workers(const std::array<std::size_t, kLanes>& threads) {
 
 Workers::~Workers() { stop(); }
 
-std::shared_ptr<Flight> Workers::launch(Lane lane, Work work) {
+void Workers::launch(Lane lane, std::shared_ptr<Flight> flight, Work work) {
   LaneState& state = lanes_[static_cast<std::size_t>(lane)];
-  auto flight = std::make_shared<Flight>();
   bool stopped = false;
   {
     const auto queue = state.queue.lock();
@@ -39,7 +38,6 @@ std::shared_ptr<Flight> Workers::launch(Lane lane, Work work) {
   } else {
     state.wake.notify_one();
   }
-  return flight;
 }
 
 void Workers::run(LaneState& lane) noexcept {

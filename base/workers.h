@@ -37,8 +37,8 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
   ~Workers();
 
-  /// Queues `work`; its flight lands when it returns or throws. After `stop` it lands at once.
-  std::shared_ptr<Flight> launch(Lane lane, Work work);
+  /// Queues `work`; `flight` lands when it returns or throws. After `stop` it lands at once.
+  void launch(Lane lane, std::shared_ptr<Flight> flight, Work work);
 
   /// Ends everything and joins the threads. Idempotent; not to be called from a worker.
   void stop() noexcept;

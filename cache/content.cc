@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/content.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace digestfs::cache {
+namespace {
+
+using registry::Endpoint;
+
+constexpr std::size_t kChunk = std::size_t{256} << 10U;
+// How often a download asks whether the disk still has room.
+constexpr std::uint64_t kReserveStep = std::uint64_t{16} << 20U;
+// A download that is cut and has come further each time goes on this often.
+constexpr int kMaxResumptions = 5;
+
+/// Writes to a file and keeps the disk from filling up.
+class DiskSink final : public ByteSink {
+ public:
+  DiskSink(const Store& store, int fd) : store_(store), fd_(fd) {}
+
+  void write(std::span<const std::byte> bytes) override {
+    if (bytes.size() > reserved_) {
+      store_.reserve(kReserveStep + bytes.size());
+      reserved_ = kReserveStep + bytes.size();
+    }
+    reserved_ -= bytes.size();
+    write_all(fd_, bytes);
+  }
+
+ private:
+  const Store& store_;
+  int fd_;
+  std::uint64_t reserved_ = 0;
+};
+
+/// Hashes `fd` from its start, `bytes` of it.
+void hash_range(int fd, std::uint64_t bytes, Hasher& hasher, const std::stop_token& stop) {
+  std::vector<std::byte> buffer(kChunk);
+  for (std::uint64_t at = 0; at < bytes;) {
+    if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while hashing");
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, bytes - at));
+    const std::size_t got = read_at(fd, std::span(buffer).first(want), at);
+    if (got == 0) return;
+    hasher.update(std::span(buffer).first(got));
+    at += got;
+  }
+}
+
+/// Takes a download into a partial file, hashing as it comes.
+class Receiver final : public registry::ObjectSink {
+ public:
+  Receiver(const Store& store, Partial& partial, std::uint64_t limit, const std::stop_token& stop)
+      : partial_(partial), limit_(limit), disk_(store, partial.fd()) {
+    hasher_.emplace(partial.digest().algorithm());
+    size_ = partial.size();
+    // An earlier download's bytes are trusted no more than new ones: they go through the hash too.
+    hash_range(partial.fd(), size_, *hasher_, stop);
+    if (::lseek(partial.fd(), static_cast<off_t>(size_), SEEK_SET) < 0) throw_system_error("seek");
+  }
+
+  void begin(const registry::Beginning& beginning) override {
+    if (beginning.offset != size_) {
+      partial_.truncate();
+      hasher_.emplace(partial_.digest().algorithm());
+      size_ = 0;
+    }
+    check(beginning.total.value_or(0));
+  }
+
+  void write(std::span<const std::byte> bytes) override {
+    check(size_ + bytes.size());
+    hasher_->update(bytes);
+    disk_.write(bytes);
+    size_ += bytes.size();
+  }
+
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  [[nodiscard]] Digest finish() { return hasher_->finish(); }
+
+ private:
+  void check(std::uint64_t size) const {
+    if (size > limit_) {
+      throw Error(Errc::too_large, str_cat("cannot fetch ", partial_.digest(),
+                                           ": it is larger than ", limit_, " bytes"));
+    }
+  }
+
+  Partial& partial_;
+  std::uint64_t limit_;
+  DiskSink disk_;
+  std::optional<Hasher> hasher_;
+  std::uint64_t size_ = 0;
+};
+
+/// Whether what has arrived so far is worth keeping for another try.
+bool is_interruption(Errc code) noexcept {
+  return code == Errc::unavailable || code == Errc::timed_out || code == Errc::rate_limited ||
+         code == Errc::interrupted;
+}
+
+std::string note_name(const Digest& digest) {
+  return str_cat(digest.algorithm(), "-", digest.encoded(), ".json");
+}
+
+/// The size of `diff` as an earlier mount noted it beside its layer.
+std::optional<std::uint64_t> noted_size(const Store& store, const Digest& diff,
+                                        const Digest& layer) {
+  const auto text = store.read_note("layers", note_name(layer));
+  if (!text) return std::nullopt;
+  const auto json = nlohmann::json::parse(*text, nullptr, false);
+  if (!json.is_object() || json.value("diff", nlohmann::json()) != diff.str()) return std::nullopt;
+  const auto size = json.find("size");
+  if (size == json.end() || !size->is_number_unsigned()) return std::nullopt;
+  return size->get<std::uint64_t>();
+}
+
+}  // namespace
+
+Content::Content(const Store& store, registry::Source& source, Workers& workers, Problems& problems,
+                 Network network)
+    : store_(store), source_(source), problems_(problems), network_(network), flights_(workers) {}
+
+void Content::meet(const Digest& digest, Endpoint endpoint, std::optional<std::uint64_t> size) {
+  const auto objects = objects_.lock();
+  Object& object = (*objects)[digest];
+  if (std::ranges::find(object.endpoints, endpoint) == object.endpoints.end()) {
+    object.endpoints.push_back(endpoint);
+  }
+  if (!object.claimed) object.claimed = size;
+}
+
+void Content::meet_diff(const Digest& diff, const Digest& blob) {
+  if (object(diff).layer) return;
+  const auto noted = noted_size(store_, diff, blob);
+  const auto objects = objects_.lock();
+  Object& object = (*objects)[diff];
+  if (!object.layer) {
+    object.layer = blob;
+    object.noted = noted;
+  }
+  Object& layer = (*objects)[blob];
+  if (!layer.diff) layer.diff = diff;
+}
+
+Content::Object Content::object(const Digest& digest) const {
+  const auto objects = objects_.lock();
+  const auto at = objects->find(digest);
+  return at == objects->end() ? Object{} : at->second;
+}
+
+std::optional<std::pair<Area, UniqueFd>> Content::find_cached(const Digest& digest) const {
+  for (const Area area : {Area::blobs, Area::diffs}) {
+    if (auto file = store_.open(area, digest)) return std::pair{area, std::move(*file)};
+  }
+  return std::nullopt;
+}
+
+bool Content::has_blob(const Digest& digest, const Patience& patience) {
+  const Object known = object(digest);
+  if (std::ranges::find(known.endpoints, Endpoint::blobs) != known.endpoints.end()) return true;
+  if (network_ == Network::offline) {
+    const auto file = store_.open(Area::blobs, digest);
+    if (!file) {
+      throw Error(Errc::timed_out, str_cat("cannot look for ", digest, " in ", source_.name(),
+                                           ": it is not cached, and --offline was given"));
+    }
+    meet(digest, Endpoint::blobs, static_cast<std::uint64_t>(Fingerprint::of(file->get()).size));
+    return true;
+  }
+  const auto look = [this, digest](const std::stop_token& stop) {
+    const auto found = source_.find(Endpoint::blobs, digest, stop);
+    if (!found) throw Error(Errc::not_found, str_cat(source_.name(), " has no blob ", digest));
+    meet(digest, Endpoint::blobs, found->size);
+  };
+  try {
+    await(flights_.join("find " + digest.str(), Lane::question, look), patience);
+  } catch (const Error& error) {
+    if (error.code() == Errc::not_found) return false;
+    throw;
+  }
+  return true;
+}
+
+bool Content::has_diff(const Digest& digest) const {
+  return object(digest).layer.has_value() || store_.open(Area::diffs, digest).has_value();
+}
+
+std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Patience& patience,
+                                                  Lane lane, std::uint64_t limit) {
+  // Each turn gets one step further: damaged copy found, layer fetched, layer decompressed. The
+  // bound is for a cache that somebody empties as fast as it is filled.
+  for (int step = 0; step < 8; ++step) {
+    const Object known = object(digest);
+    if (auto cached = find_cached(digest)) {
+      const Fingerprint now = Fingerprint::of(cached->second.get());
+      if (known.verified == now) {
+        store_.touch(digest);
+        return std::make_shared<VerifiedFile>(digest, std::move(cached->second), now);
+      }
+      const auto check = [this, digest](std::stop_token stop) {
+        check_cached(digest, std::move(stop));
+      };
+      await(flights_.join("check " + digest.str(), Lane::disk, check), patience);
+      continue;
+    }
+    if (known.layer && known.endpoints.empty()) {
+      const auto layer = open(*known.layer, patience, lane, limit);
+      const auto inflate = [this, digest, layer](std::stop_token stop) {
+        decompress(digest, layer, std::move(stop));
+      };
+      await(flights_.join("decompress " + digest.str(), Lane::disk, inflate), patience);
+      continue;
+    }
+    if (known.endpoints.empty()) {
+      throw Error(Errc::not_found, str_cat("cannot open ", digest, ": ", source_.name(),
+                                           " has not shown where it would come from"));
+    }
+    if (network_ == Network::offline) {
+      throw Error(Errc::timed_out, str_cat("cannot fetch ", digest, " from ", source_.name(),
+                                           ": it is not cached, and --offline was given"));
+    }
+    const auto get = [this, digest, limit](std::stop_token stop) {
+      fetch(digest, limit, std::move(stop));
+    };
+    await(flights_.join("fetch " + digest.str(), lane, get), patience);
+  }
+  throw Error(Errc::unavailable,
+              str_cat("cannot open ", digest, ": it keeps disappearing from the cache"));
+}
+
+std::string Content::read_small(const Digest& digest, const Patience& patience, std::size_t limit) {
+  const auto file = open(digest, patience, Lane::question, limit);
+  if (file->size() > limit) {
+    throw Error(Errc::too_large,
+                str_cat("cannot read ", digest, ": it is larger than ", limit, " bytes"));
+  }
+  std::string text(static_cast<std::size_t>(file->size()), '\0');
+  const auto got = read(file, std::as_writable_bytes(std::span(text)), 0, patience);
+  text.resize(got);
+  return text;
+}
+
+std::size_t Content::read(const std::shared_ptr<const VerifiedFile>& file,
+                          std::span<std::byte> buffer, std::uint64_t offset,
+                          const Patience& patience) {
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    if (const auto got = file->read(buffer, offset)) return *got;
+    const auto check = [this, file](std::stop_token stop) { check_again(file, std::move(stop)); };
+    // Of this very file: another open one of the same digest may be sound.
+    const Fingerprint now = Fingerprint::of(file->fd());
+    await(flights_.join(str_cat("again ", file->digest(), " ", now.device, " ", now.inode),
+                        Lane::disk, check),
+          patience);
+  }
+  throw Error(Errc::corrupt,
+              str_cat("cannot read ", file->digest(), ": its cached file keeps changing"));
+}
+
+bool Content::take_healed(const Digest& digest) {
+  const auto objects = objects_.lock();
+  const auto at = objects->find(digest);
+  return at != objects->end() && std::exchange(at->second.healed, false);
+}
+
+std::optional<Size> Content::size(const Digest& digest) const {
+  const Object known = object(digest);
+  if (known.proven) return Size{*known.proven, true, true};
+  if (known.noted) return Size{*known.noted, true, false};
+  if (known.claimed) return Size{*known.claimed, true, false};
+  // A placeholder is never 0: tools take an empty file for one not worth reading.
+  if (known.layer) {
+    const auto layer = size(*known.layer);
+    return Size{std::max<std::uint64_t>(layer ? layer->bytes : 0, 1), false, false};
+  }
+  if (const auto cached = find_cached(digest)) {
+    const auto bytes = static_cast<std::uint64_t>(Fingerprint::of(cached->second.get()).size);
+    return Size{std::max<std::uint64_t>(bytes, 1), false, false};
+  }
+  if (!known.endpoints.empty()) return Size{1, false, false};
+  return std::nullopt;
+}
+
+State Content::state(const Digest& digest) const {
+  const auto cached = find_cached(digest);
+  if (!cached) return State::remote;
+  return object(digest).verified == Fingerprint::of(cached->second.get()) ? State::verified
+                                                                          : State::cached;
+}
+
+std::optional<Digest> Content::diff_of(const Digest& blob) const {
+  const Object known = object(blob);
+  if (!known.diff) return std::nullopt;
+  const Object diff = object(*known.diff);
+  return diff.actual ? diff.actual->digest : *known.diff;
+}
+
+std::optional<ActualDiff> Content::actual_diff(const Digest& diff) const {
+  return object(diff).actual;
+}
+
+void Content::check_cached(const Digest& digest, std::stop_token stop) {
+  auto cached = find_cached(digest);
+  if (!cached) return;
+  const int fd = cached->second.get();
+  const Fingerprint before = Fingerprint::of(fd);
+  Hasher hasher(digest.algorithm());
+  hash_range(fd, static_cast<std::uint64_t>(before.size), hasher, stop);
+  const Digest actual = hasher.finish();
+  if (Fingerprint::of(fd) != before) return;  // touched meanwhile: whoever asked looks again
+  if (actual == digest) {
+    const auto objects = objects_.lock();
+    Object& object = (*objects)[digest];
+    object.verified = before;
+    object.proven = static_cast<std::uint64_t>(before.size);
+    return;
+  }
+  store_.remove(cached->first, digest, fd);
+  {
+    const auto objects = objects_.lock();
+    Object& object = (*objects)[digest];
+    object.verified.reset();
+    object.healed = true;
+  }
+  problems_.report({ProblemKind::cache_damaged, digest.str(), Claim{digest, std::nullopt},
+                    Claim{actual, static_cast<std::uint64_t>(before.size)},
+                    "the cached file did not hash to its name and was thrown away"});
+}
+
+void Content::check_again(const std::shared_ptr<const VerifiedFile>& file, std::stop_token stop) {
+  const Fingerprint before = Fingerprint::of(file->fd());
+  Hasher hasher(file->digest().algorithm());
+  hash_range(file->fd(), static_cast<std::uint64_t>(before.size), hasher, stop);
+  const Digest actual = hasher.finish();
+  if (Fingerprint::of(file->fd()) != before) return;
+  if (actual == file->digest()) {
+    file->set_verified(before);
+    return;
+  }
+  for (const Area area : {Area::blobs, Area::diffs}) {
+    store_.remove(area, file->digest(), file->fd());
+  }
+  {
+    const auto objects = objects_.lock();
+    Object& object = (*objects)[file->digest()];
+    object.verified.reset();
+    object.healed = true;
+  }
+  problems_.report({ProblemKind::cache_damaged, file->digest().str(),
+                    Claim{file->digest(), file->size()},
+                    Claim{actual, static_cast<std::uint64_t>(before.size)},
+                    "the cached file was changed while it was open and was thrown away"});
+  throw Error(Errc::corrupt,
+              str_cat("cannot read ", file->digest(),
+                      ": its cached file was changed while it was open; open it again"));
+}
+
+void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token stop) {
+  Partial partial = store_.take_partial(digest, stop);
+  if (store_.open(Area::blobs, digest)) {
+    // Another process was faster; what it left is hashed like anything else in the cache.
+    store_.discard(std::move(partial));
+    return;
+  }
+  const auto started = Clock::now();
+  const Object known = object(digest);
+  try {
+    for (std::size_t i = 0; i < known.endpoints.size(); ++i) {
+      try {
+        fetch_from(known.endpoints[i], partial, limit, stop);
+        break;
+      } catch (const Error& error) {
+        // EP-6: an entry of unknown type may be behind either endpoint.
+        if (error.code() != Errc::not_found || i + 1 == known.endpoints.size()) throw;
+      }
+    }
+  } catch (const Error& error) {
+    if (!is_interruption(error.code()) || partial.size() == 0) store_.discard(std::move(partial));
+    throw;
+  } catch (...) {
+    store_.discard(std::move(partial));
+    throw;
+  }
+  const std::uint64_t size = partial.size();
+  if (known.claimed && *known.claimed != size) {
+    problems_.report(
+        {ProblemKind::size_mismatch, digest.str(), Claim{digest, known.claimed},
+         Claim{digest, size},
+         str_cat("a descriptor gives ", *known.claimed, " bytes, the object has ", size)});
+  }
+  settle(std::move(partial), Area::blobs, digest);
+  DIGESTFS_LOG(
+      info, "fetched digest=", digest, " size=", size, " ms=",
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count());
+}
+
+void Content::fetch_from(Endpoint endpoint, Partial& partial, std::uint64_t limit,
+                         std::stop_token stop) {
+  const Digest& digest = partial.digest();
+  bool from_start = false;
+  for (int resumption = 0;;) {
+    const std::uint64_t had = partial.size();
+    try {
+      Receiver receiver(store_, partial, limit, stop);
+      source_.fetch(endpoint, digest, had, receiver, stop);
+      const Digest actual = receiver.finish();
+      if (actual == digest) return;
+      if (had > 0 && !from_start) {
+        // What an earlier download left may be to blame (RTY-8): once more, all of it.
+        from_start = true;
+        partial.truncate();
+        continue;
+      }
+      problems_.report({ProblemKind::digest_mismatch, digest.str(),
+                        Claim{digest, object(digest).claimed}, Claim{actual, receiver.size()},
+                        str_cat(source_.name(), " sent other bytes than the digest promises")});
+      throw Error(Errc::corrupt,
+                  str_cat("cannot fetch ", digest, " from ", source_.name(),
+                          ": the bytes that came are ", actual, ", ", receiver.size(), " bytes"));
+    } catch (const Error& error) {
+      const bool moved = partial.size() > had;
+      if (error.code() != Errc::unavailable || !moved || ++resumption > kMaxResumptions) throw;
+      DIGESTFS_LOG(info, "download interrupted, going on digest=", digest, " at=", partial.size(),
+                   " cause=", error.what());
+    }
+  }
+}
+
+void Content::decompress(const Digest& diff, const std::shared_ptr<const VerifiedFile>& layer,
+                         std::stop_token stop) {
+  Partial partial = store_.take_partial(diff, stop);
+  if (store_.open(Area::diffs, diff)) {
+    store_.discard(std::move(partial));
+    return;
+  }
+  partial.truncate();
+  const std::string object = diff.str();
+  const auto promised = Claim{diff, std::nullopt};
+  std::optional<LayerContent> content;
+  try {
+    DiskSink disk(store_, partial.fd());
+    LayerPass pass(diff.algorithm(), disk);
+    std::vector<std::byte> buffer(kChunk);
+    for (std::uint64_t at = 0; at < layer->size();) {
+      if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while decompressing");
+      const auto got = layer->read(buffer, at);
+      if (!got || *got == 0) {
+        throw Error(Errc::corrupt, str_cat("cannot decompress ", layer->digest(),
+                                           ": its cached file changed meanwhile; open it again"));
+      }
+      pass.write(std::span(buffer).first(*got));
+      at += *got;
+    }
+    content = pass.finish();
+  } catch (const Error& error) {
+    store_.discard(std::move(partial));
+    const std::string detail =
+        str_cat("cannot decompress ", layer->digest(), " to ", diff, ": ", error.what());
+    if (error.code() == Errc::corrupt) {
+      problems_.report({ProblemKind::undecodable, object, promised, std::nullopt, detail});
+    } else if (error.code() == Errc::too_large) {
+      problems_.report({ProblemKind::limit, object, promised, std::nullopt, detail});
+    }
+    throw Error(error.code(), detail);
+  } catch (...) {
+    store_.discard(std::move(partial));
+    throw;
+  }
+  if (!content->remark.empty()) {
+    problems_.report(
+        {ProblemKind::remark, layer->digest().str(), std::nullopt, std::nullopt, content->remark});
+  }
+  nlohmann::ordered_json note;
+  note["diff"] = content->digest.str();
+  note["size"] = content->size;
+  note["compression"] = to_string(content->compression);
+  store_.write_note("layers", note_name(layer->digest()), note.dump());
+  // Whatever it turned out to be is kept under its true name (promise 3).
+  settle(std::move(partial), Area::diffs, content->digest);
+  if (content->digest == diff) return;
+  {
+    const auto objects = objects_.lock();
+    (*objects)[diff].actual = ActualDiff{content->digest, content->size};
+    Object& actual = (*objects)[content->digest];
+    if (!actual.layer) actual.layer = layer->digest();
+  }
+  problems_.report(
+      {ProblemKind::diff_mismatch, object, promised, Claim{content->digest, content->size},
+       str_cat("the layer ", layer->digest(), " decompresses to other bytes than its diff_id")});
+  throw Error(Errc::corrupt,
+              str_cat("cannot open diff ", diff, ": the layer ", layer->digest(),
+                      " decompresses to ", content->digest, ", ", content->size, " bytes"));
+}
+
+void Content::settle(Partial partial, Area area, const Digest& digest) {
+  const Fingerprint written = Fingerprint::of(partial.fd());
+  store_.publish(std::move(partial), area, digest);
+  store_.touch(digest);
+  const auto published = store_.open(area, digest);
+  std::optional<Fingerprint> now;
+  if (published) now = Fingerprint::of(published->get());
+  const auto objects = objects_.lock();
+  Object& object = (*objects)[digest];
+  object.proven = static_cast<std::uint64_t>(written.size);
+  // Publishing changes the ctime; the inode tells that it is the file whose bytes were hashed.
+  if (now && now->device == written.device && now->inode == written.inode &&
+      now->size == written.size) {
+    object.verified = now;
+  }
+}
+
+}  // namespace digestfs::cache

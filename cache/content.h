@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/flights.h"
+#include "base/guarded.h"
+#include "cache/layer_pass.h"
+#include "cache/problems.h"
+#include "cache/store.h"
+#include "cache/verified_file.h"
+#include "registry/source.h"
+
+namespace digestfs::cache {
+
+/// How far an object has come (`user.digestfs.state`).
+enum class State {
+  remote,    ///< not in the cache
+  cached,    ///< in the cache, not hashed yet by this mount
+  verified,  ///< hashed by this mount
+};
+
+/// The size of an object as far as it is known.
+struct Size {
+  std::uint64_t bytes = 0;
+  /// Whether it is the object's own, not a placeholder.
+  bool exact = false;
+  /// Whether this mount has counted it itself. Only then may anybody remember it.
+  bool proven = false;
+};
+
+/// What a layer was found to decompress to, against its config.
+struct ActualDiff {
+  Digest digest;
+  std::uint64_t size;
+};
+
+/// Whether the source may be asked at all.
+enum class Network { allowed, offline };
+
+/// Content by digest: from the cache where it is there, from the source where it is not, verified
+/// either way. One fetch, one decompression and one check per digest however many ask. Nothing here
+/// waits: what is not there yet is launched, and `Pending` thrown (base/flight.h).
+///
+/// Safe for concurrent use. Failures are `Error`, or `std::system_error` of the cache's disk.
+class Content {
+ public:
+  Content(const Store& store, registry::Source& source, Workers& workers, Problems& problems,
+          Network network);
+
+  /// Says that `digest` is an object behind `endpoint`, of `size` bytes by whoever refers to it.
+  void meet(const Digest& digest, registry::Endpoint endpoint, std::optional<std::uint64_t> size);
+  /// Says that `diff` is what `blob`, a layer, decompresses to.
+  void meet_diff(const Digest& diff, const Digest& blob);
+
+  /// Whether the source has `digest` behind its blobs endpoint: it was met there, or the source
+  /// says so now and it is met hereby. Without a source to ask, the cache answers.
+  [[nodiscard]] bool has_blob(const Digest& digest, const Patience& patience);
+  /// Whether `digest` is a layer's tar that was met or lies in the cache.
+  [[nodiscard]] bool has_diff(const Digest& digest) const;
+
+  /// The object, open and verified. `lane` is where a download of it queues. `limit` bounds what is
+  /// fetched (`too_large`).
+  [[nodiscard]] std::shared_ptr<const VerifiedFile> open(const Digest& digest,
+                                                         const Patience& patience,
+                                                         Lane lane = Lane::download,
+                                                         std::uint64_t limit = kNoLimit);
+
+  /// The whole of a small object.
+  [[nodiscard]] std::string read_small(const Digest& digest, const Patience& patience,
+                                       std::size_t limit);
+
+  /// Reads an open object. Where its file was touched since it was hashed it is hashed again first;
+  /// if it is damaged, `Errc::corrupt`.
+  [[nodiscard]] std::size_t read(const std::shared_ptr<const VerifiedFile>& file,
+                                 std::span<std::byte> buffer, std::uint64_t offset,
+                                 const Patience& patience);
+
+  /// Whether a damaged copy of the object was found since the last time this was asked. What the
+  /// kernel keeps of it should not be kept then.
+  [[nodiscard]] bool take_healed(const Digest& digest);
+
+  /// Never asks anybody. Nothing where not even a placeholder is known.
+  [[nodiscard]] std::optional<Size> size(const Digest& digest) const;
+  [[nodiscard]] State state(const Digest& digest) const;
+  /// The diff that `blob` was found, or is promised, to decompress to.
+  [[nodiscard]] std::optional<Digest> diff_of(const Digest& blob) const;
+  /// What the layer that should have given `diff` gave instead, where that has happened.
+  [[nodiscard]] std::optional<ActualDiff> actual_diff(const Digest& diff) const;
+
+  static constexpr std::uint64_t kNoLimit = UINT64_MAX;
+
+ private:
+  struct Object {
+    std::vector<registry::Endpoint> endpoints;
+    std::optional<Digest> layer;  ///< the blob that decompresses to it
+    std::optional<Digest> diff;   ///< what it decompresses to
+    std::optional<std::uint64_t> claimed;
+    std::optional<std::uint64_t> noted;  ///< by an earlier mount
+    std::optional<std::uint64_t> proven;
+    std::optional<Fingerprint> verified;
+    std::optional<ActualDiff> actual;
+    bool healed = false;
+  };
+
+  [[nodiscard]] Object object(const Digest& digest) const;
+  [[nodiscard]] std::optional<std::pair<Area, UniqueFd>> find_cached(const Digest& digest) const;
+  void check_cached(const Digest& digest, std::stop_token stop);
+  void fetch(const Digest& digest, std::uint64_t limit, std::stop_token stop);
+  void fetch_from(registry::Endpoint endpoint, Partial& partial, std::uint64_t limit,
+                  std::stop_token stop);
+  void decompress(const Digest& diff, const std::shared_ptr<const VerifiedFile>& layer,
+                  std::stop_token stop);
+  void settle(Partial partial, Area area, const Digest& digest);
+  void check_again(const std::shared_ptr<const VerifiedFile>& file, std::stop_token stop);
+
+  // Constant after construction.
+  const Store& store_;
+  registry::Source& source_;
+  Problems& problems_;
+  Network network_;
+  // Synchronise themselves.
+  Flights flights_;
+  // Guarded by the lock it lives in.
+  Guarded<std::unordered_map<Digest, Object>> objects_;
+};
+
+}  // namespace digestfs::cache

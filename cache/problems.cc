@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/problems.h"
+
+#include <ctime>
+
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+
+namespace digestfs::cache {
+namespace {
+
+constexpr std::size_t kMaxProblems = 10000;
+
+std::string now_rfc3339() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  std::string text(32, '\0');
+  text.resize(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
+  return text;
+}
+
+nlohmann::ordered_json to_json(const Claim& claim) {
+  nlohmann::ordered_json json;
+  json["digest"] = claim.digest.str();
+  if (claim.size) json["size"] = *claim.size;
+  return json;
+}
+
+}  // namespace
+
+std::string_view to_string(ProblemKind kind) noexcept {
+  switch (kind) {
+    case ProblemKind::digest_mismatch:
+      return "digest-mismatch";
+    case ProblemKind::size_mismatch:
+      return "size-mismatch";
+    case ProblemKind::diff_mismatch:
+      return "diff-mismatch";
+    case ProblemKind::undecodable:
+      return "undecodable";
+    case ProblemKind::limit:
+      return "limit";
+    case ProblemKind::bad_document:
+      return "bad-document";
+    case ProblemKind::bad_name:
+      return "bad-name";
+    case ProblemKind::unpaired:
+      return "unpaired";
+    case ProblemKind::cache_damaged:
+      return "cache-damaged";
+    case ProblemKind::remark:
+      return "remark";
+  }
+  return "unknown";
+}
+
+Problems::Problems(std::string source) : source_(std::move(source)) {}
+
+void Problems::report(const Problem& problem) {
+  nlohmann::ordered_json json;
+  json["kind"] = to_string(problem.kind);
+  json["object"] = problem.object;
+  if (problem.promised) json["promised"] = to_json(*problem.promised);
+  if (problem.actual) json["actual"] = to_json(*problem.actual);
+  json["detail"] = problem.detail;
+  // Names from the network need not be UTF-8; the journal is.
+  const auto replace = nlohmann::ordered_json::error_handler_t::replace;
+  const std::string key = json.dump(-1, ' ', true, replace);
+  nlohmann::ordered_json line;
+  line["time"] = now_rfc3339();
+  line.update(json);
+  line["source"] = source_;
+  const std::string text = line.dump(-1, ' ', true, replace) + '\n';
+  {
+    const auto journal = journal_.lock();
+    if (!journal->seen.insert(key).second) return;
+    if (journal->seen.size() <= kMaxProblems) {
+      journal->text += text;
+    } else {
+      journal->seen.erase(key);
+    }
+  }
+  DIGESTFS_LOG(warning, problem.detail, " kind=", to_string(problem.kind),
+               " object=", problem.object);
+}
+
+std::string Problems::text() const { return journal_.lock()->text; }
+
+std::uint64_t Problems::size() const { return journal_.lock()->text.size(); }
+
+}  // namespace digestfs::cache

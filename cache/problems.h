@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/digest.h"
+#include "base/guarded.h"
+
+namespace digestfs::cache {
+
+/// What can be wrong. The words are a closed set, listed in digestfs(1).
+enum class ProblemKind {
+  digest_mismatch,  ///< the source sent other bytes than the digest promises
+  size_mismatch,    ///< the bytes are right, but a descriptor gives another size
+  diff_mismatch,    ///< a layer decompresses to other bytes than its diff_id promises
+  undecodable,      ///< a layer cannot be decompressed to its end
+  limit,            ///< over a limit of ours
+  bad_document,     ///< an index, manifest or config that cannot be used, or only in part
+  bad_name,         ///< a name from the network that cannot be shown
+  unpaired,         ///< layers and diff_ids, or layers and history, that do not pair up
+  cache_damaged,    ///< a cached file that no longer hashes to its name; it was thrown away
+  remark,           ///< odd, but right
+};
+
+[[nodiscard]] std::string_view to_string(ProblemKind kind) noexcept;
+
+struct Claim {
+  Digest digest;
+  std::optional<std::uint64_t> size;
+};
+
+struct Problem {
+  ProblemKind kind;
+  std::string object;  ///< a digest, a tag or a path
+  std::optional<Claim> promised = {};
+  std::optional<Claim> actual = {};
+  std::string detail;  ///< one sentence
+};
+
+/// The journal behind `.digestfs/problems.jsonl`: one JSON object a line, in the order of events,
+/// the same problem once a mount. Safe for concurrent use.
+class Problems {
+ public:
+  /// `source` is what every line names as its source.
+  explicit Problems(std::string source);
+
+  /// Also logs it as a warning. Past 10,000 problems the rest is only logged.
+  void report(const Problem& problem);
+
+  /// Everything so far. Only ever grows.
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::uint64_t size() const;
+
+ private:
+  struct Journal {
+    std::string text;
+    std::unordered_set<std::string> seen;
+  };
+
+  // Constant after construction.
+  std::string source_;
+  // Guarded by the lock it lives in.
+  Guarded<Journal> journal_;
+};
+
+}  // namespace digestfs::cache

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/tags.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "registry/reference.h"
+
+namespace digestfs::cache {
+namespace {
+
+using registry::Descriptor;
+
+// How long a known tag waits for the source before its last digest is used (promise 5).
+constexpr std::chrono::seconds kKnownTagPatience{2};
+// How often, at most, what is known is written down; mounting and unmounting apart.
+constexpr std::chrono::seconds kSaveEvery{2};
+
+/// Failures that say nothing about the tag itself (design, "Settled"): a known tag outlives them.
+bool keeps_last_answer(Errc code) noexcept {
+  return code == Errc::unavailable || code == Errc::timed_out || code == Errc::rate_limited;
+}
+
+std::int64_t wall_clock_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+Tags::Tags(const Store& store, registry::Source& source, Workers& workers, Problems& problems,
+           Network network, Clock::duration time_to_live)
+    : store_(store),
+      source_(source),
+      problems_(problems),
+      network_(network),
+      time_to_live_(time_to_live),
+      note_(str_cat(digest_of(source.name()).encoded(), ".json")),
+      flights_(workers) {
+  load();
+}
+
+Tags::~Tags() { save(); }
+
+std::int64_t Tags::next_version(Memory& memory) {
+  // It becomes a time stamp that people see, so it is the time; but it never repeats.
+  memory.last_version = std::max(memory.last_version + 1, wall_clock_ns());
+  return memory.last_version;
+}
+
+void Tags::take_page(const registry::TagPage& page, Listing& listing,
+                     std::set<std::string>& names) const {
+  for (const std::string& tag : page.tags) {
+    if (registry::is_tag(tag)) names.insert(tag);
+  }
+  for (const registry::LeftOut& left_out : page.left_out) {
+    problems_.report({.kind = ProblemKind::bad_name,
+                      .object = left_out.name,
+                      .detail = str_cat("left out of the tags: ", left_out.reason)});
+  }
+  listing.untagged.insert(listing.untagged.end(), page.untagged.begin(), page.untagged.end());
+  listing.next = page.next;
+  listing.complete = !page.next;
+}
+
+void Tags::start(std::stop_token stop) {
+  if (network_ == Network::offline) {
+    if (!memory_.lock()->listing.any) {
+      throw Error(Errc::timed_out, str_cat("cannot mount ", source_.name(),
+                                           ": nothing of it is cached, and --offline was given"));
+    }
+    return;
+  }
+  Listing listing;
+  listing.asked_at = Clock::now();
+  try {
+    std::set<std::string> names;
+    take_page(source_.list_tags(std::nullopt, std::move(stop)), listing, names);
+    listing.names = std::make_shared<const std::set<std::string>>(std::move(names));
+  } catch (const Error& error) {
+    if (!keeps_last_answer(error.code()) || !memory_.lock()->listing.any) throw;
+    DIGESTFS_LOG(warning, "using the tags of an earlier mount: ", error.what());
+    return;
+  }
+  listing.any = true;
+  listing.believed_until = listing.asked_at + time_to_live_;
+  const auto memory = memory_.lock();
+  listing.version = next_version(*memory);
+  memory->listing = std::move(listing);
+  memory->changed = true;
+}
+
+TagList Tags::list(const Patience& patience) {
+  const auto now = Clock::now();
+  Listing known;
+  {
+    const auto memory = memory_.lock();
+    known = memory->listing;
+  }
+  const auto answer = [&] {
+    return TagList{known.names, known.stale,
+                   std::max(Clock::duration::zero(), known.believed_until - now)};
+  };
+  if (network_ == Network::offline) {
+    known.stale = true;
+    return answer();
+  }
+  // An answer that came after the question is good for it even if nothing is believed for long.
+  const bool fresh = now < known.believed_until || known.asked_at >= patience.since;
+  if (known.complete && fresh) return answer();
+  const auto work = [this](std::stop_token stop) { fetch_list(std::move(stop)); };
+  try {
+    await(flights_.join("list", Lane::question, work), patience);
+  } catch (const Error& error) {
+    if (!known.complete || !keeps_last_answer(error.code())) throw;
+    const auto memory = memory_.lock();
+    Listing& listing = memory->listing;
+    if (!listing.stale) listing.version = next_version(*memory);
+    listing.stale = true;
+    listing.believed_until = now + std::min<Clock::duration>(time_to_live_, kKnownTagPatience);
+    known = listing;
+    return answer();
+  }
+  // It landed between our look and the join: look again.
+  return list(patience);
+}
+
+void Tags::fetch_list(std::stop_token stop) {
+  Listing listing;
+  {
+    const auto memory = memory_.lock();
+    listing = memory->listing;
+  }
+  const auto now = Clock::now();
+  std::set<std::string> names;
+  if (listing.any && !listing.complete && now < listing.believed_until) {
+    names = *listing.names;  // go on from the first page that mounting asked for
+  } else {
+    listing = Listing{};
+    listing.asked_at = now;
+    take_page(source_.list_tags(std::nullopt, stop), listing, names);
+  }
+  while (listing.next) take_page(source_.list_tags(listing.next, stop), listing, names);
+  listing.any = true;
+  const auto done = Clock::now();
+  listing.asked_at = done;
+  listing.believed_until = done + time_to_live_;
+  listing.names = std::make_shared<const std::set<std::string>>(std::move(names));
+  {
+    const auto memory = memory_.lock();
+    listing.version = next_version(*memory);
+    memory->listing = std::move(listing);
+    memory->changed = true;
+  }
+  save_if_due();
+}
+
+std::optional<Tag> Tags::resolve(const std::string& name, const Patience& patience) {
+  const auto now = Clock::now();
+  Answer known;
+  {
+    const auto memory = memory_.lock();
+    if (const auto at = memory->answers.find(name); at != memory->answers.end()) known = at->second;
+  }
+  const auto answer = [&]() -> std::optional<Tag> {
+    if (!known.descriptor) return std::nullopt;
+    return Tag{*known.descriptor, known.stale,
+               std::max(Clock::duration::zero(), known.believed_until - now)};
+  };
+  if (network_ == Network::offline) {
+    if (!known.descriptor) {
+      throw Error(Errc::timed_out, str_cat("cannot resolve tag ", name, " of ", source_.name(),
+                                           ": it is not cached, and --offline was given"));
+    }
+    known.stale = true;
+    return answer();
+  }
+  const bool asked = known.asked_at != Clock::time_point{};
+  if (asked && (now < known.believed_until || known.asked_at >= patience.since)) return answer();
+  const auto work = [this, name](std::stop_token stop) { ask(name, std::move(stop)); };
+  try {
+    const auto flight = flights_.join("tag " + name, Lane::question, work);
+    await(flight, known.descriptor ? patience.at_most(kKnownTagPatience) : patience);
+  } catch (const Error& error) {
+    if (!known.descriptor || !keeps_last_answer(error.code())) throw;
+    DIGESTFS_LOG(debug, "tag keeps its last digest tag=", name, " cause=", error.what());
+    const auto memory = memory_.lock();
+    Answer& kept = memory->answers[name];
+    if (!kept.stale) kept.version = next_version(*memory);
+    kept.stale = true;
+    kept.believed_until = now + std::min<Clock::duration>(time_to_live_, kKnownTagPatience);
+    known = kept;
+    return answer();
+  }
+  return resolve(name, patience);
+}
+
+void Tags::ask(const std::string& name, std::stop_token stop) {
+  auto descriptor = source_.resolve(name, std::move(stop));
+  const auto now = Clock::now();
+  {
+    const auto memory = memory_.lock();
+    Answer& answer = memory->answers[name];
+    const bool moved =
+        answer.descriptor.has_value() != descriptor.has_value() ||
+        (descriptor && answer.descriptor && answer.descriptor->digest != descriptor->digest);
+    answer.descriptor = std::move(descriptor);
+    answer.stale = false;
+    answer.asked_at = now;
+    answer.believed_until = now + time_to_live_;
+    answer.version = next_version(*memory);
+    memory->changed = memory->changed || moved;
+  }
+  save_if_due();
+}
+
+bool Tags::is_listed(const std::string& name) const {
+  const auto now = Clock::now();
+  const auto memory = memory_.lock();
+  const Listing& listing = memory->listing;
+  const auto at = memory->answers.find(name);
+  const bool answered = at != memory->answers.end() && at->second.asked_at > listing.asked_at &&
+                        now < at->second.believed_until;
+  if (answered) return at->second.descriptor.has_value();
+  if (listing.any && (network_ == Network::offline || now < listing.believed_until) &&
+      listing.names->contains(name)) {
+    return true;
+  }
+  if (at == memory->answers.end() || !at->second.descriptor) return false;
+  return network_ == Network::offline || now < at->second.believed_until;
+}
+
+std::optional<Tag> Tags::known(const std::string& name) const {
+  const auto memory = memory_.lock();
+  const auto at = memory->answers.find(name);
+  if (at == memory->answers.end() || !at->second.descriptor) return std::nullopt;
+  return Tag{*at->second.descriptor, at->second.stale || network_ == Network::offline, {}};
+}
+
+std::int64_t Tags::list_version() const {
+  const auto memory = memory_.lock();
+  // Once it is no longer believed it has to look changed, or the kernel goes on showing its copy.
+  return memory->listing.version + (Clock::now() < memory->listing.believed_until ? 0 : 1);
+}
+
+std::int64_t Tags::version(const std::string& name) const {
+  const auto memory = memory_.lock();
+  const auto at = memory->answers.find(name);
+  if (at == memory->answers.end()) return 0;
+  return at->second.version + (Clock::now() < at->second.believed_until ? 0 : 1);
+}
+
+std::vector<Descriptor> Tags::untagged() const { return memory_.lock()->listing.untagged; }
+
+void Tags::load() {
+  const auto text = store_.read_note("tags", note_);
+  if (!text) return;
+  const auto json = nlohmann::json::parse(*text, nullptr, false);
+  // Who may write to the cache may write anything: every name is checked as if it came from afar.
+  if (!json.is_object() || json.value("source", nlohmann::json()) != source_.name()) return;
+  const auto memory = memory_.lock();
+  if (const auto tags = json.find("tags"); tags != json.end() && tags->is_array()) {
+    std::set<std::string> names;
+    for (const auto& tag : *tags) {
+      if (tag.is_string() && registry::is_tag(tag.get_ref<const std::string&>())) {
+        names.insert(tag.get<std::string>());
+      }
+    }
+    memory->listing.names = std::make_shared<const std::set<std::string>>(std::move(names));
+    memory->listing.any = true;
+    memory->listing.complete = json.value("complete", nlohmann::json()) == true;
+    memory->listing.version = next_version(*memory);
+  }
+  if (const auto digests = json.find("digests"); digests != json.end() && digests->is_object()) {
+    for (const auto& [name, value] : digests->items()) {
+      if (!registry::is_tag(name) || !value.is_object()) continue;
+      const auto text_of = [&value = value](const char* key) {
+        const auto at = value.find(key);
+        return at != value.end() && at->is_string() ? at->get<std::string>() : std::string();
+      };
+      const auto digest = Digest::parse(text_of("digest"));
+      if (!digest) continue;
+      Answer answer;
+      answer.descriptor = Descriptor{.digest = *digest, .media_type = text_of("mediaType")};
+      if (const auto size = value.find("size"); size != value.end() && size->is_number_unsigned()) {
+        answer.descriptor->size = size->get<std::uint64_t>();
+      }
+      answer.stale = true;
+      answer.version = next_version(*memory);
+      memory->answers.emplace(name, std::move(answer));
+    }
+  }
+}
+
+void Tags::save_if_due() {
+  {
+    const auto memory = memory_.lock();
+    if (!memory->changed || Clock::now() < memory->saved_at + kSaveEvery) return;
+  }
+  save();
+}
+
+void Tags::save() noexcept try {
+  nlohmann::ordered_json json;
+  json["source"] = source_.name();
+  {
+    const auto memory = memory_.lock();
+    if (!memory->changed) return;
+    memory->changed = false;
+    memory->saved_at = Clock::now();
+    json["complete"] = memory->listing.complete;
+    json["tags"] = *memory->listing.names;
+    auto digests = nlohmann::ordered_json::object();
+    for (const auto& [name, answer] : memory->answers) {
+      if (!answer.descriptor) continue;
+      auto& entry = digests[name];
+      entry["digest"] = answer.descriptor->digest.str();
+      entry["mediaType"] = answer.descriptor->media_type;
+      if (answer.descriptor->size) entry["size"] = *answer.descriptor->size;
+    }
+    json["digests"] = std::move(digests);
+  }
+  store_.write_note("tags", note_,
+                    json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+} catch (const std::exception& error) {
+  // The mount works without; only a later one with the source away is poorer.
+  DIGESTFS_LOG(warning, "cannot write down the tags of ", source_.name(), ": ", error.what());
+}
+
+}  // namespace digestfs::cache

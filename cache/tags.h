@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/flights.h"
+#include "base/guarded.h"
+#include "cache/content.h"
+#include "cache/problems.h"
+#include "cache/store.h"
+#include "registry/source.h"
+
+namespace digestfs::cache {
+
+/// What a tag named when it was last asked about.
+struct Tag {
+  registry::Descriptor descriptor;
+  /// The source could not be asked; this is its last known answer (promise 7).
+  bool stale = false;
+  /// How long it is believed from now on.
+  Clock::duration believed{};
+};
+
+/// The tags of the repository, by name.
+struct TagList {
+  std::shared_ptr<const std::set<std::string>> names;
+  bool stale = false;
+  Clock::duration believed{};
+};
+
+/// Tags, the one thing here that changes: the list, and what each tag names. Believed for the
+/// tag's time to live, asked again after it, remembered across mounts for when the source cannot be
+/// asked. Nothing here waits: see base/flight.h. Safe for concurrent use.
+class Tags {
+ public:
+  Tags(const Store& store, registry::Source& source, Workers& workers, Problems& problems,
+       Network network, Clock::duration time_to_live);
+  /// Saves what it knows.
+  ~Tags();
+
+  /// Takes the first page from the source, blocking: a wrong repository or credential fails here
+  /// (promise 4). Where the source cannot be reached, an earlier mount's list does; none throws.
+  void start(std::stop_token stop);
+
+  /// The whole list; costs the pages that have not come yet, nothing while it is believed.
+  [[nodiscard]] TagList list(const Patience& patience);
+
+  /// What `name` names now; nothing where the source says that there is no such tag. Where the
+  /// source does not answer within 2 s, or not at all, a known tag keeps its last digest.
+  [[nodiscard]] std::optional<Tag> resolve(const std::string& name, const Patience& patience);
+
+  /// Whether `name` may be taken for a tag without asking: it is in a list that is still believed,
+  /// or was resolved not long ago.
+  [[nodiscard]] bool is_listed(const std::string& name) const;
+
+  /// What `name` named last, if it was ever resolved. Never asks.
+  [[nodiscard]] std::optional<Tag> known(const std::string& name) const;
+
+  /// When the list changed last, or stopped being believed: a number that moves with each change.
+  [[nodiscard]] std::int64_t list_version() const;
+  /// The same of what `name` names.
+  [[nodiscard]] std::int64_t version(const std::string& name) const;
+
+  /// What the source names without a tag, as of the last list.
+  [[nodiscard]] std::vector<registry::Descriptor> untagged() const;
+
+ private:
+  struct Answer {
+    std::optional<registry::Descriptor> descriptor;  ///< none: there is no such tag
+    bool stale = false;
+    Clock::time_point asked_at{};
+    Clock::time_point believed_until{};
+    std::int64_t version = 0;
+  };
+  struct Listing {
+    std::shared_ptr<const std::set<std::string>> names = std::make_shared<std::set<std::string>>();
+    std::optional<std::string> next;  ///< the page to go on from
+    bool complete = false;
+    bool any = false;  ///< whether there is a list at all
+    bool stale = false;
+    Clock::time_point asked_at{};
+    Clock::time_point believed_until{};
+    std::int64_t version = 0;
+    std::vector<registry::Descriptor> untagged;
+  };
+  struct Memory {
+    Listing listing;
+    std::unordered_map<std::string, Answer> answers;
+    std::int64_t last_version = 0;
+    Clock::time_point saved_at{};
+    bool changed = false;
+  };
+
+  void take_page(const registry::TagPage& page, Listing& listing,
+                 std::set<std::string>& names) const;
+  void fetch_list(std::stop_token stop);
+  void ask(const std::string& name, std::stop_token stop);
+  void load();
+  void save_if_due();
+  void save() noexcept;
+  static std::int64_t next_version(Memory& memory);
+
+  // Constant after construction.
+  const Store& store_;
+  registry::Source& source_;
+  Problems& problems_;
+  Network network_;
+  Clock::duration time_to_live_;
+  std::string note_;
+  // Synchronise themselves.
+  Flights flights_;
+  // Guarded by the lock it lives in.
+  Guarded<Memory> memory_;
+};
+
+}  // namespace digestfs::cache

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include <sys/stat.h>
+
+#include "base/digest.h"
+#include "base/guarded.h"
+#include "base/handle.h"
+
+namespace digestfs::cache {
+
+/// What a file on disk looks like from outside; it changes whenever somebody changes the file.
+struct Fingerprint {
+  dev_t device = 0;
+  ino_t inode = 0;
+  off_t size = 0;
+  std::int64_t modified_ns = 0;
+  std::int64_t changed_ns = 0;
+
+  [[nodiscard]] static Fingerprint of(int fd);
+  friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
+};
+
+/// An open file of the cache whose content was hashed and found to be `digest()`, and what it
+/// looked like then. Readable also after it was evicted. Safe for concurrent use.
+class VerifiedFile {
+ public:
+  VerifiedFile(Digest digest, UniqueFd file, const Fingerprint& verified);
+
+  [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  [[nodiscard]] int fd() const noexcept { return file_.get(); }
+
+  /// Fills `buffer` from `offset`, less only at the end of the file. Nothing where the file no
+  /// longer looks as it did when it was hashed: then the bytes prove nothing (promise 2), and it
+  /// has to be hashed again first.
+  [[nodiscard]] std::optional<std::size_t> read(std::span<std::byte> buffer,
+                                                std::uint64_t offset) const;
+
+  /// It was hashed again, looked like `verified` throughout, and is still `digest()`.
+  void set_verified(const Fingerprint& verified) const;
+
+ private:
+  // Constant after construction.
+  Digest digest_;
+  UniqueFd file_;
+  std::uint64_t size_;
+  // Guarded by the lock it lives in.
+  mutable Guarded<Fingerprint> verified_;
+};
+
+}  // namespace digestfs::cache

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/repository.h"
+
+#include <utility>
+
+#include "base/text.h"
+#include "registry/media_type.h"
+
+namespace digestfs::fs {
+
+using cache::ProblemKind;
+using registry::Descriptor;
+using registry::DocumentClass;
+using registry::Endpoint;
+using registry::Manifest;
+using registry::ManifestKind;
+
+Repository::Repository(cache::Content& content, cache::Tags& tags, cache::Problems& problems,
+                       Selection selection)
+    : content_(content),
+      tags_(tags),
+      problems_(problems),
+      selection_(std::move(selection)),
+      documents_(content, problems) {}
+
+void Repository::meet_manifest(const Descriptor& descriptor) {
+  content_.meet(descriptor.digest, Endpoint::manifests, descriptor.size);
+  if (known_document(descriptor.digest)) return;  // it is known what it really is
+  const bool index = registry::document_class(descriptor.media_type) == DocumentClass::index;
+  (index ? indexes : manifests).add(descriptor.digest);
+}
+
+void Repository::meet_blob(const Descriptor& descriptor) {
+  content_.meet(descriptor.digest, Endpoint::blobs, descriptor.size);
+  blobs.add(descriptor.digest);
+}
+
+void Repository::meet_all_of(const Digest& digest, const Document& document) {
+  content_.meet(digest, Endpoint::manifests, std::nullopt);
+  // Whoever named it may have been wrong about what it is; its bytes are not.
+  (document.is_index ? manifests : indexes).remove(digest);
+  (document.is_index ? indexes : manifests).add(digest);
+  if (!document.manifest) return;
+  const Manifest& manifest = *document.manifest;
+  for (const Descriptor& entry : manifest.manifests) {
+    switch (registry::document_class(entry.media_type)) {
+      case DocumentClass::index:
+      case DocumentClass::manifest:
+      case DocumentClass::schema1:
+        meet_manifest(entry);
+        break;
+      case DocumentClass::config:
+      case DocumentClass::other:
+        // EP-6: what is of an unknown type may be behind either endpoint.
+        content_.meet(entry.digest, Endpoint::manifests, entry.size);
+        meet_blob(entry);
+        break;
+    }
+  }
+  if (manifest.config) {
+    meet_blob(*manifest.config);
+    if (manifest.kind == ManifestKind::image) configs.add(manifest.config->digest);
+  }
+  for (const auto& layer : manifest.layers) {
+    if (layer) meet_blob(*layer);
+  }
+}
+
+std::shared_ptr<const Document> Repository::known_document(const Digest& digest) const {
+  return documents_.known_document(digest);
+}
+
+std::shared_ptr<const Document> Repository::document(const Digest& digest, const std::string& hint,
+                                                     const Patience& patience) {
+  if (!known_document(digest)) content_.meet(digest, Endpoint::manifests, std::nullopt);
+  auto document = documents_.document(digest, hint, patience);
+  const bool first = introduced_.lock()->insert(digest).second;
+  if (first) meet_all_of(digest, *document);
+  return document;
+}
+
+bool Repository::is_config(const Digest& digest, const Patience& patience) {
+  return documents_.config(digest, patience)->config.has_value();
+}
+
+std::shared_ptr<const ConfigDocument> Repository::config(const Digest& digest,
+                                                         const Manifest& manifest,
+                                                         const Patience& patience) {
+  if (manifest.kind != ManifestKind::image || !manifest.config) return nullptr;
+  auto document = documents_.config(manifest.config->digest, patience);
+  if (!document->config) {
+    problems_.report({.kind = ProblemKind::bad_document,
+                      .object = manifest.config->digest.str(),
+                      .detail = document->unusable});
+    return nullptr;
+  }
+  const registry::ImageConfig& config = *document->config;
+  for (const std::string& problem : config.problems) {
+    problems_.report({.kind = ProblemKind::bad_document,
+                      .object = manifest.config->digest.str(),
+                      .detail = problem});
+  }
+  if (config.diff_ids.size() != manifest.layers.size()) {
+    problems_.report(
+        {.kind = ProblemKind::unpaired,
+         .object = digest.str(),
+         .detail = str_cat("the manifest has ", manifest.layers.size(), " layers, its config ",
+                           config.diff_ids.size(), " diff_ids; none is paired")});
+    return document;
+  }
+  for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
+    const auto& layer = manifest.layers[i];
+    const auto& diff = config.diff_ids[i];
+    if (!layer || !diff || registry::is_encrypted(layer->media_type)) continue;
+    content_.meet_diff(*diff, layer->digest);
+    diffs.add(*diff);
+  }
+  return document;
+}
+
+std::vector<ImageLayer> Repository::layers(const Digest& digest, const Manifest& manifest,
+                                           const Patience& patience) {
+  const auto document = config(digest, manifest, patience);
+  const bool paired = document && document->config->diff_ids.size() == manifest.layers.size();
+  const std::vector<std::string>& created_by =
+      paired ? document->config->created_by : manifest.created_by;
+  std::vector<ImageLayer> layers(manifest.layers.size());
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    layers[i].blob = manifest.layers[i];
+    const bool readable = layers[i].blob && !registry::is_encrypted(layers[i].blob->media_type);
+    if (paired && readable) layers[i].diff = document->config->diff_ids[i];
+    if (created_by.size() == layers.size()) layers[i].created_by = created_by[i];
+  }
+  return layers;
+}
+
+}  // namespace digestfs::fs

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/guarded.h"
+#include "cache/content.h"
+#include "cache/problems.h"
+#include "cache/tags.h"
+#include "fs/digest_set.h"
+#include "fs/documents.h"
+#include "fs/inodes.h"
+#include "registry/platform.h"
+
+namespace digestfs::fs {
+
+/// What of the repository is shown.
+struct Selection {
+  /// `SOURCE:TAG`: this is the only tag.
+  std::optional<std::string> tag;
+  /// `SOURCE@DIGEST`: there are no tags, and this is an image from the start.
+  std::optional<Digest> digest;
+  /// What `host` points to.
+  registry::Platform platform;
+  /// `--tag-ttl`.
+  Clock::duration tag_ttl{};
+};
+
+/// One layer of an image: what the manifest, the config and the history say of it, put together.
+struct ImageLayer {
+  std::optional<registry::Descriptor> blob;  ///< none where the manifest's descriptor is unusable
+  std::optional<Digest> diff;                ///< none where nothing promises one
+  std::optional<std::string> created_by;
+};
+
+/// The repository as this mount has come to know it: what the nodes of the tree share. Listing
+/// shows what was met here, lookup may meet more. Safe for concurrent use; throws `Pending` for
+/// what is not there yet (base/flight.h).
+class Repository {
+ public:
+  Repository(cache::Content& content, cache::Tags& tags, cache::Problems& problems,
+             Selection selection);
+
+  [[nodiscard]] cache::Content& content() const noexcept { return content_; }
+  [[nodiscard]] cache::Tags& tags() const noexcept { return tags_; }
+  [[nodiscard]] cache::Problems& problems() const noexcept { return problems_; }
+  [[nodiscard]] Inodes& inodes() const noexcept { return inodes_; }
+  [[nodiscard]] const Selection& selection() const noexcept { return selection_; }
+
+  /// The index or manifest `digest`, and with it all that it names is met. `hint` is the media type
+  /// by which it was referred to, if any. `Errc::not_found` where there is none.
+  [[nodiscard]] std::shared_ptr<const Document> document(const Digest& digest,
+                                                         const std::string& hint,
+                                                         const Patience& patience);
+  [[nodiscard]] std::shared_ptr<const Document> known_document(const Digest& digest) const;
+
+  /// Whether the blob `digest` is an image config.
+  [[nodiscard]] bool is_config(const Digest& digest, const Patience& patience);
+
+  /// The config of the image whose manifest `digest` is; null where it has none or it is unusable.
+  /// Meets the diffs.
+  [[nodiscard]] std::shared_ptr<const ConfigDocument> config(const Digest& digest,
+                                                             const registry::Manifest& manifest,
+                                                             const Patience& patience);
+
+  /// The layers of an image, paired with diff_ids and history as far as their numbers agree (DEC-e,
+  /// CFG-2).
+  [[nodiscard]] std::vector<ImageLayer> layers(const Digest& digest,
+                                               const registry::Manifest& manifest,
+                                               const Patience& patience);
+
+  /// Takes note of an index or manifest that somebody names.
+  void meet_manifest(const registry::Descriptor& descriptor);
+  /// Takes note of a blob that somebody names.
+  void meet_blob(const registry::Descriptor& descriptor);
+
+  // What was met, by kind. Synchronise themselves.
+  DigestSet indexes;
+  DigestSet manifests;
+  DigestSet configs;
+  DigestSet blobs;
+  DigestSet diffs;
+  /// Images that were opened by their digest.
+  DigestSet images;
+
+ private:
+  void meet_all_of(const Digest& digest, const Document& document);
+
+  // Constant after construction.
+  cache::Content& content_;
+  cache::Tags& tags_;
+  cache::Problems& problems_;
+  Selection selection_;
+  // Synchronise themselves.
+  Documents documents_;
+  mutable Inodes inodes_;
+  // Guarded by the lock it lives in.
+  Guarded<std::unordered_set<Digest>> introduced_;
+};
+
+}  // namespace digestfs::fs

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/file.h"
+#include "fs/node.h"
+
+namespace digestfs::fs {
+
+/// A text in memory, open.
+class OpenText final : public OpenFile {
+ public:
+  explicit OpenText(std::string text) : text_(std::move(text)) {}
+
+  [[nodiscard]] std::size_t read(std::span<std::byte> buffer, std::uint64_t offset,
+                                 const Patience& /*patience*/) override {
+    const auto bytes = as_bytes(text_);
+    if (offset >= bytes.size()) return 0;
+    const auto rest = bytes.subspan(static_cast<std::size_t>(offset));
+    const auto part = rest.first(std::min(buffer.size(), rest.size()));
+    std::ranges::copy(part, buffer.begin());
+    return part.size();
+  }
+
+ private:
+  std::string text_;
+};
+
+/// A small text that never changes.
+class TextFile final : public File {
+ public:
+  TextFile(InodeNumber inode, std::string text) : File(inode), text_(std::move(text)) {}
+
+  [[nodiscard]] Attributes attributes() const override {
+    return {.type = NodeType::file, .size = text_.size()};
+  }
+  [[nodiscard]] Opened open(const Patience& /*patience*/) const override {
+    return {std::make_unique<OpenText>(text_)};
+  }
+
+ private:
+  std::string text_;
+};
+
+/// A text that grows. An open one goes on showing what there was when it was opened.
+class GrowingTextFile final : public File {
+ public:
+  using Source = std::function<std::string()>;
+
+  /// `text` is called from any thread.
+  GrowingTextFile(InodeNumber inode, Source text) : File(inode), text_(std::move(text)) {}
+
+  [[nodiscard]] Attributes attributes() const override {
+    const std::string text = text_();
+    return {.type = NodeType::file,
+            .size = text.size(),
+            .modified_ns = static_cast<std::int64_t>(text.size()),
+            .valid = Clock::duration::zero()};
+  }
+  [[nodiscard]] Opened open(const Patience& /*patience*/) const override {
+    return {std::make_unique<OpenText>(text_()), Opened::Caching::bypass};
+  }
+
+ private:
+  Source text_;
+};
+
+}  // namespace digestfs::fs

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/tree.h"
+
+#include "fs/digest_directory.h"
+#include "fs/image_directory.h"
+#include "fs/static_directory.h"
+#include "fs/tags_directory.h"
+#include "fs/text_file.h"
+
+namespace digestfs::fs {
+namespace {
+
+/// The root. Its number is the first that is given out, so its entries come after it is made.
+class RootDirectory final : public Directory {
+ public:
+  RootDirectory(InodeNumber inode, Repository& repository)
+      : Directory(inode), repository_(repository) {}
+
+  [[nodiscard]] Attributes attributes() const override { return {.type = NodeType::directory}; }
+  [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
+                                            const Patience& patience) const override {
+    return find_entry(list(patience), name);
+  }
+  [[nodiscard]] Listing list(const Patience& /*patience*/) const override {
+    using Kind = DigestDirectory::Kind;
+    Inodes& inodes = repository_.inodes();
+    const auto digests = [&](const char* name, Kind kind) {
+      return Entry{name, inodes.intern<DigestDirectory>(name, repository_, kind)};
+    };
+    cache::Problems& problems = repository_.problems();
+    const Node* journal = inodes.intern<GrowingTextFile>(".digestfs/problems.jsonl",
+                                                         [&problems] { return problems.text(); });
+    return make_listing({
+        {"tags", inodes.intern<TagsDirectory>("tags", repository_)},
+        {"images", inodes.intern<ImagesDirectory>("images", repository_)},
+        digests("indexes", Kind::indexes),
+        digests("manifests", Kind::manifests),
+        digests("configs", Kind::configs),
+        digests("blobs", Kind::blobs),
+        digests("diffs", Kind::diffs),
+        {".digestfs", inodes.intern<StaticDirectory>(
+                          ".digestfs", std::vector<Entry>{{"problems.jsonl", journal}})},
+    });
+  }
+
+ private:
+  Repository& repository_;
+};
+
+}  // namespace
+
+Tree::Tree(Repository& repository)
+    : repository_(repository), root_(repository.inodes().intern<RootDirectory>("/", repository)) {}
+
+}  // namespace digestfs::fs
