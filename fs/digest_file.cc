@@ -33,6 +33,7 @@ Attributes DigestFile::attributes() const {
   const auto size = repository_.content().size(digest_);
   Attributes attributes;
   attributes.size = size ? size->bytes : 1;
+  attributes.links = 2;
   // A size that somebody else claims may turn out to be another one.
   attributes.valid = size && size->proven ? Clock::duration(kForever) : Clock::duration::zero();
   return attributes;

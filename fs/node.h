@@ -29,6 +29,8 @@ inline constexpr std::chrono::hours kForever{24 * 3650};
 struct Attributes {
   NodeType type = NodeType::file;
   std::uint64_t size = 0;
+  /// A digest's bytes have at least two names.
+  std::uint32_t links = 1;
   /// Nanoseconds since 1970. What cannot change must not look changed: 0 (design, "The tree").
   std::int64_t modified_ns = 0;
   /// How long these hold. Zero for what can change, or is only a placeholder.

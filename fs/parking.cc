@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/parking.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+
+namespace digestfs::fs {
+namespace {
+
+std::exception_ptr interruption() {
+  return std::make_exception_ptr(Error(Errc::interrupted, "interrupted while waiting"));
+}
+
+}  // namespace
+
+Parking::Parking() : watch_([this](const std::stop_token& stop) { watch_deadlines(stop); }) {}
+
+Parking::~Parking() { close(); }
+
+Parking::Id Parking::enter(Attempt attempt, Fail fail) {
+  auto request = std::make_shared<Request>();
+  request->attempt = std::move(attempt);
+  request->fail = std::move(fail);
+  const auto lot = lot_.lock();
+  request->id = ++lot->last;
+  lot->requests.emplace(request->id, request);
+  return request->id;
+}
+
+std::shared_ptr<Parking::Request> Parking::find(Id id) const {
+  const auto lot = lot_.lock();
+  const auto at = lot->requests.find(id);
+  return at == lot->requests.end() ? nullptr : at->second;
+}
+
+void Parking::wait(Id id, Pending pending) {
+  if (const auto request = find(id)) settle(request, std::move(pending));
+}
+
+/// Puts `request` to wait for `pending`, and attempts it at once as often as that has landed
+/// already.
+void Parking::settle(const std::shared_ptr<Request>& request, Pending pending) {
+  for (;;) {
+    bool closed = false;
+    {
+      const auto lot = lot_.lock();
+      closed = lot->closed;
+      if (pending.deadline) lot->deadlines.emplace(*pending.deadline, request->id);
+    }
+    if (pending.deadline) deadline_added_.notify_one();
+    {
+      const auto state = request->state.lock();
+      if (state->stage == Stage::answered) return;
+      closed = closed || state->interrupted;
+      state->stage = closed ? Stage::answered : Stage::waiting;
+    }
+    if (closed) {
+      leave(*request);
+      request->fail(interruption());
+      return;
+    }
+    if (pending.flight->on_landing([this, request] { wake(request); })) return;
+    // It had landed before we could wait for it.
+    {
+      const auto state = request->state.lock();
+      if (state->stage != Stage::waiting) return;
+      state->stage = Stage::attempting;
+    }
+    try {
+      request->attempt();
+    } catch (Pending& again) {
+      pending = std::move(again);
+      continue;
+    } catch (...) {
+      fail(*request, std::current_exception());
+      return;
+    }
+    request->state.lock()->stage = Stage::answered;
+    leave(*request);
+    return;
+  }
+}
+
+void Parking::wake(const std::shared_ptr<Request>& request) {
+  {
+    const auto state = request->state.lock();
+    if (state->stage != Stage::waiting) return;
+    state->stage = Stage::attempting;
+  }
+  try {
+    request->attempt();
+  } catch (Pending& again) {
+    settle(request, std::move(again));
+    return;
+  } catch (...) {
+    fail(*request, std::current_exception());
+    return;
+  }
+  request->state.lock()->stage = Stage::answered;
+  leave(*request);
+}
+
+void Parking::fail(Request& request, std::exception_ptr failure) {
+  request.state.lock()->stage = Stage::answered;
+  leave(request);
+  request.fail(std::move(failure));
+}
+
+void Parking::leave(const Request& request) { lot_.lock()->requests.erase(request.id); }
+
+void Parking::interrupt(Id id) {
+  const auto request = find(id);
+  if (!request) return;
+  {
+    const auto state = request->state.lock();
+    state->interrupted = true;
+    // One that is entering or being attempted finds the flag when it comes to wait.
+    if (state->stage != Stage::waiting) return;
+    state->stage = Stage::answered;
+  }
+  leave(*request);
+  request->fail(interruption());
+}
+
+void Parking::close() {
+  std::vector<Id> waiting;
+  {
+    const auto lot = lot_.lock();
+    lot->closed = true;
+    for (const auto& [id, request] : lot->requests) waiting.push_back(id);
+  }
+  for (const Id id : waiting) interrupt(id);
+}
+
+void Parking::watch_deadlines(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    std::vector<Id> due;
+    {
+      auto lot = lot_.lock();
+      const auto any = [&lot] { return !lot->deadlines.empty(); };
+      if (!any()) {
+        deadline_added_.wait(lot.native(), stop, any);
+      } else {
+        const auto first = lot->deadlines.begin()->first;
+        deadline_added_.wait_until(lot.native(), stop, first, [&] {
+          return lot->deadlines.empty() || lot->deadlines.begin()->first < first;
+        });
+      }
+      const auto now = Clock::now();
+      while (!lot->deadlines.empty() && lot->deadlines.begin()->first <= now) {
+        due.push_back(lot->deadlines.begin()->second);
+        lot->deadlines.erase(lot->deadlines.begin());
+      }
+    }
+    for (const Id id : due) {
+      if (const auto request = find(id)) wake(request);
+    }
+  }
+}
+
+}  // namespace digestfs::fs

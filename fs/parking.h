@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+
+#include "base/flight.h"
+#include "base/guarded.h"
+
+namespace digestfs::fs {
+
+/// Where requests wait for the network, so that no thread does (promise 5). A parked request is
+/// attempted again when its flight has landed or its patience is used up, until it neither waits
+/// nor is interrupted. Safe for concurrent use. The flights must have ended before it is destroyed.
+class Parking {
+ public:
+  using Id = std::uint64_t;
+  /// Answers the request, or throws `Pending` to wait (again), or anything else as its failure. It
+  /// throws only as long as it has not answered.
+  using Attempt = std::function<void()>;
+  /// Answers the request with a failure.
+  using Fail = std::function<void(std::exception_ptr)>;
+
+  Parking();
+  Parking(const Parking&) = delete;
+  Parking& operator=(const Parking&) = delete;
+  ~Parking();
+
+  /// Takes a request in. It is not attempted before `wait`, but may be interrupted from here on.
+  [[nodiscard]] Id enter(Attempt attempt, Fail fail);
+  /// Lets it wait for `pending`. Call once, after `enter`.
+  void wait(Id id, Pending pending);
+  /// Ends its waiting: it fails with `Errc::interrupted`. Nothing happens for one that is answered.
+  void interrupt(Id id);
+  /// Ends all waiting, now and from now on: the mount is gone, or about to go.
+  void close();
+
+ private:
+  enum class Stage { entered, waiting, attempting, answered };
+
+  struct Request {
+    // Constant after construction.
+    Id id = 0;
+    Attempt attempt;
+    Fail fail;
+    // Guarded by the lock it lives in.
+    struct State {
+      Stage stage = Stage::entered;
+      bool interrupted = false;
+    };
+    Guarded<State> state;
+  };
+
+  struct Lot {
+    Id last = 0;
+    bool closed = false;
+    std::unordered_map<Id, std::shared_ptr<Request>> requests;
+    std::multimap<Clock::time_point, Id> deadlines;
+  };
+
+  void settle(const std::shared_ptr<Request>& request, Pending pending);
+  void wake(const std::shared_ptr<Request>& request);
+  void leave(const Request& request);
+  void fail(Request& request, std::exception_ptr failure);
+  [[nodiscard]] std::shared_ptr<Request> find(Id id) const;
+  void watch_deadlines(const std::stop_token& stop);
+
+  Guarded<Lot> lot_;
+  std::condition_variable_any deadline_added_;
+  std::jthread watch_;
+};
+
+}  // namespace digestfs::fs

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fs/tree.h"
+
+namespace digestfs::fs {
+
+struct SessionOptions {
+  /// What `mount` and `df` show as the device.
+  std::string name = {};
+  /// Further mount options for libfuse, such as `allow_other`. Ours (read-only, nosuid, nodev) are
+  /// put after them, since the last word wins.
+  std::vector<std::string> mount_options = {};
+  /// Whether libfuse prints every message (`-d`).
+  bool trace = false;
+};
+
+/// A mounted tree, or one that is served over a socket without any kernel. One thread makes, runs
+/// and destroys it. Before it is destroyed everything that could still wake a parked request has to
+/// end: stop the workers first.
+class Session {
+ public:
+  /// Mounts `tree` at `mountpoint`, an absolute path. Throws `Errc::unavailable` where that fails;
+  /// libfuse has said why on stderr. `ready` is called when the kernel has said hello.
+  Session(const Tree& tree, const std::string& mountpoint, const SessionOptions& options,
+          std::function<void()> ready);
+  /// Serves whoever speaks the kernel's side of the protocol at the other end of `socket`, a
+  /// SOCK_SEQPACKET that becomes the session's own.
+  Session(const Tree& tree, int socket, std::function<void()> ready);
+  ~Session();
+
+  /// Serves until the tree is unmounted, or one of SIGINT, SIGTERM and SIGHUP comes, which the
+  /// caller has blocked in all threads. Then ends all waiting, calls `quiesce`, and unmounts what
+  /// is still mounted. `quiesce` ends whatever could still wake a request: once it has returned
+  /// nobody may write to the connection, whose number soon belongs to another file.
+  void run(const std::function<void()>& quiesce);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace digestfs::fs

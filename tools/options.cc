@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/options.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include <cxxopts.hpp>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace digestfs::tools {
+namespace {
+
+cxxopts::Options definition() {
+  cxxopts::Options options(
+      "digestfs", "Mounts a container registry repository: files and directories named by digest.");
+  options.custom_help("[options]");
+  options.positional_help("SOURCE MOUNTPOINT");
+  // clang-format off
+  options.add_options()
+    ("cache-dir", "where verified content is kept", cxxopts::value<std::string>(), "DIR")
+    ("cache-size", "bound on the cache",
+        cxxopts::value<std::string>()->default_value("10G"), "SIZE")
+    ("tag-ttl", "how long a tag's digest is believed",
+        cxxopts::value<std::string>()->default_value("60"), "SECONDS")
+    ("platform", "what 'host' points to (default: this machine's)",
+        cxxopts::value<std::string>(), "OS/ARCH[/VARIANT]")
+    ("offline", "show what is cached, ask nobody")
+    ("jobs", "parallel downloads", cxxopts::value<std::string>()->default_value("4"), "N")
+    ("timeout", "the longest that a transfer may stand still",
+        cxxopts::value<std::string>()->default_value("30"), "SECONDS")
+    ("log-level", "error, warning, info or debug",
+        cxxopts::value<std::string>()->default_value("warning"), "LEVEL")
+    ("f,foreground", "do not become a daemon")
+    ("d,debug", "foreground, --log-level debug, and every message of FUSE")
+    ("o,options", "mount options; every long option works here too",
+        cxxopts::value<std::string>(), "OPT[,OPT...]")
+    ("h,help", "print this help")
+    ("V,version", "print the version");
+  // clang-format on
+  options.add_options("positional")("source", "", cxxopts::value<std::string>())(
+      "mountpoint", "", cxxopts::value<std::string>());
+  options.parse_positional({"source", "mountpoint"});
+  return options;
+}
+
+/// Long options of ours that `-o` takes too.
+constexpr std::array<std::string_view, 9> kOurs = {"cache-dir", "cache-size", "tag-ttl",
+                                                   "platform",  "offline",    "jobs",
+                                                   "timeout",   "log-level",  "foreground"};
+
+/// Mount options that are handed on.
+constexpr std::array<std::string_view, 8> kHandedOn = {
+    "allow_other", "allow_root", "auto_unmount", "default_permissions",
+    "noatime",     "noexec",     "sync",         "dirsync"};
+
+/// What mount(8) and fstab(5) put among the options and what means nothing to us, or what ours
+/// override anyway.
+constexpr std::array<std::string_view, 19> kIgnored = {
+    "rw",    "ro",       "dev",     "nodev",    "suid", "nosuid", "exec",
+    "atime", "relatime", "async",   "auto",     "user", "noauto", "nouser",
+    "users", "nofail",   "_netdev", "defaults", "owner"};
+
+template <class List>
+bool contains(const List& list, std::string_view word) {
+  return std::ranges::find(list, word) != list.end();
+}
+
+std::uint64_t parse_number(const std::string& option, const std::string& text, std::uint64_t least,
+                           std::uint64_t most) {
+  std::uint64_t number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc() || end != text.data() + text.size() || number < least ||
+      number > most) {
+    throw UsageError(str_cat("--", option, " takes a whole number from ", least, " to ", most,
+                             ", not '", text, "'"));
+  }
+  return number;
+}
+
+std::filesystem::path default_cache_dir() {
+  if (::getuid() == 0) return "/var/cache/digestfs";
+  // XDG Base Directory Specification: a relative path is to be ignored.
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
+    return std::filesystem::path(cache) / "digestfs";
+  }
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') {
+    return std::filesystem::path(home) / ".cache" / "digestfs";
+  }
+  throw UsageError("neither XDG_CACHE_HOME nor HOME is set; give --cache-dir");
+}
+
+/// Sorts the parts of one `-o` list: ours become long options, the rest mount options.
+void take_mount_options(const std::string& list, std::vector<std::string>& arguments,
+                        Options& options) {
+  for (const std::string& part : split_mount_options(list)) {
+    const std::string name = part.substr(0, part.find('='));
+    if (contains(kOurs, name)) {
+      arguments.push_back("--" + part);
+    } else if (name == "debug") {
+      arguments.emplace_back("--debug");
+    } else if (contains(kHandedOn, part)) {
+      options.mount_options.push_back(part);
+    } else if (!contains(kIgnored, part) && !part.starts_with("x-")) {
+      throw UsageError(str_cat("unknown mount option '", part, "'"));
+    }
+  }
+}
+
+/// The arguments with every `-o` list replaced by the long options in it. cxxopts would split the
+/// lists itself, at escaped commas too.
+std::vector<std::string> without_lists(const std::vector<std::string>& arguments,
+                                       Options& options) {
+  std::vector<std::string> plain;
+  std::vector<std::string> from_lists;
+  bool options_end = false;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    options_end = options_end || argument == "--";
+    if (options_end) {
+      plain.push_back(argument);
+    } else if (argument == "-o" || argument == "--options") {
+      if (++i == arguments.size()) throw UsageError("-o takes a list of options");
+      take_mount_options(arguments[i], from_lists, options);
+    } else if (argument.starts_with("-o")) {
+      take_mount_options(argument.substr(2), from_lists, options);
+    } else {
+      plain.push_back(argument);
+    }
+  }
+  plain.insert(plain.begin(), from_lists.begin(), from_lists.end());
+  return plain;
+}
+
+}  // namespace
+
+std::vector<std::string> split_mount_options(const std::string& list) {
+  std::vector<std::string> parts(1);
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i] == '\\' && i + 1 < list.size()) {
+      parts.back() += list[++i];
+    } else if (list[i] == ',') {
+      parts.emplace_back();
+    } else {
+      parts.back() += list[i];
+    }
+  }
+  std::erase(parts, std::string());
+  return parts;
+}
+
+std::uint64_t parse_size(const std::string& text) {
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, problem] = std::from_chars(text.data(), end, number);
+  const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
+  constexpr std::string_view kUnits = "KMGT";
+  unsigned shift = 0;
+  bool known = unit.empty() || unit == "B";
+  if (!unit.empty()) {
+    const auto at = kUnits.find(unit.front());
+    if (at != std::string_view::npos) {
+      const std::string_view ending = unit.substr(1);
+      known = ending.empty() || ending == "B" || ending == "iB";
+      shift = 10 * (static_cast<unsigned>(at) + 1);
+    }
+  }
+  if (problem != std::errc() || !known ||
+      number > (std::numeric_limits<std::uint64_t>::max() >> shift)) {
+    throw UsageError(str_cat("'", text, "' is no size; write 10G, 512M or a number of bytes"));
+  }
+  return number << shift;
+}
+
+std::string help_text() { return definition().help({""}); }
+
+Options parse_options(const std::vector<std::string>& arguments) {
+  Options options;
+  const std::vector<std::string> plain = without_lists(arguments, options);
+  std::vector<const char*> words = {"digestfs"};
+  for (const std::string& argument : plain) words.push_back(argument.c_str());
+  cxxopts::Options defined = definition();
+  cxxopts::ParseResult parsed;
+  try {
+    parsed = defined.parse(static_cast<int>(words.size()), words.data());
+  } catch (const std::exception& error) {
+    throw UsageError(error.what());
+  }
+  if (parsed.count("help") > 0) {
+    options.action = Action::help;
+    return options;
+  }
+  if (parsed.count("version") > 0) {
+    options.action = Action::version;
+    return options;
+  }
+  if (parsed.count("source") == 0 || parsed.count("mountpoint") == 0) {
+    throw UsageError(parsed.count("source") == 0 ? "SOURCE and MOUNTPOINT are missing"
+                                                 : "MOUNTPOINT is missing");
+  }
+  if (!parsed.unmatched().empty()) {
+    throw UsageError(str_cat("there is nothing to do with '", parsed.unmatched().front(), "'"));
+  }
+  options.source = parsed["source"].as<std::string>();
+  options.mountpoint = parsed["mountpoint"].as<std::string>();
+  const auto text = [&](const char* name) { return parsed[name].as<std::string>(); };
+  options.cache_dir = parsed.count("cache-dir") > 0 ? std::filesystem::path(text("cache-dir"))
+                                                    : default_cache_dir();
+  options.cache_size = parse_size(text("cache-size"));
+  constexpr std::uint64_t kDay = 86400;
+  options.tag_ttl = std::chrono::seconds(parse_number("tag-ttl", text("tag-ttl"), 0, 365 * kDay));
+  options.timeout = std::chrono::seconds(parse_number("timeout", text("timeout"), 1, kDay));
+  options.jobs = parse_number("jobs", text("jobs"), 1, 64);
+  if (parsed.count("offline") > 0) options.network = cache::Network::offline;
+  try {
+    options.platform = parsed.count("platform") > 0 ? registry::parse_platform(text("platform"))
+                                                    : registry::host_platform();
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+  const auto level = parse_log_level(text("log-level"));
+  if (!level) throw UsageError("--log-level takes error, warning, info or debug");
+  options.log_level = *level;
+  options.trace = parsed.count("debug") > 0;
+  options.foreground = options.trace || parsed.count("foreground") > 0;
+  if (options.trace) options.log_level = LogLevel::debug;
+  return options;
+}
+
+}  // namespace digestfs::tools

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "cache/content.h"
+#include "registry/platform.h"
+
+namespace digestfs::tools {
+
+/// The command line makes no sense; `what()` says why.
+class UsageError final : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+enum class Action { mount, help, version };
+
+/// What the command line of digestfs(1) asks for.
+struct Options {
+  Action action = Action::mount;
+  std::string source;
+  std::string mountpoint;
+  std::filesystem::path cache_dir;
+  std::uint64_t cache_size = 0;
+  std::chrono::seconds tag_ttl{};
+  registry::Platform platform;
+  cache::Network network = cache::Network::allowed;
+  std::size_t jobs = 0;
+  std::chrono::seconds timeout{};
+  LogLevel log_level = LogLevel::warning;
+  bool foreground = false;
+  bool trace = false;  ///< `-d`
+  /// What libfuse and the kernel are to be given of `-o`.
+  std::vector<std::string> mount_options;
+};
+
+/// Reads the arguments, without the program's name. Throws `UsageError`.
+[[nodiscard]] Options parse_options(const std::vector<std::string>& arguments);
+
+/// What `--help` prints.
+[[nodiscard]] std::string help_text();
+
+/// `10G`, `512M`, `1048576`: bytes, in powers of 1024. Throws `UsageError`.
+[[nodiscard]] std::uint64_t parse_size(const std::string& text);
+
+/// The parts of an `-o` list; `\,` stands for a comma, `\\` for a backslash.
+[[nodiscard]] std::vector<std::string> split_mount_options(const std::string& list);
+
+}  // namespace digestfs::tools
