@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/options.h"
+
+#include <gtest/gtest.h>
+
+namespace digestfs::tools {
+namespace {
+
+Options parse(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"--cache-dir", "/c"});
+  arguments.insert(arguments.end(), {"alpine", "/mnt"});
+  return parse_options(arguments);
+}
+
+TEST(Options, HaveTheDefaultsOfTheManual) {
+  const Options options = parse({});
+  EXPECT_EQ(options.source, "alpine");
+  EXPECT_EQ(options.mountpoint, "/mnt");
+  EXPECT_EQ(options.cache_dir, "/c");
+  EXPECT_EQ(options.cache_size, std::uint64_t{10} << 30U);
+  EXPECT_EQ(options.tag_ttl, std::chrono::seconds(60));
+  EXPECT_EQ(options.timeout, std::chrono::seconds(30));
+  EXPECT_EQ(options.jobs, 4U);
+  EXPECT_EQ(options.network, cache::Network::allowed);
+  EXPECT_EQ(options.log_level, LogLevel::warning);
+  EXPECT_FALSE(options.foreground);
+}
+
+TEST(Options, WorkInAMountOptionListToo) {
+  const Options options =
+      parse({"-o", "cache-size=5G,offline,tag-ttl=7,jobs=2,timeout=9,log-level=info,foreground"});
+  EXPECT_EQ(options.cache_size, std::uint64_t{5} << 30U);
+  EXPECT_EQ(options.network, cache::Network::offline);
+  EXPECT_EQ(options.tag_ttl, std::chrono::seconds(7));
+  EXPECT_EQ(options.jobs, 2U);
+  EXPECT_EQ(options.timeout, std::chrono::seconds(9));
+  EXPECT_EQ(options.log_level, LogLevel::info);
+  EXPECT_TRUE(options.foreground);
+  EXPECT_TRUE(options.mount_options.empty());
+}
+
+TEST(Options, TakeACommaInAValueWhenItIsEscaped) {
+  EXPECT_EQ(parse({"-ocache-dir=/a\\,b"}).cache_dir, "/a,b");
+  EXPECT_EQ(split_mount_options("a\\,b,,c\\\\,d"), (std::vector<std::string>{"a,b", "c\\", "d"}));
+}
+
+TEST(Options, UnderstandWhatMountAndFstabAdd) {
+  const Options options =
+      parse({"-o", "rw,dev,suid,noauto,_netdev,x-systemd.automount,allow_other"});
+  EXPECT_EQ(options.mount_options, std::vector<std::string>{"allow_other"});
+}
+
+TEST(Options, RefuseAMountOptionNobodyKnows) {
+  EXPECT_THROW(parse({"-o", "cache_size=5G"}), UsageError);
+  EXPECT_THROW(parse({"-o", "allow_other=1"}), UsageError);
+  EXPECT_THROW(parse_options({"alpine", "/mnt", "-o"}), UsageError);
+}
+
+TEST(Options, DebugMeansForegroundAndEveryMessage) {
+  for (const auto& arguments : {std::vector<std::string>{"-d"}, {"-o", "debug"}}) {
+    const Options options = parse(arguments);
+    EXPECT_TRUE(options.trace);
+    EXPECT_TRUE(options.foreground);
+    EXPECT_EQ(options.log_level, LogLevel::debug);
+  }
+}
+
+TEST(Options, AreRefusedWithAReason) {
+  EXPECT_THROW(parse({"--no-such-option"}), UsageError);
+  EXPECT_THROW(parse({"--jobs", "0"}), UsageError);
+  EXPECT_THROW(parse({"--jobs", "4x"}), UsageError);
+  EXPECT_THROW(parse({"--tag-ttl=-1"}), UsageError);
+  EXPECT_THROW(parse({"--timeout", "0"}), UsageError);
+  EXPECT_THROW(parse({"--platform", "linux"}), UsageError);
+  EXPECT_THROW(parse({"--log-level", "loud"}), UsageError);
+  EXPECT_THROW(parse({"third"}), UsageError);
+  EXPECT_THROW(parse_options({"alpine"}), UsageError);
+  EXPECT_THROW(parse_options({}), UsageError);
+}
+
+TEST(Options, SizesAreInPowersOf1024) {
+  EXPECT_EQ(parse_size("0"), 0U);
+  EXPECT_EQ(parse_size("1048576"), 1048576U);
+  EXPECT_EQ(parse_size("3K"), 3072U);
+  EXPECT_EQ(parse_size("2MiB"), 2097152U);
+  EXPECT_EQ(parse_size("1TB"), std::uint64_t{1} << 40U);
+  for (const char* bad : {"", "G", "-1", "1.5G", "10X", "10Gi", "99999999999T", "1 G"}) {
+    EXPECT_THROW(static_cast<void>(parse_size(bad)), UsageError) << bad;
+  }
+}
+
+TEST(Options, HelpNamesEveryOption) {
+  const std::string help = help_text();
+  for (const char* option :
+       {"--cache-dir", "--cache-size", "--tag-ttl", "--platform", "--offline", "--jobs",
+        "--timeout", "--log-level", "-f,", "-d,", "-o,", "-h,", "-V,"}) {
+    EXPECT_NE(help.find(option), std::string::npos) << option;
+  }
+  EXPECT_EQ(parse_options({"--help"}).action, Action::help);
+  EXPECT_EQ(parse_options({"-V"}).action, Action::version);
+}
+
+}  // namespace
+}  // namespace digestfs::tools
