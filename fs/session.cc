@@ -8,6 +8,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -116,7 +117,12 @@ class Session::Impl {
   void run(const std::function<void()>& quiesce) {
     std::vector<std::jthread> threads;
     for (std::size_t i = 0; i < kThreads; ++i) threads.emplace_back([this] { loop(); });
-    watch();
+    std::exception_ptr failure;
+    try {
+      watch();
+    } catch (...) {
+      failure = std::current_exception();  // the end is the same
+    }
     fuse_session_exit(session_.get());
     operations_.channel().stop();
     threads.clear();
@@ -125,6 +131,7 @@ class Session::Impl {
     quiesce();
     if (mounted_) fuse_session_unmount(session_.get());
     mounted_ = false;
+    if (failure) std::rethrow_exception(failure);
   }
 
   ~Impl() {

@@ -50,24 +50,27 @@ class TextFile final : public File {
 /// A text that grows. An open one goes on showing what there was when it was opened.
 class GrowingTextFile final : public File {
  public:
-  using Source = std::function<std::string()>;
+  /// Where the text is; called from any thread.
+  struct Source {
+    std::function<std::string()> text;
+    std::function<std::uint64_t()> size;
+  };
 
-  /// `text` is called from any thread.
-  GrowingTextFile(InodeNumber inode, Source text) : File(inode), text_(std::move(text)) {}
+  GrowingTextFile(InodeNumber inode, Source source) : File(inode), source_(std::move(source)) {}
 
   [[nodiscard]] Attributes attributes() const override {
-    const std::string text = text_();
+    const std::uint64_t size = source_.size();
     return {.type = NodeType::file,
-            .size = text.size(),
-            .modified_ns = static_cast<std::int64_t>(text.size()),
+            .size = size,
+            .modified_ns = static_cast<std::int64_t>(size),
             .valid = Clock::duration::zero()};
   }
   [[nodiscard]] Opened open(const Patience& /*patience*/) const override {
-    return {std::make_unique<OpenText>(text_()), Opened::Caching::bypass};
+    return {std::make_unique<OpenText>(source_.text()), Opened::Caching::bypass};
   }
 
  private:
-  Source text_;
+  Source source_;
 };
 
 }  // namespace digestfs::fs

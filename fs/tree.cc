@@ -28,8 +28,10 @@ class RootDirectory final : public Directory {
       return Entry{name, inodes.intern<DigestDirectory>(name, repository_, kind)};
     };
     cache::Problems& problems = repository_.problems();
-    const Node* journal = inodes.intern<GrowingTextFile>(".digestfs/problems.jsonl",
-                                                         [&problems] { return problems.text(); });
+    const Node* journal = inodes.intern<GrowingTextFile>(
+        ".digestfs/problems.jsonl",
+        GrowingTextFile::Source{[&problems] { return problems.text(); },
+                                [&problems] { return problems.size(); }});
     return make_listing({
         {"tags", inodes.intern<TagsDirectory>("tags", repository_)},
         {"images", inodes.intern<ImagesDirectory>("images", repository_)},
