@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -92,12 +93,15 @@ class Store {
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return path_; }
 
  private:
-  void evict(std::uint64_t wanted_free, const Digest* keep) const;
+  void evict(std::uint64_t wanted_free, const std::string* keep) const;
+  void keep_bound(std::uint64_t added, const std::string& keep) const;
 
   // Constant after construction.
   std::filesystem::path path_;
   UniqueFd directory_;
   StoreLimits limits_;
+  // Synchronises itself: what may be published before the folder has to be looked at again.
+  mutable std::atomic<std::int64_t> headroom_{0};
 };
 
 }  // namespace digestfs::cache
