@@ -21,6 +21,11 @@ constexpr std::chrono::seconds kKnownTagPatience{2};
 // How often, at most, what is known is written down; mounting and unmounting apart.
 constexpr std::chrono::seconds kSaveEvery{2};
 
+// Where a list of tags is cut (EP-10): pages, tags, and pages in a row that bring nothing new.
+constexpr std::size_t kMaxPages = 10'000;
+constexpr std::size_t kMaxTags = 2'000'000;
+constexpr int kMaxIdlePages = 10;
+
 /// Failures that say nothing about the tag itself (design, "Settled"): a known tag outlives them.
 bool keeps_last_answer(Errc code) noexcept {
   return code == Errc::unavailable || code == Errc::timed_out || code == Errc::rate_limited;
@@ -131,6 +136,28 @@ TagList Tags::list(const Patience& patience) {
   return list(patience);
 }
 
+void Tags::follow_pages(Listing& listing, std::set<std::string>& names,
+                        const std::stop_token& stop) const {
+  std::set<std::string> visited;
+  int idle = 0;
+  while (listing.next) {
+    // EP-10: a registry may link a page to itself, or make up pages without end.
+    if (!visited.insert(*listing.next).second || idle == kMaxIdlePages ||
+        visited.size() > kMaxPages || names.size() > kMaxTags) {
+      problems_.report({.kind = ProblemKind::limit,
+                        .object = "tags/list",
+                        .detail = str_cat("the list of tags does not end; it was cut after ",
+                                          visited.size(), " pages and ", names.size(), " tags")});
+      listing.next.reset();
+      listing.complete = true;
+      return;
+    }
+    const std::size_t before = names.size();
+    take_page(source_.list_tags(listing.next, stop), listing, names);
+    idle = names.size() > before ? 0 : idle + 1;
+  }
+}
+
 void Tags::fetch_list(std::stop_token stop) {
   Listing listing;
   {
@@ -146,7 +173,7 @@ void Tags::fetch_list(std::stop_token stop) {
     listing.asked_at = now;
     take_page(source_.list_tags(std::nullopt, stop), listing, names);
   }
-  while (listing.next) take_page(source_.list_tags(listing.next, stop), listing, names);
+  follow_pages(listing, names, stop);
   listing.any = true;
   const auto done = Clock::now();
   listing.asked_at = done;

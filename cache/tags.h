@@ -100,6 +100,8 @@ class Tags {
 
   void take_page(const registry::TagPage& page, Listing& listing,
                  std::set<std::string>& names) const;
+  void follow_pages(Listing& listing, std::set<std::string>& names,
+                    const std::stop_token& stop) const;
   void fetch_list(std::stop_token stop);
   void ask(const std::string& name, std::stop_token stop);
   void load();

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "registry/host_kind.h"
 
 namespace digestfs::registry {
 namespace {
@@ -173,24 +174,7 @@ std::string Reference::wire_host() const {
 }
 
 bool Reference::is_loopback() const {
-  std::string host(split_port(domain).first);
-  std::ranges::transform(host, host.begin(),
-                         [](char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; });
-  if (host == "localhost" || host.ends_with(".localhost") || host == "[::1]") return true;
-  // Four numbers and nothing else: `127.example.org` is somebody's host.
-  if (!host.starts_with("127.")) return false;
-  int parts = 0;
-  std::string_view rest = host;
-  for (;;) {
-    const auto dot = rest.find('.');
-    const std::string_view part = rest.substr(0, dot);
-    unsigned number = 256;
-    const auto [end, problem] = std::from_chars(part.data(), part.data() + part.size(), number);
-    if (problem != std::errc() || end != part.data() + part.size() || number > 255) return false;
-    ++parts;
-    if (dot == std::string_view::npos) return parts == 4;
-    rest.remove_prefix(dot + 1);
-  }
+  return host_kind(split_port(domain).first) == HostKind::loopback;
 }
 
 }  // namespace digestfs::registry

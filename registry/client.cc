@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/client.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "registry/content_range.h"
+#include "registry/failure.h"
+#include "registry/link.h"
+#include "registry/manifest.h"
+#include "registry/media_type.h"
+#include "registry/registry_host.h"
+#include "registry/tag_list.h"
+
+namespace digestfs::registry {
+namespace {
+
+constexpr std::size_t kMaxTagList = std::size_t{64} << 20U;
+// What quay.io takes at most, and everybody takes (EP-10).
+constexpr std::string_view kSmallPage = "n=100";
+
+/// What we can read, in one line: some registries look at one only (EP-1).
+const Field& accept_manifests() {
+  static const Field field{
+      "Accept",
+      str_cat(media_type::kOciIndex, ", ", media_type::kDockerList, ", ", media_type::kOciManifest,
+              ", ", media_type::kDockerManifest, ", ", media_type::kDockerSchema1Signed, ", ",
+              media_type::kDockerSchema1, ", ", media_type::kOciArtifact, ", */*;q=0.1")};
+  return field;
+}
+
+Flow ignore(const HttpHead& /*head*/, std::span<const std::byte> /*part*/) { return Flow::enough; }
+
+bool is_success(int status) noexcept { return status >= 200 && status < 300; }
+
+/// Whether the answer to a HEAD says that only GET will do.
+bool asks_for_get(int status) noexcept { return status == 405 || status == 501; }
+
+std::optional<std::uint64_t> content_length(const HttpHead& head) {
+  // With a coding it is the length of something else (EP-7).
+  const auto coding = head.field("Content-Encoding");
+  if (coding && *coding != "identity") return std::nullopt;
+  const auto length = head.field("Content-Length");
+  return length ? parse_decimal(*length) : std::nullopt;
+}
+
+/// The bytes that `digest` is over: of a signed schema 1 manifest its payload, of which the
+/// registry sends more (MT-6); of anything else what came.
+std::string digested_part(std::string body, const Digest& digest) {
+  if (digest.is_verifiable() && digest_of(body, digest.algorithm()) != digest) {
+    try {
+      return signed_payload(body);
+    } catch (const Error&) {
+      // Not that kind of document. Whoever takes it finds out that it is not the right one.
+    }
+  }
+  return body;
+}
+
+/// Passes a blob on to a sink, as far as it is the part that was asked for.
+class BlobReceiver {
+ public:
+  enum class Outcome { taken, useless };
+
+  BlobReceiver(ObjectSink& sink, std::uint64_t offset) : sink_(sink), offset_(offset) {}
+
+  Flow take(const HttpHead& head, std::span<const std::byte> part) {
+    if (!begin(head)) return Flow::enough;
+    sink_.write(part);
+    return Flow::more;
+  }
+
+  /// To be called once the answer has ended: an empty body has no parts.
+  [[nodiscard]] Outcome finish(const HttpHead& head) {
+    return begin(head) ? Outcome::taken : Outcome::useless;
+  }
+
+ private:
+  /// Whether what comes is of use (EP-9).
+  bool begin(const HttpHead& head) {
+    if (begun_) return useful_;
+    begun_ = true;
+    if (head.status != 206) {
+      sink_.begin({0, content_length(head)});
+      return useful_ = true;
+    }
+    const auto range = parse_content_range(head.field("Content-Range").value_or(""));
+    useful_ = range && range->span && range->span->first == offset_ &&
+              (!range->total || range->span->last + 1 == *range->total);
+    if (useful_) sink_.begin({offset_, range->total});
+    return useful_;
+  }
+
+  ObjectSink& sink_;
+  std::uint64_t offset_;
+  bool begun_ = false;
+  bool useful_ = false;
+};
+
+}  // namespace
+
+class Client::Impl {
+ public:
+  Impl(const Reference& reference, ClientOptions options)
+      : name_(str_cat("docker://", reference.repository())),
+        root_(str_cat("/v2/", reference.path)),
+        host_(reference, {.stall = options.stall, .user_agent = std::move(options.user_agent)}) {}
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+  TagPage list_tags(const std::optional<std::string>& page, const std::stop_token& stop) {
+    return doing("list the tags", [&] { return tag_page(page, stop); });
+  }
+
+  std::optional<Descriptor> resolve(const std::string& tag, const std::stop_token& stop) {
+    return doing(str_cat("resolve tag ", tag), [&] { return resolve_tag(tag, stop); });
+  }
+
+  std::optional<ObjectInfo> find(Endpoint endpoint, const Digest& digest,
+                                 const std::stop_token& stop) {
+    return doing(str_cat("look for ", digest), [&] { return probe(endpoint, digest, stop); });
+  }
+
+  void fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset, ObjectSink& sink,
+             const std::stop_token& stop) {
+    if (endpoint == Endpoint::manifests) {
+      const std::string document = doing(str_cat("fetch ", digest), [&] {
+        return digested_part(manifest(digest.str(), stop).body, digest);
+      });
+      sink.begin({0, document.size()});
+      sink.write(as_bytes(document));
+    } else {
+      fetch_blob(digest, offset, sink, stop);
+    }
+  }
+
+ private:
+  struct Document {
+    HttpHead head;
+    std::string body;
+  };
+
+  /// Runs `work`; its failure tells what was being done, and to what.
+  template <class Work>
+  auto doing(const std::string& what, const Work& work) -> decltype(work()) {
+    try {
+      return work();
+    } catch (const Error& error) {
+      throw Error(error.code(), str_cat("cannot ", what, " of ", name_, ": ", error.what()));
+    }
+  }
+
+  [[nodiscard]] std::string target(Endpoint endpoint, std::string_view name) const {
+    return str_cat(root_, endpoint == Endpoint::manifests ? "/manifests/" : "/blobs/", name);
+  }
+
+  /// The whole of a small answer. What is not a 2xx is thrown.
+  Document small(const Question& question, std::size_t limit, const std::stop_token& stop) {
+    Document document;
+    const auto take = [&](const HttpHead& /*head*/, std::span<const std::byte> part) {
+      if (document.body.size() + part.size() > limit) {
+        throw Error(Errc::too_large, str_cat("the answer is larger than ", limit, " bytes"));
+      }
+      document.body += as_text(part);
+      return Flow::more;
+    };
+    Reply reply = host_.ask(question, take, stop);
+    if (!is_success(reply.head.status)) throw failure_of(reply.head.status, reply.failure_body);
+    document.head = std::move(reply.head);
+    return document;
+  }
+
+  Document manifest(const std::string& reference, const std::stop_token& stop) {
+    return small({.target = target(Endpoint::manifests, reference), .fields = {accept_manifests()}},
+                 kMaxManifestBytes, stop);
+  }
+
+  TagPage tag_page(const std::optional<std::string>& page, const std::stop_token& stop) {
+    const std::string first = root_ + "/tags/list";
+    const std::string asked = page.value_or(first);
+    Document document;
+    try {
+      document = small({.target = asked}, kMaxTagList, stop);
+    } catch (const Error& error) {
+      // A registry whose own page is larger than it lets itself send (EP-10).
+      if (page || error.code() != Errc::corrupt) throw;
+      document = small({.target = str_cat(first, "?", kSmallPage)}, kMaxTagList, stop);
+    }
+    TagPage tags = parse_tag_list(document.body);
+    for (const std::string& field : document.head.all("Link")) {
+      if (const auto link = next_link(field)) {
+        tags.next = next_page(*link, asked);
+        break;
+      }
+    }
+    return tags;
+  }
+
+  /// The target that `link`, on the page `asked`, stands for. Only path and query are taken from
+  /// it: a registry behind a proxy may not know its own name, and no link leads to another (EP-10).
+  std::string next_page(const std::string& link, const std::string& asked) {
+    // The host does not matter and is not kept.
+    const Url url = Url::parse(str_cat("https://registry.invalid", asked)).resolve(link);
+    if (!url.path().starts_with("/v2/")) {
+      throw Error(Errc::corrupt, "the link to the next page leads out of /v2/");
+    }
+    return url.path() + url.query();
+  }
+
+  std::optional<Descriptor> resolve_tag(const std::string& tag, const std::stop_token& stop) {
+    const Question question{.method = Method::head,
+                            .target = target(Endpoint::manifests, tag),
+                            .fields = {accept_manifests()}};
+    const Reply reply = host_.ask(question, ignore, stop);
+    const int status = reply.head.status;
+    if (status == 404) return std::nullopt;
+    if (status == 200) {
+      const auto digest = Digest::parse(reply.head.field("Docker-Content-Digest").value_or(""));
+      const auto length = content_length(reply.head);
+      const std::string type = bare_media_type(reply.head.field("Content-Type").value_or(""));
+      if (digest && length.value_or(0) > 0 && !type.empty()) {
+        Descriptor descriptor{.digest = *digest, .media_type = type, .size = length};
+        // Of a signed manifest only the payload is shown, which is shorter (MT-6).
+        if (document_class(type) == DocumentClass::schema1) descriptor.size.reset();
+        return descriptor;
+      }
+    } else if (status != 403 && !asks_for_get(status)) {
+      throw failure_of(status, reply.failure_body);
+    }
+    // EP-3: no use, or no body that says why.
+    return resolve_by_get(tag, stop);
+  }
+
+  std::optional<Descriptor> resolve_by_get(const std::string& tag, const std::stop_token& stop) {
+    try {
+      const Document document = manifest(tag, stop);
+      std::string bytes = document.body;
+      try {
+        bytes = signed_payload(document.body);
+      } catch (const Error&) {
+        // No signed manifest then.
+      }
+      return Descriptor{
+          .digest = digest_of(bytes),
+          .media_type = bare_media_type(document.head.field("Content-Type").value_or("")),
+          .size = bytes.size()};
+    } catch (const Error& error) {
+      if (error.code() == Errc::not_found) return std::nullopt;
+      throw;
+    }
+  }
+
+  std::optional<ObjectInfo> probe(Endpoint endpoint, const Digest& digest,
+                                  const std::stop_token& stop) {
+    Question question{.method = Method::head,
+                      .target = target(endpoint, digest.str()),
+                      .redirects = Question::Redirects::stay};
+    if (endpoint == Endpoint::manifests) question.fields.push_back(accept_manifests());
+    Reply reply = host_.ask(question, ignore, stop);
+    const auto exists = [&] { return reply.head.status >= 200 && reply.head.status < 400; };
+    if (!exists()) {
+      // EP-7: there are registries that deny to HEAD what they give to GET.
+      if (reply.head.status != 404 && reply.head.status != 403 &&
+          !asks_for_get(reply.head.status)) {
+        throw failure_of(reply.head.status, reply.failure_body);
+      }
+      question.method = Method::get;
+      if (endpoint == Endpoint::blobs) question.fields.push_back({"Range", "bytes=0-0"});
+      reply = host_.ask(question, ignore, stop);
+      if (reply.head.status == 416) return ObjectInfo{0};  // it is there, and empty
+      if (reply.head.status == 404) return std::nullopt;
+      if (!exists()) throw failure_of(reply.head.status, reply.failure_body);
+    }
+    if (reply.head.status == 200) return ObjectInfo{content_length(reply.head)};
+    if (reply.head.status == 206) {
+      const auto range = parse_content_range(reply.head.field("Content-Range").value_or(""));
+      return ObjectInfo{range ? range->total : std::nullopt};
+    }
+    return ObjectInfo{};
+  }
+
+  void fetch_blob(const Digest& digest, std::uint64_t offset, ObjectSink& sink,
+                  const std::stop_token& stop) {
+    // The sink's own failures are to come out as they are, so this is not `doing`.
+    const std::string what = str_cat("fetch ", digest);
+    const auto ask = [&](std::uint64_t from) {
+      Question question{.target = target(Endpoint::blobs, digest.str())};
+      if (from > 0) question.fields.push_back({"Range", str_cat("bytes=", from, "-")});
+      BlobReceiver receiver(sink, from);
+      bool sink_failed = false;
+      const auto take = [&](const HttpHead& head, std::span<const std::byte> part) {
+        sink_failed = true;
+        const Flow flow = receiver.take(head, part);
+        sink_failed = false;
+        return flow;
+      };
+      try {
+        const Reply reply = host_.ask(question, take, stop);
+        if (reply.head.status == 416 && from > 0) {
+          const auto range = parse_content_range(reply.head.field("Content-Range").value_or(""));
+          if (!range || range->total != from) return BlobReceiver::Outcome::useless;
+          sink.begin({from, from});  // it was all there already
+          return BlobReceiver::Outcome::taken;
+        }
+        if (!is_success(reply.head.status)) {
+          throw failure_of(reply.head.status, reply.failure_body);
+        }
+        return receiver.finish(reply.head);
+      } catch (const Error& error) {
+        if (sink_failed) throw;
+        throw Error(error.code(), str_cat("cannot ", what, " of ", name_, ": ", error.what()));
+      }
+    };
+    if (ask(offset) == BlobReceiver::Outcome::taken) return;
+    // A part that was not asked for: all of it then (EP-9, B2).
+    DIGESTFS_LOG(debug, "starting again from byte 0 digest=", digest);
+    if (offset > 0 && ask(0) == BlobReceiver::Outcome::taken) return;
+    throw Error(Errc::corrupt, str_cat("cannot ", what, " of ", name_,
+                                       ": the registry sends a part that was not asked for"));
+  }
+
+  // Constant after construction.
+  std::string name_;
+  std::string root_;
+  // Synchronises itself.
+  RegistryHost host_;
+};
+
+Client::Client(Reference reference, ClientOptions options)
+    : impl_(std::make_unique<Impl>(reference, std::move(options))) {}
+
+Client::~Client() = default;
+
+const std::string& Client::name() const { return impl_->name(); }
+
+TagPage Client::list_tags(const std::optional<std::string>& page, std::stop_token stop) {
+  return impl_->list_tags(page, stop);
+}
+
+std::optional<Descriptor> Client::resolve(const std::string& tag, std::stop_token stop) {
+  return impl_->resolve(tag, stop);
+}
+
+std::optional<ObjectInfo> Client::find(Endpoint endpoint, const Digest& digest,
+                                       std::stop_token stop) {
+  return impl_->find(endpoint, digest, stop);
+}
+
+void Client::fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset, ObjectSink& sink,
+                   std::stop_token stop) {
+  impl_->fetch(endpoint, digest, offset, sink, stop);
+}
+
+}  // namespace digestfs::registry

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+namespace digestfs::registry {
+
+/// What a host of a URL is, as far as its text tells. No name is resolved.
+enum class HostKind {
+  name,         ///< a name other than localhost, or a public address
+  loopback,     ///< 127/8, ::1, localhost, *.localhost
+  private_net,  ///< RFC 1918, fc00::/7
+  link_local,   ///< 169.254/16, fe80::/10: where clouds keep their metadata servers
+  unspecified,  ///< 0/8, ::
+};
+
+/// `host` as in a URL: IPv6 with or without brackets, IPv4 in any spelling that inet_aton(3) takes.
+[[nodiscard]] HostKind host_kind(std::string_view host);
+
+}  // namespace digestfs::registry

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/http.h"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <utility>
+
+#include <curl/curl.h>
+
+#include "base/guarded.h"
+#include "base/handle.h"
+#include "base/text.h"
+#include "registry/field.h"
+#include "registry/host_kind.h"
+
+namespace digestfs::registry {
+namespace {
+
+using CurlEasy = std::unique_ptr<CURL, Deleter<curl_easy_cleanup>>;
+using CurlMulti = std::unique_ptr<CURLM, Deleter<curl_multi_cleanup>>;
+using CurlUrl = std::unique_ptr<CURLU, Deleter<curl_url_cleanup>>;
+using CurlText = std::unique_ptr<char, Deleter<curl_free>>;
+using CurlList = std::unique_ptr<curl_slist, Deleter<curl_slist_free_all>>;
+
+// Slower than this for as long as a stall may last is a stall: bytes per second (RTY-7).
+constexpr long kSlowest = 256;
+// A whole head. Registries send a few hundred bytes; curl alone would take endless ones.
+constexpr std::size_t kMaxHead = std::size_t{256} << 10U;
+constexpr long kBufferSize = 128L << 10U;
+// How long a loopback host has for its part of a TLS handshake. It needs microseconds, unless it
+// waits for a line of HTTP.
+constexpr std::chrono::seconds kLoopbackHandshake{3};
+
+/// Connections that one thread at a time works with. libcurl keeps what can be used again (the
+/// registry's and that of the host it redirects to) in the multi handle.
+struct Line {
+  CurlMulti multi{curl_multi_init()};
+  CurlEasy easy{curl_easy_init()};
+};
+
+/// One request under way, as the C callbacks see it.
+struct Transfer {
+  const Receive& receive;
+  HttpHead head;
+  std::size_t head_bytes = 0;
+  bool enough = false;
+  std::exception_ptr failure;
+};
+
+std::string_view without_blanks(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+/// Called by curl for each line of a head.
+std::size_t take_head_line(char* data, std::size_t size, std::size_t count, void* user) noexcept {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::size_t bytes = size * count;
+  try {
+    transfer.head_bytes += bytes;
+    if (transfer.head_bytes > kMaxHead) {
+      throw Error(Errc::too_large,
+                  str_cat("the answer's head is larger than ", kMaxHead, " bytes"));
+    }
+    const std::string_view line = without_blanks({data, bytes});
+    if (line.starts_with("HTTP/")) {
+      transfer.head = {};  // of an interim answer, or there was none
+      return bytes;
+    }
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return bytes;
+    transfer.head.fields.push_back({std::string(without_blanks(line.substr(0, colon))),
+                                    std::string(without_blanks(line.substr(colon + 1)))});
+    return bytes;
+  } catch (...) {
+    transfer.failure = std::current_exception();
+    return 0;
+  }
+}
+
+/// A transfer and its handle, for the callback that needs both.
+struct BodyTarget {
+  Transfer* transfer;
+  CURL* easy;
+};
+
+/// Called by curl for each part of a body.
+std::size_t take_body(char* data, std::size_t size, std::size_t count, void* user) noexcept {
+  auto& target = *static_cast<BodyTarget*>(user);
+  Transfer& transfer = *target.transfer;
+  const std::size_t bytes = size * count;
+  try {
+    long status = 0;
+    curl_easy_getinfo(target.easy, CURLINFO_RESPONSE_CODE, &status);
+    transfer.head.status = static_cast<int>(status);
+    if (transfer.receive(transfer.head, std::as_bytes(std::span(data, bytes))) == Flow::more) {
+      return bytes;
+    }
+    transfer.enough = true;
+  } catch (...) {
+    transfer.failure = std::current_exception();
+  }
+  return bytes + 1;  // anything but `bytes` ends it; 0 would not where `bytes` is 0
+}
+
+Errc code_of(CURLcode code) noexcept {
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return Errc::timed_out;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_RANGE_ERROR:
+      return Errc::corrupt;
+    default:
+      return Errc::unavailable;
+  }
+}
+
+std::string describe(CURLcode code, const char* details) {
+  if (code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING) {
+    return str_cat("the connection was cut (", details[0] != '\0' ? details : "no more data", ")");
+  }
+  return details[0] != '\0' ? details : curl_easy_strerror(code);
+}
+
+/// A list that curl keeps for the length of a transfer.
+CurlList field_list(const std::vector<Field>& fields) {
+  CurlList list;
+  // What is stored is what is wanted: a digest is over it (VER-9).
+  const auto append = [&list](const std::string& line) {
+    curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+    if (longer == nullptr) throw std::bad_alloc();
+    static_cast<void>(list.release());
+    list.reset(longer);
+  };
+  append("Accept-Encoding: identity");
+  for (const Field& field : fields) append(str_cat(field.name, ": ", field.value));
+  return list;
+}
+
+template <class T>
+void set(CURL* easy, CURLoption option, T value) {
+  const CURLcode code = curl_easy_setopt(easy, option, value);
+  if (code == CURLE_OK) return;
+  throw Error(Errc::unsupported, str_cat("libcurl refuses option ", static_cast<int>(option), ": ",
+                                         curl_easy_strerror(code)));
+}
+
+/// What is the same in every transfer.
+void set_up(CURL* easy, const HttpOptions& options) {
+  curl_easy_reset(easy);
+  set(easy, CURLOPT_USERAGENT, options.user_agent.c_str());
+  set(easy, CURLOPT_NOSIGNAL, 1L);
+  set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  set(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+  // The path was checked and is opaque, cursors of pages above all (EP-10).
+  set(easy, CURLOPT_PATH_AS_IS, 1L);
+  // A line carries one transfer at a time, so HTTP/2 would give nothing but its own ways to fail
+  // (HTTP-1).
+  set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  set(easy, CURLOPT_BUFFERSIZE, kBufferSize);
+  // Or giving up a name that does not resolve waits for the resolver, SIGTERM included.
+  set(easy, CURLOPT_QUICK_EXIT, 1L);
+  const auto stall = static_cast<long>(options.stall.count());
+  set(easy, CURLOPT_CONNECTTIMEOUT, stall);
+  set(easy, CURLOPT_LOW_SPEED_TIME, stall);
+  set(easy, CURLOPT_LOW_SPEED_LIMIT, kSlowest);
+}
+
+/// Runs what was set up on `line` to its end. Throws `Errc::interrupted` on `stop`.
+CURLcode run(const Line& line, const std::stop_token& stop) {
+  CURLM* multi = line.multi.get();
+  if (curl_multi_add_handle(multi, line.easy.get()) != CURLM_OK) throw std::bad_alloc();
+  struct Removal {
+    const Line& line;
+    ~Removal() { curl_multi_remove_handle(line.multi.get(), line.easy.get()); }
+  };
+  const Removal removal{line};
+  const std::stop_callback wake(stop, [multi] { curl_multi_wakeup(multi); });
+  for (;;) {
+    int running = 0;
+    if (const CURLMcode code = curl_multi_perform(multi, &running); code != CURLM_OK) {
+      throw Error(Errc::unavailable, curl_multi_strerror(code));
+    }
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+      if (message->msg == CURLMSG_DONE) return message->data.result;
+    }
+    if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped");
+    constexpr int kAtMostMs = 1000;
+    curl_multi_poll(multi, nullptr, 0, kAtMostMs, nullptr);
+  }
+}
+
+[[noreturn]] void throw_bad_url(std::string_view text, std::string_view why) {
+  constexpr std::size_t kShown = 200;
+  const std::string_view shown = text.substr(0, std::min(text.find('?'), kShown));
+  throw Error(Errc::corrupt, str_cat("\"", shown, "\" cannot be used as a URL: ", why));
+}
+
+std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
+  char* text = nullptr;
+  if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return {};
+  return CurlText(text).get();
+}
+
+}  // namespace
+
+Url Url::parse(std::string_view text) {
+  const auto is_plain = [](char c) { return c > ' ' && c < '\x7f'; };
+  if (!std::ranges::all_of(text, is_plain)) throw_bad_url("", "it has unusual characters");
+  const CurlUrl url(curl_url());
+  if (!url) throw std::bad_alloc();
+  const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, std::string(text).c_str(),
+                                      CURLU_DISALLOW_USER | CURLU_PATH_AS_IS);
+  if (code == CURLUE_USER_NOT_ALLOWED) throw_bad_url("", "it holds a user name");
+  if (code != CURLUE_OK) throw_bad_url(text, curl_url_strerror(code));
+  curl_url_set(url.get(), CURLUPART_FRAGMENT, nullptr, 0);
+  Url parsed;
+  parsed.scheme_ = part_of(url.get(), CURLUPART_SCHEME);
+  if (parsed.scheme_ != "http" && parsed.scheme_ != "https") {
+    throw_bad_url(text, "it is neither http nor https");
+  }
+  parsed.host_ = part_of(url.get(), CURLUPART_HOST);
+  parsed.path_ = part_of(url.get(), CURLUPART_PATH);
+  parsed.query_ = part_of(url.get(), CURLUPART_QUERY);
+  if (!parsed.query_.empty()) parsed.query_.insert(0, 1, '?');
+  parsed.origin_ = str_cat(parsed.scheme_, "://", parsed.host_, ":",
+                           part_of(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT));
+  parsed.text_ = part_of(url.get(), CURLUPART_URL);
+  return parsed;
+}
+
+Url Url::resolve(std::string_view reference) const {
+  const CurlUrl url(curl_url());
+  if (!url) throw std::bad_alloc();
+  curl_url_set(url.get(), CURLUPART_URL, text_.c_str(), CURLU_PATH_AS_IS);
+  const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, std::string(reference).c_str(),
+                                      CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME);
+  if (code != CURLUE_OK) throw_bad_url(reference, curl_url_strerror(code));
+  return parse(part_of(url.get(), CURLUPART_URL));
+}
+
+std::string Url::redacted() const { return text_.substr(0, text_.find('?')); }
+
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kUnreserved =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string encoded;
+  for (const char c : text) {
+    if (kUnreserved.find(c) != std::string_view::npos) {
+      encoded += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      encoded += '%';
+      encoded += kHex[byte >> 4U];
+      encoded += kHex[byte & 0xfU];
+    }
+  }
+  return encoded;
+}
+
+std::optional<std::string> HttpHead::field(std::string_view name) const {
+  const auto at = std::ranges::find_if(
+      fields, [&](const Field& field) { return equals_folded(field.name, name); });
+  return at == fields.end() ? std::nullopt : std::optional(at->value);
+}
+
+std::vector<std::string> HttpHead::all(std::string_view name) const {
+  std::vector<std::string> found;
+  for (const Field& field : fields) {
+    if (equals_folded(field.name, name)) found.push_back(field.value);
+  }
+  return found;
+}
+
+/// The lines that nobody uses at the moment.
+class Http::Pool {
+ public:
+  explicit Pool(HttpOptions options) : options_(std::move(options)) {
+    static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (started != CURLE_OK) throw Error(Errc::unavailable, curl_easy_strerror(started));
+  }
+
+  [[nodiscard]] const HttpOptions& options() const noexcept { return options_; }
+
+  [[nodiscard]] Line take() {
+    {
+      const auto idle = idle_.lock();
+      if (!idle->empty()) {
+        Line line = std::move(idle->back());
+        idle->pop_back();
+        return line;
+      }
+    }
+    Line line;
+    if (!line.multi || !line.easy) throw std::bad_alloc();
+    return line;
+  }
+
+  void put_back(Line line) {
+    const auto idle = idle_.lock();
+    idle->push_back(std::move(line));
+  }
+
+ private:
+  // Constant after construction.
+  HttpOptions options_;
+  // Guarded by the lock it lives in. As many as ever worked at once, which the workers bound.
+  Guarded<std::vector<Line>> idle_;
+};
+
+Http::Http(HttpOptions options) : pool_(std::make_unique<Pool>(std::move(options))) {}
+
+Http::~Http() = default;
+
+HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::stop_token stop) {
+  Line line = pool_->take();
+  CURL* easy = line.easy.get();
+  std::array<char, CURL_ERROR_SIZE> details{};
+  Transfer transfer{.receive = receive, .head = {}, .failure = {}};
+  BodyTarget target{&transfer, easy};
+  const CurlList fields = field_list(request.fields);
+
+  set_up(easy, pool_->options());
+  set(easy, CURLOPT_URL, request.url.str().c_str());
+  set(easy, CURLOPT_HTTPHEADER, fields.get());
+  if (request.method == Method::head) set(easy, CURLOPT_NOBODY, 1L);
+  if (host_kind(request.url.host()) == HostKind::loopback) set(easy, CURLOPT_PROXY, "");
+  const bool tries_tls = request.trust == Trust::loopback && request.url.scheme() == "https";
+  if (request.trust == Trust::loopback) {
+    set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (tries_tls) {
+    const auto limit = std::min(kLoopbackHandshake, pool_->options().stall);
+    set(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(limit.count()));
+  }
+  set(easy, CURLOPT_HEADERFUNCTION, take_head_line);
+  set(easy, CURLOPT_HEADERDATA, &transfer);
+  set(easy, CURLOPT_WRITEFUNCTION, take_body);
+  set(easy, CURLOPT_WRITEDATA, &target);
+  set(easy, CURLOPT_ERRORBUFFER, details.data());
+
+  const CURLcode code = run(line, stop);
+
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  transfer.head.status = static_cast<int>(status);
+  curl_off_t handshake = 0;
+  curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
+  // What it points to ends here.
+  curl_easy_reset(easy);
+  pool_->put_back(std::move(line));
+
+  if (transfer.failure) std::rethrow_exception(transfer.failure);
+  if (code == CURLE_OK || transfer.enough) return transfer.head;
+  const Error error(code_of(code),
+                    str_cat(request.method == Method::head ? "HEAD " : "GET ",
+                            request.url.redacted(), ": ", describe(code, details.data())));
+  const bool no_handshake = code == CURLE_SSL_CONNECT_ERROR || code == CURLE_OPERATION_TIMEDOUT;
+  if (tries_tls && no_handshake && handshake == 0) throw NotTls{error};
+  throw error;
+}
+
+}  // namespace digestfs::registry

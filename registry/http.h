@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "registry/url.h"
+
+namespace digestfs::registry {
+
+/// How far the other side's certificate is believed.
+enum class Trust {
+  system,    ///< it must be valid by the system's authorities
+  loopback,  ///< the host is this machine: any certificate will do, and none (TLS-4)
+};
+
+enum class Method { get, head };
+
+/// One line of a head.
+struct Field {
+  std::string name;
+  std::string value;
+};
+
+struct HttpRequest {
+  Method method = Method::get;
+  Url url;
+  std::vector<Field> fields = {};
+  Trust trust = Trust::system;
+};
+
+/// Status and fields of an answer; interim answers (1xx) are not seen.
+struct HttpHead {
+  int status = 0;
+  std::vector<Field> fields = {};
+
+  /// The first field of that name, in any case.
+  [[nodiscard]] std::optional<std::string> field(std::string_view name) const;
+  /// All of them.
+  [[nodiscard]] std::vector<std::string> all(std::string_view name) const;
+};
+
+/// What a receiver says to a part of a body.
+enum class Flow {
+  more,    ///< go on
+  enough,  ///< the rest is not wanted; the connection is given up
+};
+
+/// Takes the body of an answer, part by part. What it throws ends the transfer and reaches the
+/// caller.
+using Receive = std::function<Flow(const HttpHead& head, std::span<const std::byte> part)>;
+
+struct HttpOptions {
+  /// The longest that a transfer may stand still, connecting included.
+  std::chrono::seconds stall{30};
+  std::string user_agent;
+};
+
+/// Thrown where a handshake with `Trust::loopback`, which refuses no certificate, fails all the
+/// same: the other side does not speak TLS (TLS-5).
+struct NotTls {
+  Error error;
+};
+
+/// Single HTTP exchanges over kept connections. The one place that opens sockets and knows
+/// libcurl. Follows no redirect, knows no cookie, netrc, HSTS or content coding: what comes is what
+/// was sent (HTTP-2, HTTP-3, EP-8). Safe for concurrent use.
+class Http {
+ public:
+  explicit Http(HttpOptions options);
+  Http(const Http&) = delete;
+  Http& operator=(const Http&) = delete;
+  ~Http();
+
+  /// Sends `request`; the body of the answer goes to `receive`. Throws `Error`: `unavailable` where
+  /// there is no connection or it breaks, a short body included (RTY-8); `timed_out` where it
+  /// stalls; `corrupt` where the answer is no HTTP; `interrupted` on `stop`. The message says what
+  /// failed and names the URL without its query.
+  [[nodiscard]] HttpHead perform(const HttpRequest& request, const Receive& receive,
+                                 std::stop_token stop);
+
+ private:
+  class Pool;
+  std::unique_ptr<Pool> pool_;
+};
+
+}  // namespace digestfs::registry

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/token.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "registry/host_kind.h"
+#include "registry/json.h"
+
+namespace digestfs::registry {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds kLeastLife{60};
+constexpr seconds kMostLife{24 * 3600};
+constexpr seconds kRenewEarly{10};
+
+/// How long ago an RFC 3339 time in UTC was; nothing for any other text.
+std::optional<seconds> age_of(const std::string& text) {
+  std::tm parts{};
+  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) return std::nullopt;
+  if (*rest == '.') {
+    for (++rest; *rest >= '0' && *rest <= '9';) ++rest;
+  }
+  if (*rest != 'Z' || rest[1] != '\0') return std::nullopt;
+  return seconds(std::time(nullptr) - ::timegm(&parts));
+}
+
+}  // namespace
+
+Token parse_token(std::string_view body, Clock::time_point now) {
+  nlohmann::json answer;
+  try {
+    answer = parse_json(body, NameCase::matters);
+  } catch (const Error&) {
+    throw Error(Errc::corrupt, "its answer is no JSON");
+  }
+  std::string value = text_member(answer, "token");
+  if (value.empty()) value = text_member(answer, "access_token");
+  const auto is_plain = [](char c) { return c > ' ' && c < '\x7f'; };
+  if (value.empty()) throw Error(Errc::corrupt, "there is no token in its answer");
+  if (!std::ranges::all_of(value, is_plain)) {
+    throw Error(Errc::corrupt, "the token in its answer has characters that no token has");
+  }
+  const auto most = static_cast<std::uint64_t>(kMostLife.count());
+  const auto stated = std::min(number_member(answer, "expires_in").value_or(0), most);
+  const seconds life = std::max(kLeastLife, seconds(stated));
+  // A clock that is off by more than the token lives is not this one's business.
+  seconds age = age_of(text_member(answer, "issued_at")).value_or(seconds(0));
+  if (age < seconds(0) || age >= life) age = seconds(0);
+  return {std::move(value), now + std::max(life - age - kRenewEarly, seconds(1))};
+}
+
+void check_target(const Url& from, const Url& to, Errc code) {
+  const auto refuse = [&](std::string_view why) {
+    throw Error(code, str_cat(from.origin(), " sends us to ", to.redacted(), ", ", why));
+  };
+  if (from.scheme() == "https" && to.scheme() == "http") refuse("which is not encrypted");
+  const HostKind kind = host_kind(to.host());
+  if (kind == HostKind::link_local) refuse("a link-local address");
+  if (to.host() == from.host() || kind == HostKind::name) return;
+  if (kind != host_kind(from.host())) refuse("an address that is not public");
+}
+
+Url token_url(const Challenge& challenge, const Url& registry, const std::string& path) {
+  const std::string realm = challenge.parameter("realm");
+  if (realm.empty()) {
+    throw Error(Errc::denied, str_cat(registry.origin(), " wants a token but names no realm"));
+  }
+  std::optional<Url> url;
+  try {
+    url = registry.resolve(realm);
+  } catch (const Error& error) {
+    throw Error(Errc::denied,
+                str_cat(registry.origin(), " names a realm that is no use: ", error.what()));
+  }
+  check_target(registry, *url, Errc::denied);
+  // What the realm brings along stays; there is one scope, and no empty parameter (AUTH-8).
+  std::string text = str_cat(url->str(), url->query().empty() ? '?' : '&');
+  if (const std::string service = challenge.parameter("service"); !service.empty()) {
+    text += str_cat("service=", percent_encoded(service), "&");
+  }
+  text += str_cat("scope=", percent_encoded(str_cat("repository:", path, ":pull")),
+                  "&client_id=digestfs");
+  return Url::parse(text);
+}
+
+}  // namespace digestfs::registry

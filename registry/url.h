@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace digestfs::registry {
+
+/// An absolute http or https URL without user, password or fragment. Valid by construction.
+/// Parsed by libcurl, so that what is checked and what is connected to are one and the same;
+/// defined in http.cc, the one file that includes it.
+class Url {
+ public:
+  /// Throws `Errc::corrupt` with what is wrong; the message holds nothing of a query.
+  [[nodiscard]] static Url parse(std::string_view text);
+  /// What `reference`, relative or absolute, means on this page (RFC 3986, 5). Throws as `parse`.
+  [[nodiscard]] Url resolve(std::string_view reference) const;
+
+  [[nodiscard]] const std::string& str() const noexcept { return text_; }
+  [[nodiscard]] const std::string& scheme() const noexcept { return scheme_; }
+  [[nodiscard]] const std::string& host() const noexcept { return host_; }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// The query with its `?`, or nothing.
+  [[nodiscard]] const std::string& query() const noexcept { return query_; }
+  /// `https://host:port`, the port always there: what two URLs must share to share a secret.
+  [[nodiscard]] const std::string& origin() const noexcept { return origin_; }
+  /// For people: without the query, which may be a secret (AUTH-18).
+  [[nodiscard]] std::string redacted() const;
+
+ private:
+  Url() = default;
+
+  std::string text_;
+  std::string scheme_;
+  std::string host_;
+  std::string path_;
+  std::string query_;
+  std::string origin_;
+};
+
+/// `text` as a value in a query (RFC 3986, 2.1).
+[[nodiscard]] std::string percent_encoded(std::string_view text);
+
+}  // namespace digestfs::registry
