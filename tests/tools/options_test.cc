@@ -40,7 +40,7 @@ TEST(Options, WorkInAMountOptionListToo) {
 }
 
 TEST(Options, TakeACommaInAValueWhenItIsEscaped) {
-  EXPECT_EQ(parse({"-ocache-dir=/a\\,b"}).cache_dir, "/a,b");
+  EXPECT_EQ(parse_options({"alpine", "/mnt", "-ocache-dir=/a\\,b"}).cache_dir, "/a,b");
   EXPECT_EQ(split_mount_options("a\\,b,,c\\\\,d"), (std::vector<std::string>{"a,b", "c\\", "d"}));
 }
 

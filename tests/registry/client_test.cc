@@ -1,0 +1,693 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/client.h"
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "registry/manifest.h"
+#include "registry/media_type.h"
+#include "tests/support/fake_registry.h"
+
+namespace digestfs::registry {
+namespace {
+
+using test::FakeRegistry;
+using Request = FakeRegistry::Request;
+using Response = FakeRegistry::Response;
+using namespace std::chrono_literals;
+
+const std::string kManifest = R"({"schemaVersion":2,"config":{},"layers":[]})";
+const std::string kOci(media_type::kOciManifest);
+
+/// Keeps what it is sent.
+class Collector final : public ObjectSink {
+ public:
+  void begin(const Beginning& beginning) override { beginnings.push_back(beginning); }
+  void write(std::span<const std::byte> part) override { bytes += as_text(part); }
+
+  std::vector<Beginning> beginnings;
+  std::string bytes;
+};
+
+class ClientTest : public testing::Test {
+ protected:
+  [[nodiscard]] Client client(std::chrono::seconds stall = 5s) const {
+    return {Reference::parse(fake.source()), {.stall = stall, .user_agent = "digestfs/test"}};
+  }
+
+  [[nodiscard]] std::string fetch(const Digest& digest, Endpoint endpoint = Endpoint::blobs,
+                                  std::uint64_t offset = 0) {
+    Collector sink;
+    auto reader = client();
+    reader.fetch(endpoint, digest, offset, sink, {});
+    return sink.bytes;
+  }
+
+  /// The error that `work` fails with; fails the test where it goes well.
+  static Error failure(const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "it went well";
+    return {Errc::interrupted, "it went well"};
+  }
+
+  [[nodiscard]] Errc resolve_failure(std::chrono::seconds stall = 5s) const {
+    return failure([&] {
+             auto reader = client(stall);
+             static_cast<void>(reader.resolve("t", {}));
+           })
+        .code();
+  }
+
+  FakeRegistry fake;
+};
+
+// --- greeting, tokens
+// -----------------------------------------------------------------------------
+
+TEST_F(ClientTest, ConnectsToNothingBeforeItIsAsked) {
+  const auto reader = client();
+  EXPECT_EQ(reader.name(), "docker://" + fake.source());
+  EXPECT_TRUE(fake.requests().empty());
+}
+
+TEST_F(ClientTest, GreetsOnceAndSaysWhoItIs) {  // AUTH-1, EP-0
+  auto reader = client();
+  for (int i = 0; i < 3; ++i) static_cast<void>(reader.list_tags(std::nullopt, {}));
+  EXPECT_EQ(fake.count("GET", "/v2/"), 4U);
+  for (const Request& request : fake.requests()) {
+    EXPECT_EQ(request.field("User-Agent"), "digestfs/test");
+    EXPECT_EQ(request.field("Accept-Encoding"), "identity");
+    EXPECT_EQ(request.field("Authorization"), "");
+    EXPECT_EQ(request.field("Cookie"), "");
+  }
+}
+
+/// A registry that wants a token of its own token server.
+class BearerTest : public ClientTest {
+ protected:
+  void require_token(const std::string& valid, const std::string& challenge_more = "") {
+    fake.on([this, valid, challenge_more](const Request& request) -> std::optional<Response> {
+      if (request.path() == "/token") return std::nullopt;
+      if (request.field("Authorization") == "Bearer " + valid) return std::nullopt;
+      return Response{.status = 401, .fields = {{"WWW-Authenticate", challenge(challenge_more)}}};
+    });
+  }
+
+  [[nodiscard]] std::string challenge(const std::string& more = "") const {
+    return str_cat("Bearer realm=\"http://", fake.address(), "/token\",service=\"s\"", more);
+  }
+
+  void serve_token(const std::string& body) {
+    fake.on([body](const Request& request) -> std::optional<Response> {
+      if (request.path() != "/token") return std::nullopt;
+      return Response{.body = body};
+    });
+  }
+};
+
+TEST_F(BearerTest, FetchesOneTokenForPullingAnonymously) {  // AUTH-8, A1
+  require_token("T");
+  serve_token(R"({"token":"T","expires_in":300})");
+  const auto blob = fake.add_blob("hello");
+  auto reader = client();
+  for (int i = 0; i < 5; ++i) {
+    Collector sink;
+    reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+    EXPECT_EQ(sink.bytes, "hello");
+  }
+  EXPECT_EQ(fake.count("GET", "/token"), 1U);
+  EXPECT_EQ(fake.count("GET", fake.path("/blobs/")), 5U);  // the token was there before the first
+  for (const Request& request : fake.requests()) {
+    if (request.path() == "/token") {
+      EXPECT_EQ(request.target,
+                "/token?service=s&scope=repository%3Atest%2Frepo%3Apull&client_id=digestfs");
+      EXPECT_EQ(request.field("Authorization"), "");
+    }
+    if (request.path() == "/v2/") {
+      EXPECT_EQ(request.field("Authorization"), "");
+    }  // AUTH-3
+  }
+}
+
+TEST_F(BearerTest, FetchesATokenWhenOnlyTheRepositoryAsksForOne) {  // A3
+  fake.tag("t", fake.add_manifest(kManifest, kOci).digest);
+  require_token("T");
+  serve_token(R"({"access_token":"T"})");
+  fake.on([](const Request& request) -> std::optional<Response> {
+    return request.path() == "/v2/" ? std::optional(Response{.body = "{}"}) : std::nullopt;
+  });
+  auto reader = client();
+  EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 2U);
+}
+
+TEST_F(BearerTest, SharesOneTokenAmongAll) {  // AUTH-12, A17
+  require_token("T");
+  serve_token(R"({"token":"T"})");
+  const auto blob = fake.add_blob("hello");
+  auto reader = client();
+  std::atomic<int> right = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&] {
+        Collector sink;
+        reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+        if (sink.bytes == "hello") ++right;
+      });
+    }
+  }
+  EXPECT_EQ(right, 8);
+  EXPECT_EQ(fake.count("GET", "/token"), 1U);
+}
+
+TEST_F(BearerTest, RenewsARefusedTokenOnceAndGivesUpThen) {  // A4, A11, AUTH-13
+  serve_token(R"({"token":"old"})");
+  require_token("good");
+  EXPECT_EQ(resolve_failure(), Errc::denied);
+  EXPECT_EQ(fake.count("GET", "/token"), 2U);
+  EXPECT_LE(
+      fake.count("HEAD", fake.path("/manifests/t")) + fake.count("GET", fake.path("/manifests/t")),
+      3U);
+}
+
+TEST_F(BearerTest, RenewsATokenThatWasRefusedWithoutAChallenge) {  // GCR
+  fake.tag("t", fake.add_manifest(kManifest, kOci).digest);
+  std::atomic<int> tokens = 0;
+  require_token("T2");
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() == "/token")
+      return Response{.body = str_cat(R"({"token":"T)", ++tokens, "\"}")};
+    if (request.path() == "/v2/") return std::nullopt;
+    if (request.field("Authorization") != "Bearer T2") return Response{.status = 401};
+    return std::nullopt;
+  });
+  auto reader = client();
+  EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_EQ(tokens, 2);
+}
+
+TEST_F(BearerTest, SaysWhatIsWrongWithTheTokenServer) {  // A7
+  const std::pair<Response, Errc> answers[] = {
+      {{.body = "<html>sign in</html>"}, Errc::corrupt},
+      {{.body = "{}"}, Errc::corrupt},
+      {{.body = std::string(5U << 20U, ' ')}, Errc::corrupt},
+      {{.status = 401}, Errc::denied},
+      {{.status = 403}, Errc::denied},
+      {{.status = 429}, Errc::rate_limited},
+      {{.status = 503}, Errc::unavailable},
+  };
+  for (const auto& [answer, code] : answers) {
+    fake.clear_handlers();
+    require_token("T");
+    fake.on("/token", answer);
+    EXPECT_EQ(resolve_failure(), code) << answer.status << " " << answer.body.substr(0, 20);
+  }
+}
+
+TEST_F(BearerTest, DoesNotConnectToARealmThatIsATrap) {  // A8
+  for (const char* realm : {"http://169.254.169.254/t", "file:///etc/passwd", ""}) {
+    fake.clear_handlers();
+    fake.on("/v2/", {.status = 401,
+                     .fields = {{"WWW-Authenticate", str_cat("Bearer realm=\"", realm, "\"")}}});
+    EXPECT_EQ(resolve_failure(), Errc::denied) << realm;
+  }
+}
+
+TEST_F(ClientTest, HasNothingToAnswerABasicChallengeWith) {  // A12
+  fake.on("/v2/", {.status = 401, .fields = {{"WWW-Authenticate", "Basic realm=\"x\""}}});
+  EXPECT_EQ(resolve_failure(), Errc::denied);
+  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 1U);
+  for (const Request& request : fake.requests()) EXPECT_EQ(request.field("Authorization"), "");
+}
+
+TEST_F(ClientTest, SaysThatAHostIsNoRegistry) {
+  fake.on("/v2/", {.status = 404, .body = "<html>"});
+  auto reader = client();
+  const Error error = failure([&] { static_cast<void>(reader.list_tags(std::nullopt, {})); });
+  EXPECT_EQ(error.code(), Errc::not_found);
+  EXPECT_NE(std::string(error.what()).find("is no registry"), std::string::npos) << error.what();
+}
+
+// --- tags
+// -----------------------------------------------------------------------------------------
+
+/// All tags, page by page.
+std::vector<std::string> all_tags(Client& reader) {
+  std::vector<std::string> tags;
+  std::optional<std::string> next;
+  do {
+    const TagPage page = reader.list_tags(next, {});
+    tags.insert(tags.end(), page.tags.begin(), page.tags.end());
+    next = page.next;
+  } while (next);
+  return tags;
+}
+
+TEST_F(ClientTest, FollowsTheLinksOfPages) {
+  const auto manifest = fake.add_manifest(kManifest, kOci);
+  for (const char* tag : {"a", "b", "c", "d", "e"}) fake.tag(tag, manifest.digest);
+  fake.set_page_size(2);
+  auto reader = client();
+  EXPECT_EQ(all_tags(reader), (std::vector<std::string>{"a", "b", "c", "d", "e"}));
+  EXPECT_EQ(fake.count("GET", fake.path("/tags/list")), 3U);
+  EXPECT_EQ(fake.requests()[1].target, fake.path("/tags/list"));  // no n of ours (L4)
+}
+
+TEST_F(ClientTest, SendsACursorBackByteForByteAndStaysWhereItIs) {  // L1, EP-10
+  const std::string cursor = "/v2/test/repo/tags/list?last=a%2Cb;c,d%2f&n=1";
+  for (const std::string& link :
+       {cursor, "http://elsewhere.example" + cursor, "https://169.254.169.254" + cursor}) {
+    fake.clear_handlers();
+    fake.forget_requests();
+    fake.on([&](const Request& request) -> std::optional<Response> {
+      if (request.target == fake.path("/tags/list")) {
+        return Response{
+            .fields = {{"Link", str_cat("</x>; rel=\"prev\", <", link, ">; rel=\"next\"")}},
+            .body = R"({"tags":["a"]})"};
+      }
+      if (request.target == cursor) return Response{.body = R"({"tags":["b"]})"};
+      return std::nullopt;
+    });
+    auto reader = client();
+    EXPECT_EQ(all_tags(reader), (std::vector<std::string>{"a", "b"})) << link;
+  }
+}
+
+TEST_F(ClientTest, DoesNotFollowALinkOutOfTheApi) {
+  fake.on(fake.path("/tags/list"),
+          {.fields = {{"Link", "</admin>; rel=\"next\""}}, .body = R"({"tags":["a"]})"});
+  auto reader = client();
+  EXPECT_EQ(failure([&] { static_cast<void>(reader.list_tags(std::nullopt, {})); }).code(),
+            Errc::corrupt);
+}
+
+TEST_F(ClientTest, AsksForASmallPageWhereARegistryInsistsOnOne) {  // L4
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.target != fake.path("/tags/list")) return std::nullopt;
+    return Response{.status = 400, .body = R"({"errors":[{"code":"TOO_MANY_TAGS_REQUESTED"}]})"};
+  });
+  fake.tag("a", fake.add_manifest(kManifest, kOci).digest);
+  auto reader = client();
+  EXPECT_EQ(all_tags(reader), std::vector<std::string>{"a"});
+}
+
+TEST_F(ClientTest, TellsAPageOfHtmlFromAnEmptyList) {  // L3
+  fake.on(fake.path("/tags/list"), {.body = "<html>welcome</html>"});
+  auto reader = client();
+  EXPECT_EQ(failure([&] { static_cast<void>(reader.list_tags(std::nullopt, {})); }).code(),
+            Errc::corrupt);
+}
+
+TEST_F(ClientTest, SaysThatThereIsNoSuchRepository) {
+  fake.on(fake.path("/tags/list"),
+          {.status = 404,
+           .body = R"({"errors":[{"code":"NAME_UNKNOWN","message":"not known\nto registry"}]})"});
+  auto reader = client();
+  const Error error = failure([&] { static_cast<void>(reader.list_tags(std::nullopt, {})); });
+  EXPECT_EQ(error.code(), Errc::not_found);
+  EXPECT_EQ(std::string(error.what()),
+            str_cat("cannot list the tags of docker://", fake.source(),
+                    ": the registry answered 404 NAME_UNKNOWN (not known to registry)"));
+}
+
+// --- manifests
+// ------------------------------------------------------------------------------------
+
+TEST_F(ClientTest, ResolvesATagByOneHead) {  // EP-3
+  const auto manifest = fake.add_manifest(kManifest, kOci + "; charset=utf-8");
+  fake.tag("t", manifest.digest);
+  auto reader = client();
+  const auto found = reader.resolve("t", {});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->digest, manifest.digest);
+  EXPECT_EQ(found->media_type, kOci);
+  EXPECT_EQ(found->size, kManifest.size());
+  EXPECT_EQ(fake.requests().size(), 2U);  // with the greeting
+  EXPECT_FALSE(reader.resolve("absent", {}));
+}
+
+TEST_F(ClientTest, SaysInOneLineAllThatItReads) {  // EP-1, M7
+  const auto manifest = fake.add_manifest(kManifest, kOci);
+  fake.tag("t", manifest.digest);
+  auto reader = client();
+  static_cast<void>(reader.resolve("t", {}));
+  Collector sink;
+  reader.fetch(Endpoint::manifests, manifest.digest, 0, sink, {});
+  EXPECT_EQ(sink.bytes, kManifest);
+  for (const Request& request : fake.requests()) {
+    if (!request.path().starts_with(fake.path("/manifests/"))) continue;
+    EXPECT_EQ(std::ranges::count_if(request.fields,
+                                    [](const auto& field) { return field.first == "Accept"; }),
+              1);
+    for (const auto type :
+         {media_type::kOciIndex, media_type::kDockerList, media_type::kOciManifest,
+          media_type::kDockerManifest, media_type::kDockerSchema1Signed}) {
+      EXPECT_NE(request.field("Accept").find(type), std::string::npos) << type;
+    }
+  }
+}
+
+TEST_F(ClientTest, GetsWhatAHeadDoesNotTell) {  // EP-3, M1, M3
+  const auto manifest = fake.add_manifest(kManifest, kOci);
+  fake.tag("t", manifest.digest);
+  const Response heads[] = {
+      {.status = 405},
+      {.fields = {{"Content-Type", kOci}}, .body = "x"},
+      {.fields = {{"Content-Type", kOci}, {"Docker-Content-Digest", "deadbeef"}}, .body = "x"},
+      {.fields = {{"Docker-Content-Digest", manifest.digest.str()}}, .body = "x"},
+      {.fields = {{"Content-Type", kOci}, {"Docker-Content-Digest", manifest.digest.str()}}},
+      {.status = 403},
+  };
+  for (const Response& head : heads) {
+    fake.clear_handlers();
+    fake.on([&](const Request& request) -> std::optional<Response> {
+      return request.method == "HEAD" ? std::optional(head) : std::nullopt;
+    });
+    auto reader = client();
+    const auto found = reader.resolve("t", {});
+    ASSERT_TRUE(found) << head.status;
+    EXPECT_EQ(found->digest, manifest.digest);
+  }
+}
+
+TEST_F(ClientTest, TellsFailureFromAbsence) {  // DEC-6, M15
+  const std::pair<int, Errc> answers[] = {
+      {400, Errc::corrupt},     {401, Errc::denied},       {403, Errc::denied},
+      {408, Errc::timed_out},   {429, Errc::rate_limited}, {500, Errc::unavailable},
+      {502, Errc::unavailable}, {503, Errc::unavailable},
+  };
+  for (const auto& [status, code] : answers) {
+    fake.clear_handlers();
+    fake.on(fake.path("/manifests/"), {.status = status});
+    EXPECT_EQ(resolve_failure(), code) << status;
+  }
+}
+
+TEST_F(ClientTest, StopsAtTheLimitOfAManifest) {  // M6
+  const auto fits = fake.add_manifest(std::string(kMaxManifestBytes, ' '), kOci);
+  const auto over = fake.add_manifest(std::string(kMaxManifestBytes + 1, ' '), kOci);
+  EXPECT_EQ(fetch(fits.digest, Endpoint::manifests).size(), kMaxManifestBytes);
+  EXPECT_EQ(failure([&] { static_cast<void>(fetch(over.digest, Endpoint::manifests)); }).code(),
+            Errc::too_large);
+  fake.on(fake.path("/manifests/"),
+          {.body = std::string(kMaxManifestBytes * 2, ' '), .unframed = true});
+  EXPECT_EQ(failure([&] { static_cast<void>(fetch(over.digest, Endpoint::manifests)); }).code(),
+            Errc::too_large);
+}
+
+TEST_F(ClientTest, SendsOnOnlyThePayloadOfASignedManifest) {  // MT-6, M13
+  // The payload is the text up to the signatures and what `formatTail` says: "\n}" here.
+  const std::string payload = "{\n   \"schemaVersion\": 1,\n   \"name\": \"a\"\n}";
+  const std::string head = payload.substr(0, payload.size() - 2);
+  // {"formatLength":39,"formatTail":"Cn0"}, base64url; the length is that of `head`.
+  ASSERT_EQ(head.size(), 39U);
+  const std::string protected_part = "eyJmb3JtYXRMZW5ndGgiOjM5LCJmb3JtYXRUYWlsIjoiQ24wIn0";
+  const std::string signed_manifest =
+      head + ",\n   \"signatures\": [{\"protected\": \"" + protected_part + "\"}]\n}";
+  const Digest digest = digest_of(payload);
+  const std::string type(media_type::kDockerSchema1Signed);
+  fake.on(fake.path("/manifests/"),
+          {.fields = {{"Content-Type", type}, {"Docker-Content-Digest", digest.str()}},
+           .body = signed_manifest});
+  EXPECT_EQ(fetch(digest, Endpoint::manifests), payload);
+  auto reader = client();
+  const auto found = reader.resolve("t", {});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->digest, digest);
+  EXPECT_FALSE(found->size);  // the registry counts the signatures too
+}
+
+// --- blobs
+// ----------------------------------------------------------------------------------------
+
+TEST_F(ClientTest, FetchesABlobFromAnOffset) {  // EP-9
+  const auto blob = fake.add_blob("0123456789");
+  Collector sink;
+  auto reader = client();
+  reader.fetch(Endpoint::blobs, blob.digest, 4, sink, {});
+  EXPECT_EQ(sink.bytes, "456789");
+  ASSERT_EQ(sink.beginnings.size(), 1U);
+  EXPECT_EQ(sink.beginnings[0].offset, 4U);
+  EXPECT_EQ(sink.beginnings[0].total, 10U);
+  EXPECT_EQ(fake.requests().back().field("Range"), "bytes=4-");
+}
+
+TEST_F(ClientTest, StartsAgainWhereTheRangeIsNotWhatWasAskedFor) {  // B2
+  const auto blob = fake.add_blob("0123456789");
+  const Response answers[] = {
+      {.status = 206, .body = "456789"},
+      {.status = 206, .fields = {{"Content-Range", "bytes 0-9/10"}}, .body = "0123456789"},
+      {.status = 206, .fields = {{"Content-Range", "bytes 4-8/10"}}, .body = "45678"},
+      {.status = 416, .fields = {{"Content-Range", "bytes */3"}}},
+      {.status = 416},
+      {.body = "0123456789"},
+  };
+  for (const Response& answer : answers) {
+    fake.clear_handlers();
+    fake.on([&](const Request& request) -> std::optional<Response> {
+      return request.field("Range").empty() ? std::nullopt : std::optional(answer);
+    });
+    Collector sink;
+    auto reader = client();
+    reader.fetch(Endpoint::blobs, blob.digest, 4, sink, {});
+    EXPECT_EQ(sink.bytes, "0123456789") << answer.status;
+    ASSERT_EQ(sink.beginnings.size(), 1U);
+    EXPECT_EQ(sink.beginnings[0].offset, 0U);
+  }
+}
+
+TEST_F(ClientTest, TakesUnsatisfiableAsCompleteAtTheEnd) {  // B2
+  const auto blob = fake.add_blob("0123456789");
+  Collector sink;
+  auto reader = client();
+  reader.fetch(Endpoint::blobs, blob.digest, 10, sink, {});
+  EXPECT_EQ(sink.bytes, "");
+  ASSERT_EQ(sink.beginnings.size(), 1U);
+  EXPECT_EQ(sink.beginnings[0].offset, 10U);
+}
+
+TEST_F(ClientTest, CallsAShortBodyAnInterruption) {  // B1, RTY-8
+  const auto blob = fake.add_blob(std::string(100'000, 'x'));
+  fake.on(fake.path("/blobs/"), {.body = std::string(100'000, 'x'), .cut = 50'000});
+  Collector sink;
+  auto reader = client();
+  const Error error = failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); });
+  EXPECT_EQ(error.code(), Errc::unavailable);
+  EXPECT_NE(std::string(error.what()).find("cut"), std::string::npos) << error.what();
+  EXPECT_EQ(sink.bytes.size(), 50'000U);
+}
+
+TEST_F(ClientTest, FetchesAnEmptyBlob) {
+  Collector sink;
+  auto reader = client();
+  reader.fetch(Endpoint::blobs, fake.add_blob("").digest, 0, sink, {});
+  ASSERT_EQ(sink.beginnings.size(), 1U);
+  EXPECT_EQ(sink.beginnings[0].total, 0U);
+}
+
+TEST_F(ClientTest, LetsTheSinksFailureOut) {
+  class Full final : public ObjectSink {
+    void begin(const Beginning& /*beginning*/) override {}
+    void write(std::span<const std::byte> /*part*/) override {
+      throw Error(Errc::too_large, "the sink is full");
+    }
+  };
+  Full sink;
+  auto reader = client();
+  const auto blob = fake.add_blob("hello");
+  EXPECT_STREQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).what(),
+               "the sink is full");
+}
+
+TEST_F(ClientTest, KeepsConnections) {
+  const auto blob = fake.add_blob("hello");
+  auto reader = client();
+  for (int i = 0; i < 10; ++i) {
+    Collector sink;
+    reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+  }
+  EXPECT_EQ(fake.connections(), 2U);  // one was the greeting in TLS
+}
+
+TEST_F(ClientTest, LooksForABlobWithoutGettingIt) {  // EP-7
+  const auto blob = fake.add_blob("0123456789");
+  auto reader = client();
+  auto found = reader.find(Endpoint::blobs, blob.digest, {});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->size, 10U);
+  EXPECT_EQ(fake.count("GET", fake.path("/blobs/")), 0U);
+  EXPECT_FALSE(reader.find(Endpoint::blobs, digest_of("absent"), {}));
+
+  // Harbor's proxy denies to HEAD what it gives to GET.
+  fake.on([](const Request& request) -> std::optional<Response> {
+    return request.method == "HEAD" ? std::optional(Response{.status = 404}) : std::nullopt;
+  });
+  found = reader.find(Endpoint::blobs, blob.digest, {});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->size, 10U);
+  EXPECT_EQ(fake.requests().back().field("Range"), "bytes=0-0");
+}
+
+TEST_F(ClientTest, TakesARedirectForAYesAndDoesNotFollowIt) {
+  FakeRegistry cdn;
+  fake.on(fake.path("/blobs/"),
+          {.status = 307, .fields = {{"Location", str_cat("http://", cdn.address(), "/x")}}});
+  auto reader = client();
+  EXPECT_TRUE(reader.find(Endpoint::blobs, digest_of("x"), {}));
+  EXPECT_TRUE(cdn.requests().empty());
+}
+
+// --- redirects
+// ------------------------------------------------------------------------------------
+
+class RedirectTest : public BearerTest {
+ protected:
+  void redirect(const std::string& location, int status = 307) {
+    fake.on(fake.path("/blobs/"), {.status = status, .fields = {{"Location", location}}});
+  }
+
+  FakeRegistry cdn;
+};
+
+TEST_F(RedirectTest, SendNoTokenToAnotherHostOrPort) {  // EP-8, R1
+  require_token("T");
+  serve_token(R"({"token":"T"})");
+  const auto blob = fake.add_blob("hello");
+  cdn.on("/data", {.body = "hello"});
+  for (const int status : {301, 302, 303, 307, 308}) {
+    redirect(str_cat("http://", cdn.address(), "/data?sig=secret"), status);
+    EXPECT_EQ(fetch(blob.digest), "hello") << status;
+  }
+  ASSERT_EQ(cdn.requests().size(), 5U);
+  for (const Request& request : cdn.requests()) {
+    EXPECT_EQ(request.field("Authorization"), "");
+    EXPECT_EQ(request.target, "/data?sig=secret");
+  }
+}
+
+TEST_F(RedirectTest, SendTheTokenWithinTheSameOrigin) {  // R2, R3
+  require_token("T");
+  serve_token(R"({"token":"T"})");
+  const auto blob = fake.add_blob("hello");
+  for (const std::string& location :
+       {std::string("/other#part"), str_cat("http://", fake.address(), "/other")}) {
+    fake.on("/other", {.body = "hello"});
+    redirect(location);
+    fake.forget_requests();
+    EXPECT_EQ(fetch(blob.digest), "hello");
+    EXPECT_EQ(fake.requests().back().field("Authorization"), "Bearer T");
+    EXPECT_EQ(fake.requests().back().target, "/other");
+  }
+}
+
+TEST_F(RedirectTest, EndAfterTen) {  // R4
+  redirect(fake.path("/blobs/again"));
+  EXPECT_EQ(failure([&] { static_cast<void>(fetch(digest_of("x"))); }).code(), Errc::corrupt);
+  EXPECT_EQ(fake.count("GET", fake.path("/blobs/")), 11U);
+}
+
+TEST_F(RedirectTest, LeadNowhereWeDoNotGo) {  // R3, R5
+  for (const char* location :
+       {"file:///etc/passwd", "ftp://example.org/x", "http://169.254.169.254/", "http://10.0.0.1/x",
+        "https://user:pass@example.org/", "http://x/\xc3"}) {
+    redirect(location);
+    EXPECT_EQ(failure([&] { static_cast<void>(fetch(digest_of("x"))); }).code(), Errc::corrupt)
+        << location;
+  }
+  fake.on(fake.path("/blobs/"), {.status = 307});
+  EXPECT_EQ(failure([&] { static_cast<void>(fetch(digest_of("x"))); }).code(), Errc::corrupt);
+}
+
+TEST_F(RedirectTest, GoBackToTheRegistryOnceWhenTheTargetHasExpired) {  // R6
+  const auto blob = fake.add_blob("hello");
+  std::atomic<int> links = 0;
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (!request.path().starts_with(fake.path("/blobs/"))) return std::nullopt;
+    return Response{.status = 307,
+                    .fields = {{"Location", str_cat("http://", cdn.address(), "/", ++links)}}};
+  });
+  cdn.on("/1", {.status = 403, .body = "<Error><Code>AccessDenied</Code></Error>"});
+  cdn.on("/2", {.body = "hello"});
+  EXPECT_EQ(fetch(blob.digest), "hello");
+  cdn.on("/", {.status = 403});
+  EXPECT_EQ(failure([&] { static_cast<void>(fetch(blob.digest)); }).code(), Errc::denied);
+  EXPECT_EQ(links, 4);
+}
+
+TEST_F(RedirectTest, AreFollowedForManifestsToo) {  // R9
+  const auto manifest = fake.add_manifest(kManifest, kOci);
+  cdn.on("/m", {.body = kManifest});
+  fake.on(fake.path("/manifests/"),
+          {.status = 302, .fields = {{"Location", str_cat("http://", cdn.address(), "/m")}}});
+  EXPECT_EQ(fetch(manifest.digest, Endpoint::manifests), kManifest);
+}
+
+// --- stalls and ends
+// ------------------------------------------------------------------------------
+
+TEST_F(ClientTest, EndsAStall) {  // RTY-7, B7
+  fake.on(fake.path("/manifests/"), {.stall = true});
+  EXPECT_EQ(resolve_failure(1s), Errc::timed_out);
+  const auto blob = fake.add_blob("hello");
+  fake.on(fake.path("/blobs/"), {.body = "hello", .stall_after = 2});
+  Collector sink;
+  auto reader = client(1s);
+  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).code(),
+            Errc::timed_out);
+  fake.release();
+}
+
+TEST_F(ClientTest, EndsEveryCallOnStop) {
+  fake.on(fake.path("/"), {.stall = true});
+  auto reader = client(600s);
+  std::stop_source stop;
+  std::atomic<int> interrupted = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&] {
+        if (failure([&] { static_cast<void>(reader.resolve("t", stop.get_token())); }).code() ==
+            Errc::interrupted) {
+          ++interrupted;
+        }
+      });
+    }
+    while (fake.stalled() < 8) std::this_thread::yield();
+    stop.request_stop();
+  }
+  EXPECT_EQ(interrupted, 8);
+}
+
+TEST_F(ClientTest, SaysThatNobodyListens) {
+  std::string address;
+  {
+    const FakeRegistry gone;
+    address = gone.address();
+  }
+  Client reader(Reference::parse(address + "/a"), {.stall = 5s, .user_agent = "t"});
+  const Error error = failure([&] { static_cast<void>(reader.list_tags(std::nullopt, {})); });
+  EXPECT_EQ(error.code(), Errc::unavailable);
+  EXPECT_NE(std::string(error.what()).find(address), std::string::npos) << error.what();
+}
+
+TEST_F(ClientTest, RefusesAHeadWithoutEnd) {
+  Response endless{.body = "{}"};
+  for (int i = 0; i < 400; ++i) endless.fields.emplace_back("X", std::string(1000, 'x'));
+  fake.on("/v2/", endless);
+  EXPECT_EQ(resolve_failure(), Errc::too_large);
+}
+
+}  // namespace
+}  // namespace digestfs::registry
