@@ -92,6 +92,10 @@ nlohmann::json parse_json(std::string_view bytes, NameCase names) {
   if (bytes.starts_with("\xef\xbb\xbf")) {
     throw Error(Errc::corrupt, "it begins with a byte order mark");
   }
+  // The library takes a NUL for the end and never looks at what is behind it.
+  if (const auto nul = bytes.find('\0'); nul != std::string_view::npos) {
+    throw Error(Errc::corrupt, str_cat("it is no JSON from byte ", nul + 1, " on"));
+  }
   Checker checker(names);
   if (!json::sax_parse(bytes, &checker)) throw Error(Errc::corrupt, checker.problem());
   return json::parse(bytes, nullptr, false);

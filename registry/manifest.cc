@@ -48,7 +48,7 @@ void refuse_names(const json& document, std::string_view kind,
   }
 }
 
-/// MT-3, for a document that does not say what it is.
+/// MT-3, for a document that does not say what it is; `other` where its shape does not either.
 DocumentClass guess_class(const json& document) {
   const auto version = number_member(document, "schemaVersion");
   if (version == 1U) return DocumentClass::schema1;
@@ -57,8 +57,7 @@ DocumentClass guess_class(const json& document) {
   const json* manifests = member(document, "manifests");
   if (manifests != nullptr && manifests->is_array()) return DocumentClass::index;
   const json* layers = member(document, "layers");
-  if (layers != nullptr) return DocumentClass::manifest;
-  throw Error(Errc::corrupt, "it is neither an index nor a manifest");
+  return layers != nullptr ? DocumentClass::manifest : DocumentClass::other;
 }
 
 bool is_document(DocumentClass document_class) {
@@ -74,8 +73,11 @@ DocumentClass class_of(const json& document, const std::string& stated, std::str
                 str_cat("it calls itself ", stated, " and is referred to as ", hint));
   }
   if (is_document(says)) return says;
-  // By its shape, not by the hint: the hint is not part of what the digest vouches for.
-  return guess_class(document);
+  // By its shape before the hint: the hint is not part of what the digest vouches for.
+  const DocumentClass guessed = guess_class(document);
+  if (is_document(guessed)) return guessed;
+  if (is_document(hinted)) return hinted;
+  throw Error(Errc::corrupt, "it is neither an index nor a manifest");
 }
 
 /// The array `name` of `document`; none where there is none.
@@ -148,7 +150,10 @@ Manifest parse_manifest(std::string_view bytes, std::string_view hint) {
   refuse_other_spellings(document);
   const std::string stated = text_member(document, "mediaType");
   const DocumentClass document_class = class_of(document, stated, hint);
-  if (document_class == DocumentClass::schema1) return parse_schema1(document);
+  if (document_class == DocumentClass::schema1) {
+    refuse_names(document, "a schema 1 manifest", {"manifests", "layers", "config"});
+    return parse_schema1(document);
+  }
   Manifest manifest;
   manifest.media_type = stated;
   manifest.artifact_type = text_member(document, "artifactType");

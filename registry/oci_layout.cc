@@ -56,12 +56,18 @@ struct Names {
   std::map<std::string, Descriptor> tags;
   std::vector<Descriptor> untagged;
   std::vector<LeftOut> left_out;
+  std::size_t further_left_out = 0;
 };
 
 void leave_out(Names& names, std::string name, std::string reason) {
   if (names.left_out.size() < kMaxLeftOut) {
     names.left_out.push_back({std::move(name), std::move(reason)});
+    return;
   }
+  // The last one counts those that there is no room for, and itself.
+  ++names.further_left_out;
+  names.left_out.back() = {"index.json",
+                           str_cat(names.further_left_out + 1, " further entries cannot be used")};
 }
 
 /// The tag in `name`, where it is a full reference such as `docker.io/library/x:1`.
@@ -132,7 +138,9 @@ Names read_names(int directory, const std::string& source) {
 }  // namespace
 
 OciLayout::OciLayout(const std::filesystem::path& directory) {
-  const auto path = std::filesystem::absolute(directory).lexically_normal();
+  auto path = std::filesystem::absolute(directory).lexically_normal();
+  // With and without a slash at its end it is one source.
+  if (!path.has_filename()) path = path.parent_path();
   name_ = str_cat("oci:", path.native());
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) {

@@ -16,6 +16,8 @@ namespace digestfs::registry {
 namespace {
 
 constexpr std::size_t kMaxPart = 64;
+// Of the four parts together, so that `@` and 12 digits fit behind it in a file name of 255 bytes.
+constexpr std::size_t kMaxName = 255 - 13;
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -115,6 +117,7 @@ std::string directory_name(const Platform& platform) {
   name += harmless(platform.architecture.empty() ? "unknown" : platform.architecture);
   if (!platform.variant.empty()) name += '_' + harmless(platform.variant);
   if (!platform.os_version.empty()) name += '_' + harmless(platform.os_version);
+  if (name.size() > kMaxName) name.resize(kMaxName);
   // Of dots alone it would be no name of its own.
   if (name.front() == '.') name.front() = '-';
   return name;

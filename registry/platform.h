@@ -24,8 +24,9 @@ struct Platform {
 [[nodiscard]] Platform normalised(const Platform& platform);
 
 /// `os_arch[_variant][_os.version]` of the platform as it is spelled, every byte outside
-/// `[A-Za-z0-9.-]` replaced by `-`, each part at most 64 bytes: one harmless path component
-/// (PLAT-2, M12). Empty where os and architecture are both missing, or both "unknown" (MT-8).
+/// `[A-Za-z0-9.-]` replaced by `-`, each part at most 64 bytes and all of it at most 242: one
+/// harmless path component with room for `@<first 12 hex>` (PLAT-2, M12). Empty where os and
+/// architecture are both missing, or both "unknown" (MT-8).
 [[nodiscard]] std::string directory_name(const Platform& platform);
 
 /// `OS/ARCH[/VARIANT]`, as `--platform` takes it. Throws `Errc::unsupported` with what is wrong.

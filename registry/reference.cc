@@ -103,6 +103,11 @@ bool looks_like_domain(std::string_view text) noexcept {
 }
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
+  // What stands before the host may be a password, which must not be repeated (promise 8).
+  if (const auto at = text.rfind('@');
+      at != std::string_view::npos && text.find('/', at) != std::string_view::npos) {
+    text.remove_prefix(at + 1);
+  }
   throw Error(Errc::unsupported, str_cat("'", text, "' is no repository: ", why));
 }
 
@@ -126,6 +131,10 @@ Reference Reference::parse(std::string_view text) {
   if (text.empty()) refuse(whole, "it is empty");
   Reference reference;
   if (const auto at = text.find('@'); at != std::string_view::npos) {
+    // No digest has a slash: what is before the `@` is a user then.
+    if (text.find('/', at) != std::string_view::npos) {
+      refuse(whole, "no user or password may stand before the host; use --creds");
+    }
     reference.digest = Digest::parse(text.substr(at + 1));
     if (!reference.digest) refuse(whole, str_cat("'", text.substr(at + 1), "' is no digest"));
     text = text.substr(0, at);

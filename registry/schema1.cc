@@ -110,7 +110,12 @@ Manifest parse_schema1(const json& document) {
 }
 
 std::string signed_payload(std::string_view bytes) {
-  const json document = parse_json(bytes, NameCase::matters);
+  json document;
+  try {
+    document = parse_json(bytes, NameCase::matters);
+  } catch (const Error&) {
+    return std::string(bytes);  // not signed, whatever else it is
+  }
   const json* signatures = member(document, "signatures");
   const auto version = number_member(document, "schemaVersion");
   if (version != 1U || signatures == nullptr || !signatures->is_array() || signatures->empty()) {

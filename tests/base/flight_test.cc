@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/flight.h"
+
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace digestfs {
+namespace {
+
+using std::chrono::seconds;
+
+std::exception_ptr failure(Errc code) { return std::make_exception_ptr(Error(code, "it failed")); }
+
+TEST(Flight, IsUnderWayUntilItLands) {
+  Flight flight;
+  EXPECT_FALSE(flight.has_landed());
+  EXPECT_FALSE(flight.landed_at());
+  EXPECT_NO_THROW(flight.rethrow_failure());
+  const auto before = Clock::now();
+  flight.land(nullptr);
+  EXPECT_TRUE(flight.has_landed());
+  ASSERT_TRUE(flight.landed_at());
+  EXPECT_GE(*flight.landed_at(), before);
+  EXPECT_LE(*flight.landed_at(), Clock::now());
+  EXPECT_NO_THROW(flight.rethrow_failure());
+}
+
+TEST(Flight, GivesItsFailureToEverybodyWhoAsks) {
+  Flight flight;
+  flight.land(failure(Errc::denied));
+  for (int i = 0; i < 2; ++i) {
+    try {
+      flight.rethrow_failure();
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Errc::denied);
+      EXPECT_STREQ(error.what(), "it failed");
+    }
+  }
+}
+
+TEST(Flight, WakesEachWaiterOnceAndInTheLandingThread) {
+  Flight flight;
+  std::string woken;
+  std::thread::id thread;
+  EXPECT_TRUE(flight.on_landing([&] { woken += 'a'; }));
+  EXPECT_TRUE(flight.on_landing([&] {
+    woken += 'b';
+    thread = std::this_thread::get_id();
+  }));
+  EXPECT_EQ(woken, "");
+  std::thread lander([&] { flight.land(nullptr); });
+  const auto lander_id = lander.get_id();
+  lander.join();
+  EXPECT_EQ(woken, "ab");
+  EXPECT_EQ(thread, lander_id);
+}
+
+TEST(Flight, NeverWakesOneWhoComesTooLate) {
+  Flight flight;
+  flight.land(nullptr);
+  bool woken = false;
+  EXPECT_FALSE(flight.on_landing([&] { woken = true; }));
+  EXPECT_FALSE(woken);
+}
+
+TEST(Flight, LetsAWaiterLookAtIt) {
+  // No lock is held while waiters are woken: they run the request again, which asks the flight.
+  Flight flight;
+  bool seen = false;
+  EXPECT_TRUE(flight.on_landing([&] {
+    seen = flight.has_landed() && !flight.on_landing([] {});
+    flight.rethrow_failure();
+  }));
+  flight.land(nullptr);
+  EXPECT_TRUE(seen);
+}
+
+TEST(Flight, TellsTheQueueBehindALookupAtOnceForAsLongAgain) {  // promise 5
+  Flight flight;
+  const auto start = Clock::now();
+  EXPECT_EQ(flight.wait_until(seconds(5), start), start + seconds(5));
+  // The kernel lets the next one through only when the first has been answered.
+  EXPECT_EQ(flight.wait_until(seconds(5), start + seconds(2)), start + seconds(5));
+  EXPECT_EQ(flight.wait_until(seconds(5), start + seconds(5)), start + seconds(5));
+  EXPECT_EQ(flight.wait_until(seconds(5), start + seconds(9)), start + seconds(5));
+  // Then somebody may wait again.
+  EXPECT_EQ(flight.wait_until(seconds(5), start + seconds(10)), start + seconds(15));
+  EXPECT_EQ(flight.wait_until(seconds(5), start + seconds(12)), start + seconds(15));
+}
+
+TEST(Flight, CountsEachPatienceByItself) {
+  Flight flight;
+  const auto start = Clock::now();
+  EXPECT_EQ(flight.wait_until(seconds(2), start), start + seconds(2));
+  EXPECT_EQ(flight.wait_until(seconds(5), start + seconds(3)), start + seconds(8));
+  EXPECT_EQ(flight.wait_until(seconds(2), start + seconds(3)), start + seconds(2));
+}
+
+TEST(Patience, IsLimitedByTheShorterTime) {
+  EXPECT_FALSE(Patience::unlimited().limit);
+  EXPECT_EQ(Patience::of_lookup().limit, seconds(5));
+  const Patience lookup = Patience::of_lookup();
+  EXPECT_EQ(lookup.at_most(seconds(2)).limit, seconds(2));
+  EXPECT_EQ(lookup.at_most(seconds(9)).limit, seconds(5));
+  EXPECT_EQ(lookup.at_most(seconds(2)).since, lookup.since);
+  EXPECT_EQ(Patience::unlimited().at_most(seconds(2)).limit, seconds(2));
+}
+
+TEST(Await, ReturnsWhenTheFlightHasLandedWell) {
+  const auto flight = std::make_shared<Flight>();
+  flight->land(nullptr);
+  EXPECT_NO_THROW(await(flight, Patience::unlimited()));
+  // However long ago the patience ran out: the thing is there.
+  EXPECT_NO_THROW(await(flight, {Clock::now() - seconds(60), seconds(5)}));
+}
+
+TEST(Await, ThrowsWhatTheFlightEndedWith) {
+  const auto flight = std::make_shared<Flight>();
+  flight->land(failure(Errc::rate_limited));
+  try {
+    await(flight, Patience::of_lookup());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::rate_limited);
+  }
+}
+
+TEST(Await, SaysWhatToWaitForAndUntilWhen) {
+  const auto flight = std::make_shared<Flight>();
+  const Patience patience = Patience::of_lookup();
+  try {
+    await(flight, patience);
+    FAIL();
+  } catch (const Pending& pending) {
+    EXPECT_EQ(pending.flight, flight);
+    // From when the request began, not from when it got here.
+    EXPECT_EQ(pending.deadline, patience.since + seconds(5));
+  }
+}
+
+TEST(Await, WaitsForEverWithUnlimitedPatience) {
+  const auto flight = std::make_shared<Flight>();
+  try {
+    await(flight, Patience::unlimited());
+    FAIL();
+  } catch (const Pending& pending) {
+    EXPECT_EQ(pending.flight, flight);
+    EXPECT_FALSE(pending.deadline);
+  }
+}
+
+TEST(Await, GivesUpWhenThePatienceIsUsedUp) {
+  const auto flight = std::make_shared<Flight>();
+  try {
+    await(flight, {Clock::now() - seconds(6), seconds(5)});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::timed_out);
+  }
+}
+
+TEST(Await, TellsANewRequestAtOnceWhenAnotherHasWaitedInVain) {  // promise 5
+  const auto flight = std::make_shared<Flight>();
+  // Somebody asked six seconds ago and was told so one second ago.
+  static_cast<void>(flight->wait_until(seconds(5), Clock::now() - seconds(6)));
+  EXPECT_THROW(await(flight, Patience::of_lookup()), Error);
+  EXPECT_THROW(await(flight, Patience::unlimited()), Pending);
+}
+
+}  // namespace
+}  // namespace digestfs

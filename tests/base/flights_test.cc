@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/flights.h"
+
+#include <atomic>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace digestfs {
+namespace {
+
+void wait_for(Flight& flight) {
+  std::promise<void> landed;
+  if (flight.on_landing([&] { landed.set_value(); })) landed.get_future().wait();
+}
+
+TEST(Flights, GiveOneFlightAKeyHoweverManyWantIt) {  // B8
+  Workers workers({2, 1, 1});
+  Flights flights(workers);
+  std::promise<void> gate;
+  const auto opened = gate.get_future().share();
+  std::atomic<int> runs = 0;
+  const auto work = [&](std::stop_token) {
+    ++runs;
+    opened.wait();
+  };
+  const auto first = flights.join("a", Lane::question, work);
+  std::vector<std::shared_ptr<Flight>> joined(8);
+  {
+    std::vector<std::jthread> threads;
+    for (auto& flight : joined) {
+      threads.emplace_back([&] { flight = flights.join("a", Lane::question, work); });
+    }
+  }
+  for (const auto& flight : joined) EXPECT_EQ(flight, first);
+  const auto other = flights.join("b", Lane::question, work);
+  EXPECT_NE(other, first);
+  gate.set_value();
+  wait_for(*first);
+  wait_for(*other);
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(Flights, ForgetWhatWentWellBeforeAnybodyIsTold) {
+  Workers workers({1, 1, 1});
+  Flights flights(workers);
+  std::promise<void> gate;
+  const auto opened = gate.get_future().share();
+  const auto first = flights.join("a", Lane::question, [&](std::stop_token) { opened.wait(); });
+  std::shared_ptr<Flight> next;
+  std::promise<void> joined;
+  ASSERT_TRUE(first->on_landing([&] {
+    next = flights.join("a", Lane::question, [](std::stop_token) {});
+    joined.set_value();
+  }));
+  gate.set_value();
+  joined.get_future().wait();
+  EXPECT_NE(next, first);
+  wait_for(*next);
+}
+
+TEST(Flights, RememberAFailure) {  // promise 5
+  Workers workers({1, 1, 1});
+  Flights flights(workers);
+  const auto first = flights.join("a", Lane::download, [](std::stop_token) {
+    throw Error(Errc::unavailable, "cannot connect");
+  });
+  wait_for(*first);
+  bool asked_again = false;
+  const auto second =
+      flights.join("a", Lane::download, [&](std::stop_token) { asked_again = true; });
+  EXPECT_EQ(second, first);
+  EXPECT_THROW(second->rethrow_failure(), Error);
+  // Of that key only.
+  const auto other = flights.join("b", Lane::download, [](std::stop_token) {});
+  wait_for(*other);
+  EXPECT_NO_THROW(other->rethrow_failure());
+  workers.stop();
+  EXPECT_FALSE(asked_again);
+}
+
+TEST(Flights, LandAtOnceAfterTheWorkersStopped) {
+  Workers workers({1, 1, 1});
+  Flights flights(workers);
+  workers.stop();
+  const auto flight = flights.join("a", Lane::disk, [](std::stop_token) { FAIL(); });
+  EXPECT_TRUE(flight->has_landed());
+  EXPECT_THROW(flight->rethrow_failure(), Error);
+}
+
+}  // namespace
+}  // namespace digestfs

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/workers.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <future>
+#include <latch>
+#include <mutex>
+#include <new>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace digestfs {
+namespace {
+
+void wait_for(Flight& flight) {
+  std::promise<void> landed;
+  if (flight.on_landing([&] { landed.set_value(); })) landed.get_future().wait();
+}
+
+Errc failure_of(const Flight& flight) {
+  try {
+    flight.rethrow_failure();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  throw std::logic_error("the flight went well");
+}
+
+/// Blocks until its token says stop.
+void until_stopped(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait(lock, stop, [] { return false; });
+}
+
+TEST(Workers, LandTheFlightWhenTheWorkReturns) {
+  Workers workers({1, 1, 1});
+  for (const Lane lane : {Lane::question, Lane::download, Lane::disk}) {
+    const auto flight = std::make_shared<Flight>();
+    bool done = false;
+    workers.launch(lane, flight, [&](std::stop_token stop) { done = !stop.stop_requested(); });
+    wait_for(*flight);
+    EXPECT_TRUE(done);
+    EXPECT_NO_THROW(flight->rethrow_failure());
+  }
+}
+
+TEST(Workers, LandTheFlightWithWhateverTheWorkThrows) {
+  Workers workers({1, 1, 1});
+  const auto flight = std::make_shared<Flight>();
+  workers.launch(Lane::disk, flight, [](std::stop_token) { throw std::bad_alloc(); });
+  wait_for(*flight);
+  EXPECT_THROW(flight->rethrow_failure(), std::bad_alloc);
+  // And the thread lives on.
+  const auto next = std::make_shared<Flight>();
+  workers.launch(Lane::disk, next, [](std::stop_token) {});
+  wait_for(*next);
+  EXPECT_NO_THROW(next->rethrow_failure());
+}
+
+TEST(Workers, RunAsManyAtOnceAsTheLaneHasThreads) {
+  Workers workers({3, 1, 1});
+  std::latch together(3);  // passes only if three run at the same time
+  std::vector<std::shared_ptr<Flight>> flights;
+  for (int i = 0; i < 3; ++i) {
+    flights.push_back(std::make_shared<Flight>());
+    workers.launch(Lane::question, flights.back(),
+                   [&](std::stop_token) { together.arrive_and_wait(); });
+  }
+  for (const auto& flight : flights) wait_for(*flight);
+}
+
+TEST(Workers, RunNoMoreAtOnceAndInOrder) {
+  Workers workers({1, 1, 1});
+  std::atomic<int> running = 0;
+  std::vector<int> order;
+  std::vector<std::shared_ptr<Flight>> flights;
+  for (int i = 0; i < 20; ++i) {
+    flights.push_back(std::make_shared<Flight>());
+    workers.launch(Lane::download, flights.back(), [&, i](std::stop_token) {
+      EXPECT_EQ(++running, 1);
+      order.push_back(i);
+      --running;
+    });
+  }
+  for (const auto& flight : flights) wait_for(*flight);
+  ASSERT_EQ(order.size(), 20U);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
+}
+
+TEST(Workers, LetNoLaneHoldUpAnother) {
+  Workers workers({1, 1, 1});
+  std::promise<void> gate;
+  const auto opened = gate.get_future().share();
+  const auto stalled = std::make_shared<Flight>();
+  workers.launch(Lane::download, stalled, [&](std::stop_token) { opened.wait(); });
+  for (const Lane lane : {Lane::question, Lane::disk}) {
+    const auto flight = std::make_shared<Flight>();
+    workers.launch(lane, flight, [](std::stop_token) {});
+    wait_for(*flight);
+  }
+  EXPECT_FALSE(stalled->has_landed());
+  gate.set_value();
+  wait_for(*stalled);
+}
+
+TEST(Workers, StopEndsWhatRunsAndInterruptsWhatIsQueued) {
+  Workers workers({1, 1, 1});
+  std::promise<void> begun;
+  const auto running = std::make_shared<Flight>();
+  workers.launch(Lane::download, running, [&](std::stop_token stop) {
+    begun.set_value();
+    until_stopped(stop);
+    throw Error(Errc::timed_out, "it was stopped");
+  });
+  begun.get_future().wait();
+  // The one thread is busy, so these wait.
+  std::vector<std::shared_ptr<Flight>> queued;
+  for (int i = 0; i < 3; ++i) {
+    queued.push_back(std::make_shared<Flight>());
+    workers.launch(Lane::download, queued.back(), [](std::stop_token stop) {
+      // Taken by the thread in the moment between the two: then told to stop.
+      EXPECT_TRUE(stop.stop_requested());
+      throw Error(Errc::interrupted, "it was stopped");
+    });
+  }
+  workers.stop();
+  EXPECT_TRUE(running->has_landed());
+  EXPECT_EQ(failure_of(*running), Errc::timed_out);
+  for (const auto& flight : queued) {
+    EXPECT_TRUE(flight->has_landed());
+    EXPECT_EQ(failure_of(*flight), Errc::interrupted);
+  }
+  workers.stop();  // idempotent
+}
+
+TEST(Workers, AfterStopAFlightLandsAtOnce) {
+  Workers workers({1, 1, 1});
+  workers.stop();
+  const auto flight = std::make_shared<Flight>();
+  bool ran = false;
+  workers.launch(Lane::question, flight, [&](std::stop_token) { ran = true; });
+  EXPECT_TRUE(flight->has_landed());
+  EXPECT_EQ(failure_of(*flight), Errc::interrupted);
+  EXPECT_FALSE(ran);
+}
+
+TEST(Workers, StopWhenTheyAreDestroyed) {
+  const auto flight = std::make_shared<Flight>();
+  {
+    Workers workers({1, 1, 1});
+    workers.launch(Lane::disk, flight, [](const std::stop_token& stop) { until_stopped(stop); });
+  }
+  EXPECT_TRUE(flight->has_landed());
+}
+
+TEST(Workers, DropTheWorkBeforeItsFlightLands) {
+  // What the work holds (a file, a lock on a partial download) is free when others are woken.
+  Workers workers({1, 1, 1});
+  const auto held = std::make_shared<int>(0);
+  const std::weak_ptr<int> watched = held;
+  const auto flight = std::make_shared<Flight>();
+  std::promise<bool> gone;
+  ASSERT_TRUE(flight->on_landing([&] { gone.set_value(watched.use_count() == 1); }));
+  workers.launch(Lane::disk, flight, [held](std::stop_token) {});
+  EXPECT_TRUE(gone.get_future().get());
+}
+
+}  // namespace
+}  // namespace digestfs
