@@ -155,12 +155,14 @@ void Partial::truncate() {
 }
 
 Store::Store(const std::filesystem::path& directory, StoreLimits limits)
-    : path_(directory), limits_(limits) {
-  std::filesystem::create_directories(directory.parent_path());
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    throw_system_error(str_cat("make the folder ", directory.native()));
+    : path_(std::filesystem::absolute(directory)), limits_(limits) {
+  // `DIR/` has DIR for its parent, which must not be made as one of the folders above it.
+  if (!path_.has_filename()) path_ = path_.parent_path();
+  std::filesystem::create_directories(path_.parent_path());
+  if (::mkdir(path_.c_str(), 0700) != 0 && errno != EEXIST) {
+    throw_system_error(str_cat("make the folder ", path_.native()));
   }
-  directory_ = open_file(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+  directory_ = open_file(AT_FDCWD, path_, O_RDONLY | O_DIRECTORY);
   const struct stat status = stat_of(directory_.get());
   if (status.st_uid != ::geteuid() && ::geteuid() != 0) {
     throw std::system_error(EPERM, std::generic_category(), "the folder belongs to somebody else");
@@ -200,13 +202,14 @@ Partial Store::take_partial(const Digest& digest, std::stop_token stop) const {
 void Store::publish(Partial partial, Area area, const Digest& digest) const {
   // On disk before it has its name: a torn write must not be found under it (promise 6).
   if (::fdatasync(partial.fd()) != 0) throw_system_error(str_cat("write out ", digest));
-  if (::fchmod(partial.fd(), 0444) != 0) throw_system_error(str_cat("make read-only ", digest));
   make_directory(directory_.get(), str_cat(name_of(area), "/", digest.algorithm()));
   const std::string from = object_path("partial", partial.digest());
   const std::string to = object_path(name_of(area), digest);
   if (::renameat(directory_.get(), from.c_str(), directory_.get(), to.c_str()) != 0) {
     throw_system_error(str_cat("publish ", digest));
   }
+  // Not before: a partial file that is read-only could not be taken again (promise 6).
+  if (::fchmod(partial.fd(), 0444) != 0) throw_system_error(str_cat("make read-only ", digest));
   keep_bound(partial.size(), to);
 }
 

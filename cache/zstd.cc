@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/error.h"
 #include "base/handle.h"
@@ -69,6 +70,9 @@ class ZstdDecompressor final : public Decompressor {
       ZSTD_outBuffer output{buffer_.data(), buffer_.size(), 0};
       const std::size_t result = ZSTD_decompressStream(stream_.get(), &output, &input);
       if (ZSTD_isError(result) != 0) {
+        // The window is allocated when its frame begins; that it cannot be is no fault of the
+        // layer.
+        if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation) throw std::bad_alloc();
         throw Error(Errc::corrupt,
                     str_cat("the zstd stream is broken: ", ZSTD_getErrorName(result)));
       }

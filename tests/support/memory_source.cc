@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/memory_source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/file.h"
+#include "base/text.h"
+
+namespace digestfs::test {
+namespace {
+
+using registry::Descriptor;
+using registry::Endpoint;
+
+constexpr std::size_t kChunk = std::size_t{64} << 10U;
+
+}  // namespace
+
+MemorySource::MemorySource(std::string name) : name_(std::move(name)) {}
+
+Descriptor MemorySource::add_object(Endpoint endpoint, std::string bytes,
+                                    std::string_view media_type, std::string_view algorithm) {
+  Descriptor descriptor{.digest = digest_of(bytes, algorithm),
+                        .media_type = std::string(media_type),
+                        .size = bytes.size()};
+  auto object = std::make_shared<const std::string>(std::move(bytes));
+  state_.lock()->objects[endpoint].insert_or_assign(descriptor.digest, std::move(object));
+  return descriptor;
+}
+
+void MemorySource::remove(const Digest& digest) {
+  const auto state = state_.lock();
+  for (auto& [endpoint, objects] : state->objects) objects.erase(digest);
+}
+
+void MemorySource::tag(const std::string& name, const Descriptor& descriptor) {
+  state_.lock()->tags.insert_or_assign(name, descriptor);
+}
+
+void MemorySource::untag(const std::string& name) { state_.lock()->tags.erase(name); }
+
+void MemorySource::set_page_size(std::size_t tags) { state_.lock()->page_size = tags; }
+
+void MemorySource::add_left_out(const registry::LeftOut& left_out) {
+  state_.lock()->left_out.push_back(left_out);
+}
+
+void MemorySource::serve_instead(const Digest& digest, std::string bytes) {
+  auto instead = std::make_shared<const std::string>(std::move(bytes));
+  state_.lock()->misbehaviour[digest].instead = std::move(instead);
+}
+
+void MemorySource::send_one_byte_more(const Digest& digest) {
+  state_.lock()->misbehaviour[digest].one_byte_more = true;
+}
+
+void MemorySource::cut_after(const Digest& digest, std::size_t bytes, Times times) {
+  state_.lock()->misbehaviour[digest].cut = Cut{bytes, times};
+}
+
+void MemorySource::refuse_offsets() { state_.lock()->offsets_refused = true; }
+
+void MemorySource::fail(const Digest& digest, Errc code) {
+  state_.lock()->misbehaviour[digest].failure = code;
+}
+
+void MemorySource::fail_all(Errc code) { state_.lock()->failure = code; }
+
+void MemorySource::fail_further_pages(Errc code) { state_.lock()->further_pages = code; }
+
+void MemorySource::stall(const Digest& digest) {
+  state_.lock()->misbehaviour[digest].stalled = true;
+}
+
+void MemorySource::stall_all() { state_.lock()->stalled = true; }
+
+void MemorySource::release() {
+  {
+    const auto state = state_.lock();
+    state->stalled = false;
+    for (auto& [digest, misbehaviour] : state->misbehaviour) misbehaviour.stalled = false;
+  }
+  changed_.notify_all();
+}
+
+void MemorySource::await_stalled(std::size_t calls) {
+  auto state = state_.lock();
+  changed_.wait(state.native(), [&] { return state->waiting >= calls; });
+}
+
+void MemorySource::behave() {
+  {
+    const auto state = state_.lock();
+    state->misbehaviour.clear();
+    state->offsets_refused = false;
+    state->failure.reset();
+    state->further_pages.reset();
+    state->stalled = false;
+  }
+  changed_.notify_all();
+}
+
+std::size_t MemorySource::lists() const { return state_.lock()->lists; }
+
+std::size_t MemorySource::resolves() const { return state_.lock()->resolves; }
+
+std::size_t MemorySource::finds() const { return state_.lock()->finds; }
+
+std::size_t MemorySource::fetches() const {
+  const auto state = state_.lock();
+  std::size_t all = 0;
+  for (const auto& [digest, offsets] : state->fetches) all += offsets.size();
+  return all;
+}
+
+std::size_t MemorySource::fetches(const Digest& digest) const { return offsets(digest).size(); }
+
+std::vector<std::uint64_t> MemorySource::offsets(const Digest& digest) const {
+  const auto state = state_.lock();
+  const auto at = state->fetches.find(digest);
+  return at == state->fetches.end() ? std::vector<std::uint64_t>() : at->second;
+}
+
+const std::string& MemorySource::name() const { return name_; }
+
+/// Stalls and fails as it was told to.
+void MemorySource::answer_or_not(const Digest* digest, const std::stop_token& stop) {
+  std::optional<Errc> failure;
+  {
+    auto state = state_.lock();
+    const auto answers = [&] {
+      const auto at =
+          digest == nullptr ? state->misbehaviour.end() : state->misbehaviour.find(*digest);
+      return !state->stalled && (at == state->misbehaviour.end() || !at->second.stalled);
+    };
+    if (!answers()) {
+      ++state->waiting;
+      changed_.notify_all();
+      changed_.wait(state.native(), stop, answers);
+      --state->waiting;
+    }
+    failure = state->failure;
+    const auto at =
+        digest == nullptr ? state->misbehaviour.end() : state->misbehaviour.find(*digest);
+    if (at != state->misbehaviour.end() && at->second.failure) failure = at->second.failure;
+  }
+  if (stop.stop_requested()) throw Error(Errc::interrupted, str_cat(name_, " was stopped"));
+  if (failure) throw Error(*failure, str_cat(name_, " fails as ", to_string(*failure)));
+}
+
+registry::TagPage MemorySource::list_tags(const std::optional<std::string>& page,
+                                          std::stop_token stop) {
+  ++state_.lock()->lists;
+  answer_or_not(nullptr, stop);
+  const auto state = state_.lock();
+  if (page && state->further_pages) {
+    throw Error(*state->further_pages, str_cat(name_, " fails after the first page"));
+  }
+  registry::TagPage answer;
+  answer.left_out = state->left_out;
+  // A page is asked for by the last tag of the one before it.
+  auto at = page ? state->tags.upper_bound(*page) : state->tags.begin();
+  for (; at != state->tags.end(); ++at) {
+    if (answer.tags.size() == state->page_size) {
+      answer.next = answer.tags.back();
+      break;
+    }
+    answer.tags.push_back(at->first);
+  }
+  return answer;
+}
+
+std::optional<Descriptor> MemorySource::resolve(const std::string& tag, std::stop_token stop) {
+  ++state_.lock()->resolves;
+  answer_or_not(nullptr, stop);
+  const auto state = state_.lock();
+  const auto at = state->tags.find(tag);
+  if (at == state->tags.end()) return std::nullopt;
+  return at->second;
+}
+
+std::optional<registry::ObjectInfo> MemorySource::find(Endpoint endpoint, const Digest& digest,
+                                                       std::stop_token stop) {
+  ++state_.lock()->finds;
+  answer_or_not(&digest, stop);
+  const auto state = state_.lock();
+  const auto& objects = state->objects[endpoint];
+  const auto at = objects.find(digest);
+  if (at == objects.end()) return std::nullopt;
+  return registry::ObjectInfo{at->second->size()};
+}
+
+void MemorySource::fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset,
+                         registry::ObjectSink& sink, std::stop_token stop) {
+  state_.lock()->fetches[digest].push_back(offset);
+  answer_or_not(&digest, stop);
+  std::shared_ptr<const std::string> object;
+  bool one_byte_more = false;
+  std::optional<Cut> cut;
+  {
+    const auto state = state_.lock();
+    if (const auto at = state->objects[endpoint].find(digest);
+        at != state->objects[endpoint].end()) {
+      object = at->second;
+    }
+    if (const auto at = state->misbehaviour.find(digest); at != state->misbehaviour.end()) {
+      if (at->second.instead) object = at->second.instead;
+      one_byte_more = at->second.one_byte_more;
+      cut = at->second.cut;
+      if (cut && cut->times == Times::once) at->second.cut.reset();
+    }
+    if (state->offsets_refused) offset = 0;
+  }
+  if (!object) throw Error(Errc::not_found, str_cat(name_, " has no ", digest));
+
+  std::span<const std::byte> left = as_bytes(*object);
+  if (offset > left.size()) offset = 0;
+  sink.begin({offset, object->size()});
+  left = left.subspan(static_cast<std::size_t>(offset));
+  if (cut) left = left.first(std::min(cut->after, left.size()));
+  while (!left.empty()) {
+    if (stop.stop_requested()) throw Error(Errc::interrupted, str_cat(name_, " was stopped"));
+    const auto chunk = left.first(std::min(kChunk, left.size()));
+    sink.write(chunk);
+    left = left.subspan(chunk.size());
+  }
+  if (cut) throw Error(Errc::unavailable, str_cat(name_, " cut the transfer"));
+  if (one_byte_more) sink.write(as_bytes("+"));
+}
+
+}  // namespace digestfs::test
