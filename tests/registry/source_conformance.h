@@ -27,9 +27,9 @@ class SourceFixture {
   /// fixture.
   virtual std::unique_ptr<Source> make(const test::ObjectSet& set) = 0;
 
-  /// From now on no call is answered. False where the source cannot be made to wait.
-  virtual bool stall() { return false; }
-  /// Waits until a call does not get its answer. Only after `stall`.
+  /// From now on no call is answered.
+  virtual void stall() {}
+  /// Waits until one more call does not get its answer. Only after `stall`.
   virtual void await_stalled() {}
 };
 
@@ -39,5 +39,8 @@ class SourceConformance : public testing::TestWithParam<MakeSourceFixture> {
  protected:
   std::unique_ptr<SourceFixture> fixture_ = GetParam()();
 };
+
+/// For sources that can be made to wait.
+class StallingSourceConformance : public SourceConformance {};
 
 }  // namespace digestfs::registry

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
 
@@ -203,6 +204,9 @@ void FakeRegistry::accept_all() {
     UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     const auto state = state_.lock();
     if (!connection || state->closing) return;
+    // Head and body are sent apart; without this the second waits for the peer's delayed answer.
+    constexpr int kOn = 1;
+    ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof kOn);
     ++state->accepted;
     state->connections.push_back(connection.get());
     state->threads.emplace_back(

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <thread>
+
+#include "registry/client.h"
+#include "tests/registry/source_conformance.h"
+#include "tests/support/fake_registry.h"
+
+namespace digestfs::registry {
+namespace {
+
+/// The HTTP client, and a registry on loopback that pages its tags.
+class ClientFixture final : public SourceFixture {
+ public:
+  std::unique_ptr<Source> make(const test::ObjectSet& set) override {
+    for (const auto& [digest, object] : set.objects()) {
+      if (object.endpoint == Endpoint::manifests) {
+        fake_.add_manifest(object.bytes, object.media_type);
+      } else {
+        fake_.add_blob(object.bytes, digest.algorithm());
+      }
+    }
+    for (const auto& [tag, descriptor] : set.tags()) fake_.tag(tag, descriptor.digest);
+    constexpr std::size_t kPage = 100;
+    fake_.set_page_size(kPage);
+    return std::make_unique<Client>(Reference::parse(fake_.source()),
+                                    ClientOptions{.user_agent = "digestfs/test"});
+  }
+
+  void stall() override { fake_.on("/", {.stall = true}); }
+
+  void await_stalled() override {
+    // Those that were given up stay stalled on the other side.
+    ++stalled_;
+    while (fake_.stalled() < stalled_) std::this_thread::yield();
+  }
+
+ private:
+  std::size_t stalled_ = 0;
+  test::FakeRegistry fake_;
+};
+
+std::unique_ptr<SourceFixture> make_client_fixture() { return std::make_unique<ClientFixture>(); }
+
+INSTANTIATE_TEST_SUITE_P(Client, SourceConformance, testing::Values(&make_client_fixture));
+INSTANTIATE_TEST_SUITE_P(Client, StallingSourceConformance, testing::Values(&make_client_fixture));
+
+}  // namespace
+}  // namespace digestfs::registry
