@@ -12,14 +12,7 @@ namespace {
 class ClientFixture final : public SourceFixture {
  public:
   std::unique_ptr<Source> make(const test::ObjectSet& set) override {
-    for (const auto& [digest, object] : set.objects()) {
-      if (object.endpoint == Endpoint::manifests) {
-        fake_.add_manifest(object.bytes, object.media_type);
-      } else {
-        fake_.add_blob(object.bytes, digest.algorithm());
-      }
-    }
-    for (const auto& [tag, descriptor] : set.tags()) fake_.tag(tag, descriptor.digest);
+    fake_.add(set);
     constexpr std::size_t kPage = 100;
     fake_.set_page_size(kPage);
     return std::make_unique<Client>(Reference::parse(fake_.source()),

@@ -161,6 +161,17 @@ registry::Descriptor FakeRegistry::add_manifest(std::string bytes, std::string m
   return descriptor;
 }
 
+void FakeRegistry::add(const ObjectSet& set) {
+  for (const auto& [digest, object] : set.objects()) {
+    if (object.endpoint == registry::Endpoint::manifests) {
+      add_manifest(object.bytes, object.media_type);
+    } else {
+      add_blob(object.bytes, digest.algorithm());
+    }
+  }
+  for (const auto& [name, descriptor] : set.tags()) tag(name, descriptor.digest);
+}
+
 void FakeRegistry::tag(const std::string& name, const Digest& digest) {
   state_.lock()->tags[name] = digest.str();
 }

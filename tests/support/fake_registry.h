@@ -18,6 +18,7 @@
 #include "base/guarded.h"
 #include "base/handle.h"
 #include "registry/descriptor.h"
+#include "tests/support/image_builder.h"
 
 namespace digestfs::test {
 
@@ -66,6 +67,8 @@ class FakeRegistry {
 
   registry::Descriptor add_blob(std::string bytes, std::string_view algorithm = "sha256");
   registry::Descriptor add_manifest(std::string bytes, std::string media_type);
+  /// Everything that is in `set`.
+  void add(const ObjectSet& set);
   void tag(const std::string& name, const Digest& digest);
   void untag(const std::string& name);
   /// The list of tags comes in pages of that many.

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// A real mount of a registry that lies: the reader gets EIO and not one wrong byte, and nothing
+// wrong is left in the cache (promises 1, 3, 6).
+#include <cerrno>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <system_error>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "tests/support/fake_registry.h"
+#include "tests/support/image_builder.h"
+#include "tests/support/mounted.h"
+
+namespace digestfs {
+namespace {
+
+using test::FakeRegistry;
+using test::Mounted;
+using Response = FakeRegistry::Response;
+
+/// The errno that reading the whole of `path` fails with; 0 where it goes well.
+int read_error(const std::filesystem::path& path) {
+  try {
+    static_cast<void>(test::slurp(path));
+  } catch (const std::system_error& error) {
+    return error.code().value();
+  }
+  return 0;
+}
+
+class FaultsTest : public testing::Test {
+ protected:
+  FaultsTest() {
+    set.tag("t", image.manifest);
+    fake.add(set);
+  }
+
+  void mount() { mounted.emplace(DIGESTFS_BINARY, fake.source()); }
+
+  [[nodiscard]] std::filesystem::path blob(std::size_t layer) const {
+    return mounted->path() / "blobs" / image.layers[layer].digest.str();
+  }
+  [[nodiscard]] std::filesystem::path diff(std::size_t layer) const {
+    return mounted->path() / "diffs" / image.diff_ids[layer].str();
+  }
+
+  void serve_instead(const registry::Descriptor& object, Response response) {
+    fake.on(fake.path("/blobs/" + object.digest.str()), std::move(response));
+  }
+
+  /// Invariants I1 and I3 of the reference, section 11.
+  void expect_nothing_wrong_is_kept() {
+    EXPECT_EQ(test::wrong_files(mounted->cache()), std::vector<std::string>());
+    EXPECT_EQ(test::slurp(blob(1)), good);
+  }
+
+  /// The problem records of that kind.
+  [[nodiscard]] std::vector<nlohmann::json> problems(const std::string& kind) const {
+    std::istringstream lines(test::slurp(mounted->path() / ".digestfs" / "problems.jsonl"));
+    std::vector<nlohmann::json> found;
+    for (std::string line; std::getline(lines, line);) {
+      auto record = nlohmann::json::parse(line);
+      if (record.at("kind") == kind) found.push_back(std::move(record));
+    }
+    return found;
+  }
+
+  FakeRegistry fake;
+  test::ObjectSet set;
+  test::Image image = test::add_image(set, {test::gzip_layer({{"bad", test::noise(200'000)}}),
+                                            test::gzip_layer({{"good", test::noise(100'000, 2)}})});
+  std::string bad = set.objects().at(image.layers[0].digest).bytes;
+  std::string good = set.objects().at(image.layers[1].digest).bytes;
+  std::optional<Mounted> mounted;
+};
+
+TEST_F(FaultsTest, BytesThatAreNotWhatTheDigestPromises) {  // B3
+  std::string flipped = bad;
+  flipped[1000] = static_cast<char>(flipped[1000] ^ 1);
+  std::string other = bad;
+  other.assign(bad.size(), 'x');
+  const Response bodies[] = {
+      {.body = flipped},
+      {.body = other},
+      {.body = bad + "x"},  // too long
+      {.body = bad + "x", .unframed = true},
+      {.body = bad.substr(0, bad.size() - 1)},  // too short, in order
+      {.body = bad.substr(0, bad.size() - 1), .unframed = true},
+      {.body = ""},
+  };
+  int number = 0;
+  for (const Response& body : bodies) {
+    SCOPED_TRACE(number++);
+    fake.clear_handlers();
+    serve_instead(image.layers[0], body);
+    mount();
+    EXPECT_EQ(read_error(mounted->path() / "tags/t/layers/00/blob"), EIO);
+    EXPECT_EQ(read_error(blob(0)), EIO);
+    EXPECT_EQ(read_error(mounted->path() / "tags/t/layers/00/diff"), EIO);
+    expect_nothing_wrong_is_kept();
+    const auto records = problems("digest-mismatch");
+    ASSERT_EQ(records.size(), 1U) << "the same problem is written once";
+    EXPECT_EQ(records[0].at("object"), image.layers[0].digest.str());
+    EXPECT_EQ(records[0].at("promised").at("digest"), image.layers[0].digest.str());
+    EXPECT_EQ(records[0].at("actual").at("digest"), digest_of(body.body).str());
+    EXPECT_EQ(records[0].at("actual").at("size"), body.body.size());
+    EXPECT_EQ(records[0].at("source"), "docker://" + fake.source());
+  }
+}
+
+TEST_F(FaultsTest, ABodyThatIsCutForGood) {  // B1
+  serve_instead(image.layers[0], {.body = bad, .cut = 1000});
+  mount();
+  EXPECT_EQ(read_error(blob(0)), ETIMEDOUT);
+  expect_nothing_wrong_is_kept();
+  EXPECT_TRUE(problems("digest-mismatch").empty()) << "an interruption is no mismatch";
+  // Once the registry is well again, so is the file: a failure is remembered for 5 s only.
+  fake.clear_handlers();
+  for (int i = 0; i < 200 && read_error(blob(0)) != 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(test::slurp(blob(0)), bad);
+}
+
+TEST_F(FaultsTest, ABodyThatIsCutAndGoesOn) {  // B1, promise 6
+  bool cut = false;
+  fake.on([&](const FakeRegistry::Request& request) -> std::optional<Response> {
+    if (cut || request.method != "GET" ||
+        request.path() != fake.path("/blobs/" + image.layers[0].digest.str())) {
+      return std::nullopt;
+    }
+    cut = true;
+    return Response{.body = bad, .cut = 150'000};
+  });
+  mount();
+  EXPECT_EQ(test::slurp(blob(0)), bad);
+  EXPECT_EQ(fake.requests().back().field("Range"), "bytes=150000-");
+  expect_nothing_wrong_is_kept();
+}
+
+TEST_F(FaultsTest, AManifestThatIsAnotherOne) {  // M2
+  const auto other = test::add_image(set, {});
+  fake.on(fake.path("/manifests/" + image.manifest.digest.str()),
+          {.fields = {{"Content-Type", image.manifest.media_type},
+                      {"Docker-Content-Digest", image.manifest.digest.str()}},
+           .body = set.objects().at(other.manifest.digest).bytes});
+  mount();
+  EXPECT_EQ(read_error(mounted->path() / "tags/t/manifest.json"), EIO);
+  EXPECT_EQ(read_error(mounted->path() / "manifests" / image.manifest.digest.str()), EIO);
+  EXPECT_EQ(test::wrong_files(mounted->cache()), std::vector<std::string>());
+  EXPECT_EQ(problems("digest-mismatch").size(), 1U);
+}
+
+/// An image whose one layer decompresses to something else than its config promises.
+struct WrongDiff {
+  test::ObjectSet set;
+  Digest promised = digest_of("what the config promises");
+  std::string tar;
+
+  explicit WrongDiff(std::string bytes) : tar(std::move(bytes)) {
+    using registry::Endpoint;
+    const auto layer =
+        set.add(Endpoint::blobs, test::gzip(tar), "application/vnd.oci.image.layer.v1.tar+gzip");
+    const auto config = set.add(Endpoint::blobs, test::config_json({promised}),
+                                "application/vnd.oci.image.config.v1+json");
+    set.tag("w", set.add(Endpoint::manifests, test::manifest_json(config, {layer}),
+                         "application/vnd.oci.image.manifest.v1+json"));
+  }
+};
+
+TEST_F(FaultsTest, ADiffThatIsNotWhatItsDiffIdPromises) {  // D6, promise 3
+  const WrongDiff wrong(test::tar({{"file", "content"}}));
+  fake.add(wrong.set);
+  mount();
+  const auto layer = mounted->path() / "tags/w/layers/00";
+  EXPECT_EQ(read_error(layer / "diff"), EIO);
+  EXPECT_EQ(read_error(mounted->path() / "diffs" / wrong.promised.str()), EIO);
+  expect_nothing_wrong_is_kept();
+  const auto records = problems("diff-mismatch");
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_EQ(records[0].at("promised").at("digest"), wrong.promised.str());
+  const Digest actual = digest_of(wrong.tar);
+  EXPECT_EQ(records[0].at("actual").at("digest"), actual.str());
+  // What came stays readable, under the name that is true.
+  EXPECT_EQ(test::slurp(mounted->path() / "diffs" / actual.str()), wrong.tar);
+  EXPECT_EQ(test::slurp(layer / "diff.actual"), wrong.tar);
+  EXPECT_EQ(test::slurp(layer / "blob"), test::gzip(wrong.tar));
+}
+
+TEST_F(FaultsTest, ALayerThatCannotBeDecompressed) {  // D3
+  const std::string whole = test::gzip(test::tar({{"file", test::noise(100'000)}}));
+  const auto layer = set.add(registry::Endpoint::blobs, whole.substr(0, whole.size() - 4),
+                             "application/vnd.oci.image.layer.v1.tar+gzip");
+  const auto config =
+      set.add(registry::Endpoint::blobs,
+              test::config_json({digest_of(test::tar({{"file", test::noise(100'000)}}))}),
+              "application/vnd.oci.image.config.v1+json");
+  set.tag("d", set.add(registry::Endpoint::manifests, test::manifest_json(config, {layer}),
+                       "application/vnd.oci.image.manifest.v1+json"));
+  fake.add(set);
+  mount();
+  EXPECT_EQ(read_error(mounted->path() / "tags/d/layers/00/diff"), EIO);
+  EXPECT_EQ(test::slurp(mounted->path() / "tags/d/layers/00/blob"),
+            whole.substr(0, whole.size() - 4));
+  EXPECT_EQ(problems("undecodable").size(), 1U);
+  expect_nothing_wrong_is_kept();
+}
+
+TEST_F(FaultsTest, AFileInTheCacheThatWasChangedByHand) {  // promise 2, B10
+  mount();
+  EXPECT_EQ(test::slurp(blob(0)), bad);
+  const auto cached = mounted->cache() / "blobs/sha256" / image.layers[0].digest.encoded();
+  std::filesystem::permissions(cached, std::filesystem::perms::owner_write,
+                               std::filesystem::perm_options::add);
+  {
+    std::fstream file(cached, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(5000);
+    file.put(static_cast<char>(bad[5000] ^ 1));
+  }
+  EXPECT_EQ(test::slurp(blob(0)), bad);
+  EXPECT_EQ(problems("cache-damaged").size(), 1U);
+  expect_nothing_wrong_is_kept();
+}
+
+TEST_F(FaultsTest, FailuresAreNotAbsence) {  // DEC-6, promise 9
+  mount();
+  const std::pair<int, int> statuses[] = {{401, EACCES}, {403, EACCES},    {404, ENOENT},
+                                          {429, EAGAIN}, {500, ETIMEDOUT}, {503, ETIMEDOUT}};
+  int number = 0;
+  for (const auto& [status, expected] : statuses) {
+    fake.clear_handlers();
+    fake.on(fake.path("/manifests/"), {.status = status});
+    // A new name each: a failure is shared for a while.
+    EXPECT_EQ(read_error(mounted->path() / str_cat("tags/x", number++, "/manifest.json")), expected)
+        << status;
+  }
+  fake.clear_handlers();
+  EXPECT_EQ(read_error(mounted->path() / "tags/t/manifest.json"), 0);
+}
+
+}  // namespace
+}  // namespace digestfs

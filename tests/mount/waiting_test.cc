@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// Promise 5 on a real mount: whatever stalls in the registry, the mount goes on and ends when told.
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "tests/support/fake_registry.h"
+#include "tests/support/image_builder.h"
+#include "tests/support/mounted.h"
+
+namespace digestfs {
+namespace {
+
+using namespace std::chrono_literals;
+using test::FakeRegistry;
+using test::Mounted;
+
+constexpr int kWaiters = 64;
+// Far more than anything here takes, and far less than a stall that is not ended.
+constexpr auto kSoon = 20s;
+
+/// What a waiter does to its path.
+enum class Call { lookup, open, readdir };
+
+std::string name_of(Call call) {
+  switch (call) {
+    case Call::lookup:
+      return "lookup";
+    case Call::open:
+      return "open";
+    case Call::readdir:
+      return "readdir";
+  }
+  return {};
+}
+
+/// One name for all waiters, or one each.
+enum class Names { one, many };
+
+/// A process of its own that is stuck in one system call on the mount, and can be killed.
+class Waiter {
+ public:
+  Waiter(Call call, const std::filesystem::path& path) {
+    pid_ = ::fork();
+    if (pid_ == 0) ::_exit(run(call, path.c_str()));
+  }
+  Waiter(Waiter&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+  Waiter& operator=(Waiter&&) = delete;
+  ~Waiter() {
+    if (pid_ < 0) return;
+    kill();
+    ::waitpid(pid_, nullptr, 0);
+  }
+
+  void kill() const { ::kill(pid_, SIGKILL); }
+
+  /// The errno its call failed with (0: none), or nothing if it still waits after `limit`.
+  std::optional<int> result(std::chrono::milliseconds limit) {
+    const auto until = std::chrono::steady_clock::now() + limit;
+    do {
+      int status = 0;
+      if (::waitpid(pid_, &status, WNOHANG) == pid_) {
+        pid_ = -1;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+      }
+      std::this_thread::sleep_for(5ms);
+    } while (std::chrono::steady_clock::now() < until);
+    return std::nullopt;
+  }
+
+ private:
+  static int run(Call call, const char* path) {
+    switch (call) {
+      case Call::lookup: {
+        struct stat status {};
+        return ::lstat(path, &status) == 0 ? 0 : errno;
+      }
+      case Call::open:
+        return ::open(path, O_RDONLY | O_CLOEXEC) >= 0 ? 0 : errno;
+      case Call::readdir: {
+        DIR* directory = ::opendir(path);
+        if (directory == nullptr) return errno;
+        errno = 0;
+        while (::readdir(directory) != nullptr) continue;
+        return errno;
+      }
+    }
+    return -1;
+  }
+
+  pid_t pid_ = -1;
+};
+
+class WaitingTest : public testing::TestWithParam<std::pair<Call, Names>> {
+ protected:
+  WaitingTest() {
+    std::vector<test::Layer> layers;
+    for (int i = 0; i < kWaiters; ++i) layers.push_back(test::gzip_layer({{str_cat("file", i)}}));
+    image = test::add_image(set, layers);
+    for (int i = 0; i < kWaiters; ++i) set.tag(str_cat("tag", i), image->manifest);
+    const auto cached = test::add_image(set, {test::gzip_layer({{"cached", "content"}})}, "arm64");
+    set.tag("cached", cached.manifest);
+    fake.add(set);
+    mounted.emplace(DIGESTFS_BINARY, fake.source(), std::vector<std::string>{"--timeout", "600"});
+    // What the waiters' paths go through is known, what they wait for is not.
+    static_cast<void>(test::slurp(mounted->path() / "tags/cached/layers/00/diff"));
+    fake.on(fake.path("/manifests/"), {.stall = true});
+    fake.on(fake.path("/blobs/"), {.stall = true});
+  }
+
+  [[nodiscard]] std::filesystem::path target(int waiter) const {
+    const int number = GetParam().second == Names::one ? 0 : waiter;
+    switch (GetParam().first) {
+      case Call::lookup:
+        return mounted->path() / "blobs" / digest_of(str_cat("unknown", number)).str();
+      case Call::open:
+        return mounted->path() / "blobs" /
+               image->layers.at(static_cast<std::size_t>(number)).digest.str();
+      case Call::readdir:
+        return mounted->path() / str_cat("tags/tag", number);
+    }
+    return {};
+  }
+
+  void start_waiters() {
+    if (GetParam().first == Call::open) {
+      // The blobs have to be known before they can be opened, not looked up.
+      fake.clear_handlers();
+      static_cast<void>(test::slurp(mounted->path() / "tags/tag0/config.json"));
+      std::size_t entries = 0;
+      for (const auto& entry :
+           std::filesystem::directory_iterator(mounted->path() / "tags/tag0/layers")) {
+        entries += entry.is_directory() ? 1 : 0;
+      }
+      EXPECT_EQ(entries, std::size_t{kWaiters});
+      fake.on(fake.path("/blobs/"), {.stall = true});
+      fake.on(fake.path("/manifests/"), {.stall = true});
+    }
+    for (int i = 0; i < kWaiters; ++i) waiters.emplace_back(GetParam().first, target(i));
+    while (fake.stalled() == 0) std::this_thread::sleep_for(1ms);
+    // Let the rest arrive, too: they queue, on our side or in the kernel.
+    std::this_thread::sleep_for(100ms);
+  }
+
+  /// The rest of the mount, from a process that is given up if it hangs.
+  void expect_the_rest_answers() {
+    Waiter list(Call::readdir, mounted->path() / "tags");
+    EXPECT_EQ(list.result(kSoon), 0);
+    Waiter blobs(Call::readdir, mounted->path() / "blobs");
+    EXPECT_EQ(blobs.result(kSoon), 0);
+    Waiter cached(Call::open, mounted->path() / "tags/cached/layers/00/diff");
+    EXPECT_EQ(cached.result(kSoon), 0);
+  }
+
+  void expect_the_waiters_end() {
+    int left = 0;
+    for (Waiter& waiter : waiters) left += waiter.result(kSoon) ? 0 : 1;
+    EXPECT_EQ(left, 0);
+  }
+
+  FakeRegistry fake;
+  test::ObjectSet set;
+  std::optional<test::Image> image;
+  std::optional<Mounted> mounted;
+  std::vector<Waiter> waiters;
+};
+
+TEST_P(WaitingTest, LeavesTheRestOfTheMountAlone) {
+  start_waiters();
+  expect_the_rest_answers();
+  // Whoever waits can be killed; a lookup is over by itself after five seconds.
+  for (const Waiter& waiter : waiters) waiter.kill();
+  expect_the_waiters_end();
+  expect_the_rest_answers();
+}
+
+TEST_P(WaitingTest, EndsOnSigterm) {
+  start_waiters();
+  mounted->process().signal(SIGTERM);
+  EXPECT_EQ(mounted->process().wait(kSoon), 0);
+  EXPECT_FALSE(mounted->is_mounted());
+  expect_the_waiters_end();
+}
+
+TEST_P(WaitingTest, EndsWhenItIsUnmountedLazily) {
+  start_waiters();
+  const test::TemporaryDirectory scratch;
+  test::Process unmount({"fusermount3", "-uz", mounted->path().native()}, scratch.path() / "log");
+  EXPECT_EQ(unmount.wait(kSoon), 0);
+  EXPECT_EQ(mounted->process().wait(kSoon), 0);
+  EXPECT_FALSE(mounted->is_mounted());
+  expect_the_waiters_end();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Calls, WaitingTest,
+    testing::Values(std::pair(Call::lookup, Names::one), std::pair(Call::lookup, Names::many),
+                    std::pair(Call::open, Names::one), std::pair(Call::open, Names::many),
+                    std::pair(Call::readdir, Names::one), std::pair(Call::readdir, Names::many)),
+    [](const auto& parameter) {
+      return name_of(parameter.param.first) +
+             (parameter.param.second == Names::one ? "OneName" : "ManyNames");
+    });
+
+/// `cat` of what stalls ends at Ctrl-C at once.
+TEST(Waiting, IsOverAtOnceOnASignal) {
+  FakeRegistry fake;
+  test::ObjectSet set;
+  const auto image = test::add_image(set, {test::gzip_layer({{"file"}})});
+  set.tag("t", image.manifest);
+  fake.add(set);
+  const Mounted mounted(DIGESTFS_BINARY, fake.source(), {"--timeout", "600"});
+  static_cast<void>(test::slurp(mounted.path() / "tags/t/config.json"));
+  fake.on(fake.path("/blobs/"), {.stall = true});
+  const test::TemporaryDirectory scratch;
+  test::Process cat({"cat", (mounted.path() / "tags/t/layers/00/blob").native()},
+                    scratch.path() / "log");
+  while (fake.stalled() == 0) std::this_thread::sleep_for(1ms);
+  cat.signal(SIGINT);
+  EXPECT_EQ(cat.wait(kSoon), 128 + SIGINT);
+}
+
+/// A stall ends in an error that says why.
+TEST(Waiting, EndsWithTheStall) {
+  FakeRegistry fake;
+  test::ObjectSet set;
+  const auto image = test::add_image(set, {test::gzip_layer({{"file"}})});
+  set.tag("t", image.manifest);
+  fake.add(set);
+  const Mounted mounted(DIGESTFS_BINARY, fake.source(), {"--timeout", "1"});
+  fake.on(fake.path("/blobs/"), {.body = std::string(1000, 'x'), .stall_after = 10});
+  Waiter waiter(Call::open, mounted.path() / "tags/t/layers/00/blob");
+  EXPECT_EQ(waiter.result(kSoon), ETIMEDOUT);
+  EXPECT_EQ(test::wrong_files(mounted.cache()), std::vector<std::string>());
+}
+
+/// The list of 10,000 tags costs its pages and nothing else, however it is looked at.
+TEST(Waiting, IsNotNeededForTheListOfTags) {
+  FakeRegistry fake;
+  test::ObjectSet set;
+  const auto image = test::add_image(set, {});
+  fake.add(set);
+  for (int i = 0; i < 10'000; ++i) fake.tag(str_cat("tag-", i), image.manifest.digest);
+  fake.set_page_size(1000);
+  const Mounted mounted(DIGESTFS_BINARY, fake.source());
+  EXPECT_EQ(fake.requests().size(), 2U);  // the greeting and the first page
+  const test::TemporaryDirectory scratch;
+  for (int i = 0; i < 2; ++i) {
+    test::Process list({"ls", "-l", (mounted.path() / "tags").native()},
+                       scratch.path() / str_cat("log", i));
+    EXPECT_EQ(list.wait(60s), 0);
+    const std::string lines = test::slurp(scratch.path() / str_cat("log", i));
+    EXPECT_EQ(std::ranges::count(lines, '\n'), 10'001);
+  }
+  EXPECT_EQ(fake.requests().size(), 1U + 10U);
+  EXPECT_EQ(fake.count("GET", fake.path("/tags/list")), 10U);
+}
+
+}  // namespace
+}  // namespace digestfs
