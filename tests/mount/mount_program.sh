@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# From mount(8), as in fstab: `mount -t fuse.digestfs SOURCE MOUNTPOINT -o OPTIONS`; and what the
+# mount's own options are whatever was asked for.
+#
+# mount.fuse3 looks for the program in the system's folders only. So that nothing has to be
+# installed for this test it runs in a mount namespace where one of them is the test's own.
+if ((EUID == 0)) && [[ -z ${DIGESTFS_IN_NAMESPACE:-} ]] && unshare --mount true 2>/dev/null; then
+  DIGESTFS_IN_NAMESPACE=yes exec unshare --mount "$0"
+fi
+. "$(dirname "$0")/lib.sh"
+[[ -n ${DIGESTFS_IN_NAMESPACE:-} ]] || skip 'needs root and a mount namespace'
+mkdir "$work/bin"
+ln -s "$DIGESTFS" "$work/bin/digestfs"
+mount --bind "$work/bin" /usr/local/bin
+options_of() { awk -v at="$1" '$5 == at { print $6 }' /proc/self/mountinfo; }
+
+mount -t fuse.digestfs "oci:$SOURCE_DIR/examples/multi-arch" "$mnt" \
+  -o "dev,suid,allow_other,cache-dir=$cache,tag-ttl=5,log-level=error,x-gvfs-hide"
+eventually 10 answers "$mnt" || fail 'mount(8) mounts nothing'
+expect_eq "$(ls "$mnt/tags" | wc -l)" 3
+[[ -d $cache/blobs ]] || fail 'cache-dir in -o is not heeded'
+[[ ,$(options_of "$mnt"), == *,ro,* ]] || fail "not read-only: $(options_of "$mnt")"
+[[ ,$(options_of "$mnt"), == *,nosuid,* ]] || fail "not nosuid: $(options_of "$mnt")"
+[[ ,$(options_of "$mnt"), == *,nodev,* ]] || fail "not nodev: $(options_of "$mnt")"
+grep -F " $mnt " /proc/self/mountinfo | grep -q ' - fuse.digestfs oci:' ||
+  fail "unexpected type or name: $(grep -F " $mnt " /proc/self/mountinfo)"
+expect_status 1 touch "$mnt/file" 2>/dev/null
+expect_status 1 rm "$mnt/tags/demo/manifest.json" 2>/dev/null
+umount "$mnt"
+! is_mounted "$mnt" || fail 'still mounted'
+
+# A comma in a value is escaped.
+comma=$work/with,comma
+"$DIGESTFS" -o "cache-dir=${comma/,/\\,}" "oci:$SOURCE_DIR/examples/multi-arch" "$mnt"
+[[ -d $comma/blobs ]] || fail "the escaped comma: $(ls "$work")"
+umount "$mnt"
+umount /usr/local/bin
