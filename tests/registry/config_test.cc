@@ -166,7 +166,7 @@ TEST(Config, MayHaveEightMebibytes) {  // MT-5
   std::string text = config("1");
   text.insert(1, std::string((std::size_t{8} << 20U) - text.size(), ' '));
   EXPECT_EQ(refusal_of(text), "");
-  text.insert(1, " ");
+  text += ' ';
   EXPECT_NE(refusal_of(text).find("8388608"), std::string::npos);
 }
 

@@ -302,7 +302,7 @@ TEST(Manifest, MayHaveFourMebibytes) {  // M6
   text.insert(1, std::string((std::size_t{4} << 20U) - text.size(), ' '));
   EXPECT_EQ(text.size(), 4194304U);
   EXPECT_EQ(refusal_of(text), "");
-  text.insert(1, " ");
+  text += ' ';
   EXPECT_NE(refusal_of(text).find("4194304"), std::string::npos);
 }
 
