@@ -133,7 +133,7 @@ Reference Reference::parse(std::string_view text) {
   if (const auto at = text.find('@'); at != std::string_view::npos) {
     // No digest has a slash: what is before the `@` is a user then.
     if (text.find('/', at) != std::string_view::npos) {
-      refuse(whole, "no user or password may stand before the host; use --creds");
+      refuse(whole, "no user or password may stand before the host");
     }
     reference.digest = Digest::parse(text.substr(at + 1));
     if (!reference.digest) refuse(whole, str_cat("'", text.substr(at + 1), "' is no digest"));

@@ -15,10 +15,11 @@ expect_eq "$(ls "$mnt/tags/demo/platforms")" $'linux_amd64\nlinux_arm64'
 expect_eq "$(ls "$mnt/tags/demo-x86_64/layers/00")" $'blob\ncreated_by\ndiff'
 
 # The empty layer of every buildah image.
-empty=$(grep -l . "$mnt"/tags/demo-x86_64/layers/*/created_by >/dev/null
+empty=$(
   for layer in "$mnt"/tags/demo-x86_64/layers/*; do
     if [[ $(readlink "$layer/blob") == *bd9ddc54bea9* ]]; then echo "$layer"; fi
-  done)
+  done
+)
 expect_eq "$(basename "$(readlink "$empty/diff")")" \
   sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
 expect_eq "$(od -An -v -tx1 "$empty/diff" | tr -d ' \n' | sort -u)" "$(printf '0%.0s' {1..2048})"
@@ -40,15 +41,14 @@ assert deepest < sys.argv[1].count("/") + 10, deepest
 PYTHON
 find -L "$mnt" -type f -print0 | xargs -0 sha256sum >"$work/sums"
 ! find -L "$mnt" -type l | grep . || fail 'a link leads nowhere'
-rsync=$(command -v rsync || true)
-[[ -z $rsync ]] || { rsync -aL "$mnt/" "$work/copy/" && diff -r "$mnt/tags" "$work/copy/tags"; }
+cp -rL "$mnt" "$work/copy"
+diff -r "$mnt/tags" "$work/copy/tags"
 
 # The colon-free spelling, for shells, scp, make and lists of paths.
 digest=$(basename "$(readlink "$mnt/tags/demo/manifest.json")")
 cmp "$mnt/indexes/${digest/:/-}" "$mnt/indexes/$digest"
 expect_eq "$(readlink "$mnt/indexes/${digest/:/-}")" "$digest"
 ! ls "$mnt/indexes" | grep -- - || fail 'the colon-free spelling is listed'
-cmp "$mnt/blobs/${digest/:/-}" "$mnt/indexes/$digest" || true
 
 expect_eq "$(cat "$mnt/.digestfs/problems.jsonl")" '' problems
 unmount

@@ -175,7 +175,7 @@ TEST(Reference, DoesNotRepeatAPassword) {  // promise 8
     EXPECT_EQ(refusal.find("secret"), std::string::npos) << refusal;
     EXPECT_NE(refusal.find("quay.io/a"), std::string::npos) << refusal;
   }
-  EXPECT_NE(refusal_of("user:secret@quay.io/a").find("--creds"), std::string::npos);
+  EXPECT_NE(refusal_of("user:secret@quay.io/a").find("user or password"), std::string::npos);
 }
 
 TEST(Reference, LimitsThePathTo255Bytes) {  // REF-2
