@@ -70,8 +70,8 @@ Request parse_request(const std::string& head) {
 std::string parameter(const Request& request, const std::string& name) {
   const auto query = request.target.find('?');
   if (query == std::string::npos) return {};
-  const std::string text = "&" + request.target.substr(query + 1) + "&";
-  const auto at = text.find("&" + name + "=");
+  const std::string text = str_cat("&", request.target.substr(query + 1), "&");
+  const auto at = text.find(str_cat("&", name, "="));
   if (at == std::string::npos) return {};
   const auto start = at + name.size() + 2;
   return text.substr(start, text.find('&', start) - start);
