@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "tests/support/clock.h"
 #include "tests/support/image_builder.h"
 #include "tests/support/landing.h"
 #include "tests/support/memory_source.h"
@@ -108,6 +109,7 @@ class ContentTest : public testing::Test {
   /// Writes over a cached file as somebody would who is allowed to.
   void damage(std::string_view folder, const Digest& digest, std::string_view bytes) const {
     const fs::path file = path(folder, digest);
+    test::await_tick(file);
     fs::permissions(file, fs::perms(0644));
     std::fstream(file, std::ios::in | std::ios::out | std::ios::binary) << bytes;
   }
@@ -508,6 +510,7 @@ TEST_F(ContentTest, HealsAFileThatWasDamagedSinceItWasOpened) {
   std::size_t fetches = 1;
   for (const auto& [how, apply] : damages) {
     SCOPED_TRACE(how);
+    test::await_tick(path("blobs", digest));
     fs::permissions(path("blobs", digest), fs::perms(0644));
     apply(path("blobs", digest));
     EXPECT_EQ(mount.read(digest), bytes);
