@@ -42,6 +42,10 @@ void MemorySource::untag(const std::string& name) { state_.lock()->tags.erase(na
 
 void MemorySource::set_page_size(std::size_t tags) { state_.lock()->page_size = tags; }
 
+void MemorySource::add_untagged(const Descriptor& descriptor) {
+  state_.lock()->untagged.push_back(descriptor);
+}
+
 void MemorySource::add_left_out(const registry::LeftOut& left_out) {
   state_.lock()->left_out.push_back(left_out);
 }
@@ -169,6 +173,7 @@ registry::TagPage MemorySource::list_tags(const std::optional<std::string>& page
     throw Error(*state->further_pages, str_cat(name_, " fails after the first page"));
   }
   registry::TagPage answer;
+  if (!page) answer.untagged = state->untagged;
   answer.left_out = state->left_out;
   // A page is asked for by the last tag of the one before it.
   auto at = page ? state->tags.upper_bound(*page) : state->tags.begin();

@@ -39,6 +39,8 @@ class MemorySource final : public registry::Source {
   void untag(const std::string& name);
   /// How many tags a page holds; all of them unless told.
   void set_page_size(std::size_t tags);
+  /// Said with the first page of tags.
+  void add_untagged(const registry::Descriptor& descriptor);
   /// Said with every page of tags.
   void add_left_out(const registry::LeftOut& left_out);
 
@@ -106,6 +108,7 @@ class MemorySource final : public registry::Source {
   struct State {
     std::map<registry::Endpoint, std::map<Digest, std::shared_ptr<const std::string>>> objects;
     std::map<std::string, registry::Descriptor> tags;
+    std::vector<registry::Descriptor> untagged;
     std::vector<registry::LeftOut> left_out;
     std::size_t page_size = SIZE_MAX;
 
