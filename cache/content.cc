@@ -234,7 +234,11 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
     const auto get = [this, digest, limit](std::stop_token stop) {
       fetch(digest, limit, std::move(stop));
     };
-    await(flights_.join("fetch " + digest.str(), lane, get), patience);
+    // A failure is for those who ask the same: where it is searched and how large it may be differ
+    // between a digest that is tried as a manifest and one that is known as a blob. Two such
+    // flights still download once: each takes the partial file, and looks again when it has it.
+    const std::string key = str_cat("fetch ", digest, " ", known.endpoints.size(), " ", limit);
+    await(flights_.join(key, lane, get), patience);
   }
   throw Error(Errc::unavailable,
               str_cat("cannot open ", digest, ": it keeps disappearing from the cache"));
