@@ -110,6 +110,11 @@ bool is_interruption(Errc code) noexcept {
          code == Errc::interrupted;
 }
 
+/// Whether it is the digest of no bytes at all.
+bool is_of_nothing(const Digest& digest) {
+  return digest.is_verifiable() && digest_of("", digest.algorithm()) == digest;
+}
+
 std::string note_name(const Digest& digest) {
   return str_cat(digest.algorithm(), "-", digest.encoded(), ".json");
 }
@@ -282,11 +287,16 @@ std::optional<Size> Content::size(const Digest& digest) const {
   const Object known = object(digest);
   if (known.proven) return Size{*known.proven, true, true};
   if (known.noted) return Size{*known.noted, true, false};
-  if (known.claimed) return Size{*known.claimed, true, false};
+  if (known.claimed && (*known.claimed > 0 || is_of_nothing(digest))) {
+    return Size{*known.claimed, true, false};
+  }
   // A placeholder is never 0: tools take an empty file for one not worth reading.
   if (known.layer) {
-    const auto layer = size(*known.layer);
-    return Size{std::max<std::uint64_t>(layer ? layer->bytes : 0, 1), false, false};
+    // One step, not `size` of the layer: an uncompressed layer is its own diff, and a config may
+    // make any two layers each other's.
+    const Object layer = object(*known.layer);
+    const auto bytes = layer.proven ? layer.proven : layer.claimed;
+    return Size{std::max<std::uint64_t>(bytes.value_or(0), 1), false, false};
   }
   if (const auto cached = find_cached(digest)) {
     const auto bytes = static_cast<std::uint64_t>(Fingerprint::of(cached->second.get()).size);
