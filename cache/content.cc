@@ -115,6 +115,11 @@ bool is_of_nothing(const Digest& digest) {
   return digest.is_verifiable() && digest_of("", digest.algorithm()) == digest;
 }
 
+Error wrong_diff(const Digest& diff, const Digest& layer, const ActualDiff& actual) {
+  return {Errc::corrupt, str_cat("cannot open diff ", diff, ": the layer ", layer,
+                                 " decompresses to ", actual.digest, ", ", actual.size, " bytes")};
+}
+
 std::string note_name(const Digest& digest) {
   return str_cat(digest.algorithm(), "-", digest.encoded(), ".json");
 }
@@ -147,14 +152,12 @@ void Content::meet(const Digest& digest, Endpoint endpoint, std::optional<std::u
 }
 
 void Content::meet_diff(const Digest& diff, const Digest& blob) {
-  if (object(diff).layer) return;
+  if (std::ranges::count(object(diff).layers, blob) > 0) return;
   const auto noted = noted_size(store_, diff, blob);
   const auto objects = objects_.lock();
   Object& object = (*objects)[diff];
-  if (!object.layer) {
-    object.layer = blob;
-    object.noted = noted;
-  }
+  if (std::ranges::count(object.layers, blob) == 0) object.layers.push_back(blob);
+  if (noted) object.noted = noted;
   Object& layer = (*objects)[blob];
   if (!layer.diff) layer.diff = diff;
 }
@@ -199,7 +202,7 @@ bool Content::has_blob(const Digest& digest, const Patience& patience) {
 }
 
 bool Content::has_diff(const Digest& digest) const {
-  return object(digest).layer.has_value() || store_.open(Area::diffs, digest).has_value();
+  return !object(digest).layers.empty() || store_.open(Area::diffs, digest).has_value();
 }
 
 std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Patience& patience,
@@ -220,12 +223,8 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
       await(flights_.join("check " + digest.str(), Lane::disk, check), patience);
       continue;
     }
-    if (known.layer && known.endpoints.empty()) {
-      const auto layer = open(*known.layer, patience, lane, limit);
-      const auto inflate = [this, digest, layer](std::stop_token stop) {
-        decompress(digest, layer, std::move(stop));
-      };
-      await(flights_.join("decompress " + digest.str(), Lane::disk, inflate), patience);
+    if (!known.layers.empty() && known.endpoints.empty()) {
+      open_diff(digest, known.layers, patience, lane, limit);
       continue;
     }
     if (known.endpoints.empty()) {
@@ -247,6 +246,32 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
   }
   throw Error(Errc::unavailable,
               str_cat("cannot open ", digest, ": it keeps disappearing from the cache"));
+}
+
+/// Makes `diff` of the first of `layers` that gives it.
+void Content::open_diff(const Digest& diff, std::vector<Digest> layers, const Patience& patience,
+                        Lane lane, std::uint64_t limit) {
+  std::ranges::stable_partition(
+      layers, [this](const Digest& layer) { return find_cached(layer).has_value(); });
+  std::exception_ptr failure;
+  for (const Digest& blob : layers) {
+    try {
+      if (const auto actual = actual_diff(diff, blob)) throw wrong_diff(diff, blob, *actual);
+      const auto layer = open(blob, patience, lane, limit);
+      const auto inflate = [this, diff, layer](std::stop_token stop) {
+        decompress(diff, layer, std::move(stop));
+      };
+      await(flights_.join(str_cat("decompress ", diff, " ", blob), Lane::disk, inflate), patience);
+      return;
+    } catch (const Error& error) {
+      // What is wrong with one layer is no fault of the next; a source that does not answer is.
+      const bool its_own = error.code() == Errc::corrupt || error.code() == Errc::not_found ||
+                           error.code() == Errc::too_large || error.code() == Errc::unsupported;
+      if (!its_own) throw;
+      if (!failure) failure = std::current_exception();
+    }
+  }
+  std::rethrow_exception(failure);
 }
 
 std::string Content::read_small(const Digest& digest, const Patience& patience, std::size_t limit) {
@@ -291,10 +316,10 @@ std::optional<Size> Content::size(const Digest& digest) const {
     return Size{*known.claimed, true, false};
   }
   // A placeholder is never 0: tools take an empty file for one not worth reading.
-  if (known.layer) {
+  if (!known.layers.empty()) {
     // One step, not `size` of the layer: an uncompressed layer is its own diff, and a config may
     // make any two layers each other's.
-    const Object layer = object(*known.layer);
+    const Object layer = object(known.layers.front());
     const auto bytes = layer.proven ? layer.proven : layer.claimed;
     return Size{std::max<std::uint64_t>(bytes.value_or(0), 1), false, false};
   }
@@ -315,13 +340,14 @@ State Content::state(const Digest& digest) const {
 
 std::optional<Digest> Content::diff_of(const Digest& blob) const {
   const Object known = object(blob);
-  if (!known.diff) return std::nullopt;
-  const Object diff = object(*known.diff);
-  return diff.actual ? diff.actual->digest : *known.diff;
+  return known.unpacked ? known.unpacked->digest : known.diff;
 }
 
-std::optional<ActualDiff> Content::actual_diff(const Digest& diff) const {
-  return object(diff).actual;
+std::optional<ActualDiff> Content::actual_diff(const Digest& diff, const Digest& blob) const {
+  auto unpacked = object(blob).unpacked;
+  const bool is_other =
+      unpacked && unpacked->digest != diff && unpacked->digest.algorithm() == diff.algorithm();
+  return is_other ? std::move(unpacked) : std::nullopt;
 }
 
 void Content::check_cached(const Digest& digest, std::stop_token stop) {
@@ -502,19 +528,18 @@ void Content::decompress(const Digest& diff, const std::shared_ptr<const Verifie
   store_.write_note("layers", note_name(layer->digest()), note.dump());
   // Whatever it turned out to be is kept under its true name (promise 3).
   settle(std::move(partial), Area::diffs, content->digest);
-  if (content->digest == diff) return;
+  const ActualDiff unpacked{content->digest, content->size};
   {
     const auto objects = objects_.lock();
-    (*objects)[diff].actual = ActualDiff{content->digest, content->size};
-    Object& actual = (*objects)[content->digest];
-    if (!actual.layer) actual.layer = layer->digest();
+    (*objects)[layer->digest()].unpacked = unpacked;
+    auto& layers = (*objects)[content->digest].layers;
+    if (std::ranges::count(layers, layer->digest()) == 0) layers.push_back(layer->digest());
   }
+  if (content->digest == diff) return;
   problems_.report(
       {ProblemKind::diff_mismatch, object, promised, Claim{content->digest, content->size},
        str_cat("the layer ", layer->digest(), " decompresses to other bytes than its diff_id")});
-  throw Error(Errc::corrupt,
-              str_cat("cannot open diff ", diff, ": the layer ", layer->digest(),
-                      " decompresses to ", content->digest, ", ", content->size, " bytes"));
+  throw wrong_diff(diff, layer->digest(), unpacked);
 }
 
 void Content::settle(Partial partial, Area area, const Digest& digest) {
