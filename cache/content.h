@@ -125,6 +125,7 @@ class Content {
                   std::stop_token stop);
   void settle(Partial partial, Area area, const Digest& digest);
   void check_again(const std::shared_ptr<const VerifiedFile>& file, std::stop_token stop);
+  [[nodiscard]] bool is_still_good(const VerifiedFile& file, const std::stop_token& stop);
 
   // Constant after construction.
   const Store& store_;
