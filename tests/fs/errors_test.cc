@@ -11,10 +11,13 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/fuse.h>
+#include <sys/file.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "fs/operations.h"
 #include "tests/support/served.h"
 
@@ -493,6 +496,37 @@ TEST(Damage, OfAFileThatWasEvictedWhileOpenIsNone) {
   const std::string& good = pair.bytes(pair.bad.layers[0]);
   EXPECT_EQ(kernel.read(inode, opened.fh, 0, 4096).text(), good.substr(0, 4096));
   EXPECT_TRUE(served.problems().empty());
+}
+
+/// Whether this process has a file open that is `path`.
+bool is_open(const std::filesystem::path& path) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code ignored;
+    if (std::filesystem::read_symlink(entry.path(), ignored) == path) return true;
+  }
+  return false;
+}
+
+TEST(Damage, OfALayerThatIsEvictedWhileItIsDecompressedIsNone) {
+  const Pair pair;
+  Served served;
+  served.mount(pair.set);
+  served.names("tags/bad");
+  ASSERT_EQ(served.read(pair.blob()).error, 0);
+  // Somebody else is at that diff, so that the layer is open but waits.
+  const auto partial = served.cached("partial", pair.bad.diff_ids[0]);
+  std::filesystem::create_directories(partial.parent_path());
+  UniqueFd lock = open_file(AT_FDCWD, partial, O_RDWR | O_CREAT, 0600);
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX | LOCK_NB), 0);
+  const auto request = served.kernel().send_open(served.kernel().walk(pair.diff()));
+  const auto blob = served.cached("blobs", pair.bad.layers[0].digest);
+  while (!is_open(blob)) std::this_thread::yield();
+  std::filesystem::remove(blob);
+  lock = UniqueFd();
+  EXPECT_EQ(served.kernel().wait(request).error, 0);
+  EXPECT_EQ(served.read(pair.diff()).error, 0);
+  EXPECT_TRUE(served.problems().empty());
+  pair.expect_sound(served);
 }
 
 TEST(Interruption, OfADownloadGoesOnWhereItStopped) {  // promise 6
