@@ -44,13 +44,7 @@ void Parking::wait(Id id, Pending pending) {
 /// already.
 void Parking::settle(const std::shared_ptr<Request>& request, Pending pending) {
   for (;;) {
-    bool closed = false;
-    {
-      const auto lot = lot_.lock();
-      closed = lot->closed;
-      if (pending.deadline) lot->deadlines.emplace(*pending.deadline, request->id);
-    }
-    if (pending.deadline) deadline_added_.notify_one();
+    bool closed = lot_.lock()->closed;
     {
       const auto state = request->state.lock();
       if (state->stage == Stage::answered) return;
@@ -62,7 +56,12 @@ void Parking::settle(const std::shared_ptr<Request>& request, Pending pending) {
       request->fail(interruption());
       return;
     }
-    if (pending.flight->on_landing([this, request] { wake(request); })) return;
+    if (pending.flight->on_landing([this, request] { wake(request); })) {
+      // Only now: a deadline that is over before the request waits would find nobody to wake. One
+      // that outlives this wait does no harm, it makes for one more attempt.
+      if (pending.deadline) add_deadline(*pending.deadline, request->id);
+      return;
+    }
     // It had landed before we could wait for it.
     {
       const auto state = request->state.lock();
@@ -82,6 +81,11 @@ void Parking::settle(const std::shared_ptr<Request>& request, Pending pending) {
     leave(*request);
     return;
   }
+}
+
+void Parking::add_deadline(Clock::time_point deadline, Id id) {
+  lot_.lock()->deadlines.emplace(deadline, id);
+  deadline_added_.notify_one();
 }
 
 void Parking::wake(const std::shared_ptr<Request>& request) {

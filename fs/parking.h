@@ -65,6 +65,7 @@ class Parking {
   };
 
   void settle(const std::shared_ptr<Request>& request, Pending pending);
+  void add_deadline(Clock::time_point deadline, Id id);
   void wake(const std::shared_ptr<Request>& request);
   void leave(const Request& request);
   void fail(Request& request, std::exception_ptr failure);

@@ -701,7 +701,7 @@ TEST_F(ContentTest, DecompressesALayerOfAnyCompression) {
     EXPECT_EQ(mount.read(layer), blob);
     EXPECT_EQ(source_.fetches(layer), before + 1) << "once for both";
     EXPECT_EQ(mount.content.diff_of(layer), diff);
-    EXPECT_FALSE(mount.content.actual_diff(diff));
+    EXPECT_FALSE(mount.content.actual_diff(diff, layer));
     EXPECT_EQ(mount.problems.text(), "");
   }
 }
@@ -776,9 +776,9 @@ TEST_F(ContentTest, KeepsADiffThatWasNotPromisedUnderItsTrueName) {
     const Digest layer = add_layer(mount, test::gzip(actual), promised);
     EXPECT_EQ(mount.failure(promised), Errc::corrupt);
     EXPECT_EQ(mount.content.state(promised), State::remote);
-    ASSERT_TRUE(mount.content.actual_diff(promised));
-    EXPECT_EQ(mount.content.actual_diff(promised)->digest, digest_of(actual));
-    EXPECT_EQ(mount.content.actual_diff(promised)->size, actual.size());
+    ASSERT_TRUE(mount.content.actual_diff(promised, layer));
+    EXPECT_EQ(mount.content.actual_diff(promised, layer)->digest, digest_of(actual));
+    EXPECT_EQ(mount.content.actual_diff(promised, layer)->size, actual.size());
     EXPECT_EQ(mount.content.diff_of(layer), digest_of(actual));
     EXPECT_TRUE(mount.content.has_diff(digest_of(actual)));
     EXPECT_EQ(mount.read(digest_of(actual)), actual);
