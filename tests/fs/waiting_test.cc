@@ -260,7 +260,6 @@ TEST(Waiting, LookupsGiveUpTogetherAndAKnownTagKeepsItsDigest) {
     lookups.push_back(kernel.send_lookup(manifests, unknown_digest(i).str()));
   }
   lookups.push_back(kernel.send_lookup(tags, "new"));
-  lookups.push_back(kernel.send_lookup(other, "image"));  // listed, never resolved
   const auto open = kernel.send_open(layer);
   const auto stale = kernel.send_lookup(known, "image");
   EXPECT_EQ(kernel.readlink(kernel.wait(stale).as<fuse_entry_out>().nodeid), "../../" + digest);
