@@ -110,6 +110,16 @@ bool is_interruption(Errc code) noexcept {
          code == Errc::interrupted;
 }
 
+/// Whether it is the digest of no bytes at all.
+bool is_of_nothing(const Digest& digest) {
+  return digest.is_verifiable() && digest_of("", digest.algorithm()) == digest;
+}
+
+Error wrong_diff(const Digest& diff, const Digest& layer, const ActualDiff& actual) {
+  return {Errc::corrupt, str_cat("cannot open diff ", diff, ": the layer ", layer,
+                                 " decompresses to ", actual.digest, ", ", actual.size, " bytes")};
+}
+
 std::string note_name(const Digest& digest) {
   return str_cat(digest.algorithm(), "-", digest.encoded(), ".json");
 }
@@ -142,14 +152,12 @@ void Content::meet(const Digest& digest, Endpoint endpoint, std::optional<std::u
 }
 
 void Content::meet_diff(const Digest& diff, const Digest& blob) {
-  if (object(diff).layer) return;
+  if (std::ranges::count(object(diff).layers, blob) > 0) return;
   const auto noted = noted_size(store_, diff, blob);
   const auto objects = objects_.lock();
   Object& object = (*objects)[diff];
-  if (!object.layer) {
-    object.layer = blob;
-    object.noted = noted;
-  }
+  if (std::ranges::count(object.layers, blob) == 0) object.layers.push_back(blob);
+  if (noted) object.noted = noted;
   Object& layer = (*objects)[blob];
   if (!layer.diff) layer.diff = diff;
 }
@@ -194,7 +202,7 @@ bool Content::has_blob(const Digest& digest, const Patience& patience) {
 }
 
 bool Content::has_diff(const Digest& digest) const {
-  return object(digest).layer.has_value() || store_.open(Area::diffs, digest).has_value();
+  return !object(digest).layers.empty() || store_.open(Area::diffs, digest).has_value();
 }
 
 std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Patience& patience,
@@ -215,12 +223,8 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
       await(flights_.join("check " + digest.str(), Lane::disk, check), patience);
       continue;
     }
-    if (known.layer && known.endpoints.empty()) {
-      const auto layer = open(*known.layer, patience, lane, limit);
-      const auto inflate = [this, digest, layer](std::stop_token stop) {
-        decompress(digest, layer, std::move(stop));
-      };
-      await(flights_.join("decompress " + digest.str(), Lane::disk, inflate), patience);
+    if (!known.layers.empty() && known.endpoints.empty()) {
+      open_diff(digest, known.layers, patience, lane, limit);
       continue;
     }
     if (known.endpoints.empty()) {
@@ -234,10 +238,40 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
     const auto get = [this, digest, limit](std::stop_token stop) {
       fetch(digest, limit, std::move(stop));
     };
-    await(flights_.join("fetch " + digest.str(), lane, get), patience);
+    // A failure is for those who ask the same: where it is searched and how large it may be differ
+    // between a digest that is tried as a manifest and one that is known as a blob. Two such
+    // flights still download once: each takes the partial file, and looks again when it has it.
+    const std::string key = str_cat("fetch ", digest, " ", known.endpoints.size(), " ", limit);
+    await(flights_.join(key, lane, get), patience);
   }
   throw Error(Errc::unavailable,
               str_cat("cannot open ", digest, ": it keeps disappearing from the cache"));
+}
+
+/// Makes `diff` of the first of `layers` that gives it.
+void Content::open_diff(const Digest& diff, std::vector<Digest> layers, const Patience& patience,
+                        Lane lane, std::uint64_t limit) {
+  std::ranges::stable_partition(
+      layers, [this](const Digest& layer) { return find_cached(layer).has_value(); });
+  std::exception_ptr failure;
+  for (const Digest& blob : layers) {
+    try {
+      if (const auto actual = actual_diff(diff, blob)) throw wrong_diff(diff, blob, *actual);
+      const auto layer = open(blob, patience, lane, limit);
+      const auto inflate = [this, diff, layer](std::stop_token stop) {
+        decompress(diff, layer, std::move(stop));
+      };
+      await(flights_.join(str_cat("decompress ", diff, " ", blob), Lane::disk, inflate), patience);
+      return;
+    } catch (const Error& error) {
+      // What is wrong with one layer is no fault of the next; a source that does not answer is.
+      const bool its_own = error.code() == Errc::corrupt || error.code() == Errc::not_found ||
+                           error.code() == Errc::too_large || error.code() == Errc::unsupported;
+      if (!its_own) throw;
+      if (!failure) failure = std::current_exception();
+    }
+  }
+  std::rethrow_exception(failure);
 }
 
 std::string Content::read_small(const Digest& digest, const Patience& patience, std::size_t limit) {
@@ -278,11 +312,16 @@ std::optional<Size> Content::size(const Digest& digest) const {
   const Object known = object(digest);
   if (known.proven) return Size{*known.proven, true, true};
   if (known.noted) return Size{*known.noted, true, false};
-  if (known.claimed) return Size{*known.claimed, true, false};
+  if (known.claimed && (*known.claimed > 0 || is_of_nothing(digest))) {
+    return Size{*known.claimed, true, false};
+  }
   // A placeholder is never 0: tools take an empty file for one not worth reading.
-  if (known.layer) {
-    const auto layer = size(*known.layer);
-    return Size{std::max<std::uint64_t>(layer ? layer->bytes : 0, 1), false, false};
+  if (!known.layers.empty()) {
+    // One step, not `size` of the layer: an uncompressed layer is its own diff, and a config may
+    // make any two layers each other's.
+    const Object layer = object(known.layers.front());
+    const auto bytes = layer.proven ? layer.proven : layer.claimed;
+    return Size{std::max<std::uint64_t>(bytes.value_or(0), 1), false, false};
   }
   if (const auto cached = find_cached(digest)) {
     const auto bytes = static_cast<std::uint64_t>(Fingerprint::of(cached->second.get()).size);
@@ -301,13 +340,14 @@ State Content::state(const Digest& digest) const {
 
 std::optional<Digest> Content::diff_of(const Digest& blob) const {
   const Object known = object(blob);
-  if (!known.diff) return std::nullopt;
-  const Object diff = object(*known.diff);
-  return diff.actual ? diff.actual->digest : *known.diff;
+  return known.unpacked ? known.unpacked->digest : known.diff;
 }
 
-std::optional<ActualDiff> Content::actual_diff(const Digest& diff) const {
-  return object(diff).actual;
+std::optional<ActualDiff> Content::actual_diff(const Digest& diff, const Digest& blob) const {
+  auto unpacked = object(blob).unpacked;
+  const bool is_other =
+      unpacked && unpacked->digest != diff && unpacked->digest.algorithm() == diff.algorithm();
+  return is_other ? std::move(unpacked) : std::nullopt;
 }
 
 void Content::check_cached(const Digest& digest, std::stop_token stop) {
@@ -338,29 +378,35 @@ void Content::check_cached(const Digest& digest, std::stop_token stop) {
                     "the cached file did not hash to its name and was thrown away"});
 }
 
-void Content::check_again(const std::shared_ptr<const VerifiedFile>& file, std::stop_token stop) {
-  const Fingerprint before = Fingerprint::of(file->fd());
-  Hasher hasher(file->digest().algorithm());
-  hash_range(file->fd(), static_cast<std::uint64_t>(before.size), hasher, stop);
+/// Hashes an open file that was touched. One that is damaged is thrown away and reported.
+bool Content::is_still_good(const VerifiedFile& file, const std::stop_token& stop) {
+  const Fingerprint before = Fingerprint::of(file.fd());
+  Hasher hasher(file.digest().algorithm());
+  hash_range(file.fd(), static_cast<std::uint64_t>(before.size), hasher, stop);
   const Digest actual = hasher.finish();
-  if (Fingerprint::of(file->fd()) != before) return;
-  if (actual == file->digest()) {
-    file->set_verified(before);
-    return;
+  if (Fingerprint::of(file.fd()) != before) return true;  // touched again: the next read tells
+  if (actual == file.digest()) {
+    file.set_verified(before);
+    return true;
   }
   for (const Area area : {Area::blobs, Area::diffs}) {
-    store_.remove(area, file->digest(), file->fd());
+    store_.remove(area, file.digest(), file.fd());
   }
   {
     const auto objects = objects_.lock();
-    Object& object = (*objects)[file->digest()];
+    Object& object = (*objects)[file.digest()];
     object.verified.reset();
     object.healed = true;
   }
-  problems_.report({ProblemKind::cache_damaged, file->digest().str(),
-                    Claim{file->digest(), file->size()},
+  problems_.report({ProblemKind::cache_damaged, file.digest().str(),
+                    Claim{file.digest(), file.size()},
                     Claim{actual, static_cast<std::uint64_t>(before.size)},
                     "the cached file was changed while it was open and was thrown away"});
+  return false;
+}
+
+void Content::check_again(const std::shared_ptr<const VerifiedFile>& file, std::stop_token stop) {
+  if (is_still_good(*file, stop)) return;
   throw Error(Errc::corrupt,
               str_cat("cannot read ", file->digest(),
                       ": its cached file was changed while it was open; open it again"));
@@ -452,12 +498,16 @@ void Content::decompress(const Digest& diff, const std::shared_ptr<const Verifie
     DiskSink disk(store_, partial.fd());
     LayerPass pass(diff.algorithm(), disk);
     std::vector<std::byte> buffer(kChunk);
+    int touched = 0;
     for (std::uint64_t at = 0; at < layer->size();) {
       if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while decompressing");
       const auto got = layer->read(buffer, at);
       if (!got || *got == 0) {
-        throw Error(Errc::corrupt, str_cat("cannot decompress ", layer->digest(),
-                                           ": its cached file changed meanwhile; open it again"));
+        // Evicting it is enough to change its link count and ctime.
+        if (++touched > 8) throw Error(Errc::unavailable, "its cached file keeps changing");
+        if (is_still_good(*layer, stop)) continue;
+        store_.discard(std::move(partial));
+        return;  // whoever asked looks again, and fetches the layer anew
       }
       pass.write(std::span(buffer).first(*got));
       at += *got;
@@ -488,19 +538,18 @@ void Content::decompress(const Digest& diff, const std::shared_ptr<const Verifie
   store_.write_note("layers", note_name(layer->digest()), note.dump());
   // Whatever it turned out to be is kept under its true name (promise 3).
   settle(std::move(partial), Area::diffs, content->digest);
-  if (content->digest == diff) return;
+  const ActualDiff unpacked{content->digest, content->size};
   {
     const auto objects = objects_.lock();
-    (*objects)[diff].actual = ActualDiff{content->digest, content->size};
-    Object& actual = (*objects)[content->digest];
-    if (!actual.layer) actual.layer = layer->digest();
+    (*objects)[layer->digest()].unpacked = unpacked;
+    auto& layers = (*objects)[content->digest].layers;
+    if (std::ranges::count(layers, layer->digest()) == 0) layers.push_back(layer->digest());
   }
+  if (content->digest == diff) return;
   problems_.report(
       {ProblemKind::diff_mismatch, object, promised, Claim{content->digest, content->size},
        str_cat("the layer ", layer->digest(), " decompresses to other bytes than its diff_id")});
-  throw Error(Errc::corrupt,
-              str_cat("cannot open diff ", diff, ": the layer ", layer->digest(),
-                      " decompresses to ", content->digest, ", ", content->size, " bytes"));
+  throw wrong_diff(diff, layer->digest(), unpacked);
 }
 
 void Content::settle(Partial partial, Area area, const Digest& digest) {

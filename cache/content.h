@@ -59,7 +59,8 @@ class Content {
 
   /// Says that `digest` is an object behind `endpoint`, of `size` bytes by whoever refers to it.
   void meet(const Digest& digest, registry::Endpoint endpoint, std::optional<std::uint64_t> size);
-  /// Says that `diff` is what `blob`, a layer, decompresses to.
+  /// Says that `diff` is what `blob`, a layer, decompresses to. Several layers may: compressed
+  /// otherwise, or by a config that lies. The first that really does is good for all.
   void meet_diff(const Digest& diff, const Digest& blob);
 
   /// Whether the source has `digest` behind its blobs endpoint: it was met there, or the source
@@ -94,25 +95,27 @@ class Content {
   [[nodiscard]] State state(const Digest& digest) const;
   /// The diff that `blob` was found, or is promised, to decompress to.
   [[nodiscard]] std::optional<Digest> diff_of(const Digest& blob) const;
-  /// What the layer that should have given `diff` gave instead, where that has happened.
-  [[nodiscard]] std::optional<ActualDiff> actual_diff(const Digest& diff) const;
+  /// What the layer `blob`, which should have given `diff`, gave instead, where that has happened.
+  [[nodiscard]] std::optional<ActualDiff> actual_diff(const Digest& diff, const Digest& blob) const;
 
   static constexpr std::uint64_t kNoLimit = UINT64_MAX;
 
  private:
   struct Object {
     std::vector<registry::Endpoint> endpoints;
-    std::optional<Digest> layer;  ///< the blob that decompresses to it
-    std::optional<Digest> diff;   ///< what it decompresses to
+    std::vector<Digest> layers;          ///< blobs that are said to decompress to it
+    std::optional<Digest> diff;          ///< what it is said to decompress to
+    std::optional<ActualDiff> unpacked;  ///< what it did decompress to
     std::optional<std::uint64_t> claimed;
     std::optional<std::uint64_t> noted;  ///< by an earlier mount
     std::optional<std::uint64_t> proven;
     std::optional<Fingerprint> verified;
-    std::optional<ActualDiff> actual;
     bool healed = false;
   };
 
   [[nodiscard]] Object object(const Digest& digest) const;
+  void open_diff(const Digest& diff, std::vector<Digest> layers, const Patience& patience,
+                 Lane lane, std::uint64_t limit);
   [[nodiscard]] std::optional<std::pair<Area, UniqueFd>> find_cached(const Digest& digest) const;
   void check_cached(const Digest& digest, std::stop_token stop);
   void fetch(const Digest& digest, std::uint64_t limit, std::stop_token stop);
@@ -122,6 +125,7 @@ class Content {
                   std::stop_token stop);
   void settle(Partial partial, Area area, const Digest& digest);
   void check_again(const std::shared_ptr<const VerifiedFile>& file, std::stop_token stop);
+  [[nodiscard]] bool is_still_good(const VerifiedFile& file, const std::stop_token& stop);
 
   // Constant after construction.
   const Store& store_;

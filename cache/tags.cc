@@ -98,6 +98,7 @@ void Tags::start(std::stop_token stop) {
   const auto memory = memory_.lock();
   listing.version = next_version(*memory);
   memory->listing = std::move(listing);
+  if (memory->listing.complete) memory->last_whole = memory->listing.names;
   memory->changed = true;
 }
 
@@ -123,9 +124,12 @@ TagList Tags::list(const Patience& patience) {
   try {
     await(flights_.join("list", Lane::question, work), patience);
   } catch (const Error& error) {
-    if (!known.complete || !keeps_last_answer(error.code())) throw;
     const auto memory = memory_.lock();
+    if (!memory->last_whole || !keeps_last_answer(error.code())) throw;
     Listing& listing = memory->listing;
+    listing.names = memory->last_whole;
+    listing.complete = true;
+    listing.next.reset();
     if (!listing.stale) listing.version = next_version(*memory);
     listing.stale = true;
     listing.believed_until = now + std::min<Clock::duration>(time_to_live_, kKnownTagPatience);
@@ -183,6 +187,7 @@ void Tags::fetch_list(std::stop_token stop) {
     const auto memory = memory_.lock();
     listing.version = next_version(*memory);
     memory->listing = std::move(listing);
+    memory->last_whole = memory->listing.names;
     memory->changed = true;
   }
   save_if_due();
@@ -302,6 +307,7 @@ void Tags::load() {
     memory->listing.names = std::make_shared<const std::set<std::string>>(std::move(names));
     memory->listing.any = true;
     memory->listing.complete = json.value("complete", nlohmann::json()) == true;
+    if (memory->listing.complete) memory->last_whole = memory->listing.names;
     memory->listing.version = next_version(*memory);
   }
   if (const auto digests = json.find("digests"); digests != json.end() && digests->is_object()) {
@@ -341,8 +347,9 @@ void Tags::save() noexcept try {
     if (!memory->changed) return;
     memory->changed = false;
     memory->saved_at = Clock::now();
-    json["complete"] = memory->listing.complete;
-    json["tags"] = *memory->listing.names;
+    // The first page, which every mount asks for, does not take the place of the whole (promise 7).
+    json["complete"] = memory->last_whole != nullptr;
+    json["tags"] = memory->last_whole ? *memory->last_whole : *memory->listing.names;
     auto digests = nlohmann::ordered_json::object();
     for (const auto& [name, answer] : memory->answers) {
       if (!answer.descriptor) continue;

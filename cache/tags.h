@@ -92,6 +92,8 @@ class Tags {
   };
   struct Memory {
     Listing listing;
+    /// The last list to its end, of this mount or an earlier one; null where there was none.
+    std::shared_ptr<const std::set<std::string>> last_whole;
     std::unordered_map<std::string, Answer> answers;
     std::int64_t last_version = 0;
     Clock::time_point saved_at{};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include <zstd.h>
@@ -21,7 +22,8 @@ using StreamHandle = std::unique_ptr<ZSTD_DStream, Deleter<ZSTD_freeDStream>>;
 // RFC 8878, 3.1.1.1.2 allows more; images made with --long=31 exist (DEC-b). libzstd allocates the
 // window only as large as a frame asks for.
 constexpr int kMaxWindowLog = 31;
-constexpr std::size_t kMagicBytes = 4;
+// The longest frame header, magic number included (RFC 8878, 3.1.1.1).
+constexpr std::size_t kMaxHeader = 18;
 
 class ZstdDecompressor final : public Decompressor {
  public:
@@ -50,10 +52,10 @@ class ZstdDecompressor final : public Decompressor {
   }
 
   void finish() override {
+    while (stage_ == Stage::between && head_size_ > 0) begin_frame();
     if (stage_ == Stage::in_frame) {
       throw Error(Errc::corrupt, "the zstd stream ends before its last frame does");
     }
-    if (stage_ == Stage::between) note_trailing(std::span(magic_).first(magic_size_));
   }
 
   [[nodiscard]] std::string remark() const override {
@@ -79,7 +81,6 @@ class ZstdDecompressor final : public Decompressor {
       if (output.pos > 0) output_.write(std::span(buffer_).first(output.pos));
       if (result == 0) {
         stage_ = Stage::between;
-        magic_size_ = 0;
         break;
       }
       // Input used up and output not full: everything has been flushed.
@@ -88,21 +89,28 @@ class ZstdDecompressor final : public Decompressor {
     return compressed.subspan(input.pos);
   }
 
-  /// Between frames: collects the four bytes that tell whether another frame begins.
+  /// Between frames: collects what a frame begins with. libzstd has to get a header in one piece:
+  /// where it gets it in two it may take what follows the first for the frame.
   std::span<const std::byte> look_for_frame(std::span<const std::byte> compressed) {
-    const std::size_t part = std::min(kMagicBytes - magic_size_, compressed.size());
-    std::ranges::copy(compressed.first(part), magic_.begin() + static_cast<long>(magic_size_));
-    magic_size_ += part;
-    if (magic_size_ == kMagicBytes) {
-      if (sniff(magic_) == Compression::zstd) {
-        stage_ = Stage::in_frame;
-        static_cast<void>(decompress_some(magic_));
-      } else {
-        stage_ = Stage::trailing;
-        note_trailing(magic_);
-      }
-    }
+    const std::size_t part = std::min(kMaxHeader - head_size_, compressed.size());
+    std::ranges::copy(compressed.first(part), head_.begin() + static_cast<long>(head_size_));
+    head_size_ += part;
+    if (head_size_ == kMaxHeader) begin_frame();
     return compressed.subspan(part);
+  }
+
+  /// Begins the frame that is in `head_`, if one is. It may end there, too.
+  void begin_frame() {
+    const auto head = std::span(head_).first(std::exchange(head_size_, 0));
+    if (sniff(head) != Compression::zstd) {
+      stage_ = Stage::trailing;
+      note_trailing(head);
+      return;
+    }
+    stage_ = Stage::in_frame;
+    const auto left = decompress_some(head);
+    std::ranges::copy(left, head_.begin());
+    head_size_ = left.size();
   }
 
   void note_trailing(std::span<const std::byte> bytes) {
@@ -115,8 +123,8 @@ class ZstdDecompressor final : public Decompressor {
   std::vector<std::byte> buffer_;
   StreamHandle stream_;
   Stage stage_ = Stage::between;
-  std::array<std::byte, kMagicBytes> magic_{};
-  std::size_t magic_size_ = 0;
+  std::array<std::byte, kMaxHeader> head_{};
+  std::size_t head_size_ = 0;
   bool garbage_ = false;
   std::uint64_t trailing_ = 0;
 };

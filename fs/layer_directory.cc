@@ -15,7 +15,8 @@ LayerDirectory::LayerDirectory(InodeNumber inode, Repository& repository, std::s
     : Directory(inode), repository_(repository), path_(std::move(path)), layer_(std::move(layer)) {}
 
 std::optional<cache::ActualDiff> LayerDirectory::actual() const {
-  return layer_.diff ? repository_.content().actual_diff(*layer_.diff) : std::nullopt;
+  if (!layer_.diff || !layer_.blob) return std::nullopt;
+  return repository_.content().actual_diff(*layer_.diff, layer_.blob->digest);
 }
 
 Attributes LayerDirectory::attributes() const {

@@ -162,7 +162,7 @@ TEST(Workers, StopWhenTheyAreDestroyed) {
 TEST(Workers, DropTheWorkBeforeItsFlightLands) {
   // What the work holds (a file, a lock on a partial download) is free when others are woken.
   Workers workers({1, 1, 1});
-  const auto held = std::make_shared<int>(0);
+  auto held = std::make_shared<int>(0);  // const would be copied, not moved, out of the work
   const std::weak_ptr<int> watched = held;
   const auto flight = std::make_shared<Flight>();
   std::promise<bool> gone;

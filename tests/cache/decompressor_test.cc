@@ -348,5 +348,24 @@ TEST(Zstd, FindsDamage) {
   }
 }
 
+// libzstd 1.5.4 takes what follows the first part of a header for the frame when it gets it in two.
+TEST(Zstd, FindsDamageInAHeaderThatComesInTwoParts) {
+  // A dictionary is asked for, and the content size is the first byte of a skippable frame's magic.
+  const std::string header = "\x28\xb5\x2f\xfd\x25\xfa"s;
+  const std::string rest = test::zstd_skippable("first", 7) + kZstdHello;
+  for (std::size_t first = 1; first <= header.size(); ++first) {
+    TextSink sink;
+    const auto decompressor = make_decompressor(Compression::zstd, sink);
+    EXPECT_THROW(
+        {
+          decompressor->write(as_bytes(header.substr(0, first)));
+          decompressor->write(as_bytes(header.substr(first) + rest));
+          decompressor->finish();
+        },
+        Error)
+        << first;
+  }
+}
+
 }  // namespace
 }  // namespace digestfs::cache

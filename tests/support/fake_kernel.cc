@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
@@ -40,6 +41,8 @@ FakeKernel::FakeKernel(const fs::Tree& tree, std::function<void()> quiesce) {
     throw_system_error("make a socketpair");
   }
   socket_ = UniqueFd(ends[0]);
+  // The session may still write when this end is gone; the program ignores that signal too.
+  std::signal(SIGPIPE, SIG_IGN);
   const int room = static_cast<int>(kMaxMessage);
   ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
@@ -59,6 +62,11 @@ FakeKernel::FakeKernel(const fs::Tree& tree, std::function<void()> quiesce) {
 
 FakeKernel::~FakeKernel() {
   socket_ = UniqueFd();
+  if (serving_.joinable()) serving_.join();
+}
+
+void FakeKernel::hang_up() {
+  ::shutdown(socket_.get(), SHUT_WR);
   serving_.join();
 }
 
@@ -155,10 +163,7 @@ std::uint64_t FakeKernel::walk(std::string_view path) {
 std::vector<FakeKernel::DirectoryEntry> FakeKernel::list(std::uint64_t inode) {
   std::vector<DirectoryEntry> entries;
   for (std::uint64_t cookie = 0;;) {
-    fuse_read_in body{};
-    body.offset = cookie;
-    body.size = 1024;
-    const Reply reply = call(FUSE_READDIRPLUS, inode, raw(body));
+    const Reply reply = wait(send_list(inode, cookie));
     if (reply.error != 0) {
       throw std::runtime_error("cannot list: error " + std::to_string(reply.error));
     }
@@ -179,17 +184,35 @@ std::vector<FakeKernel::DirectoryEntry> FakeKernel::list(std::uint64_t inode) {
   }
 }
 
+std::uint64_t FakeKernel::send_open(std::uint64_t inode, std::uint32_t flags) {
+  fuse_open_in body{};
+  body.flags = flags;
+  return send(FUSE_OPEN, inode, raw(body));
+}
+
+std::uint64_t FakeKernel::send_list(std::uint64_t inode, std::uint64_t cookie) {
+  fuse_read_in body{};
+  body.offset = cookie;
+  body.size = 1024;
+  return send(FUSE_READDIRPLUS, inode, raw(body));
+}
+
+FakeKernel::Reply FakeKernel::read(std::uint64_t inode, std::uint64_t handle, std::uint64_t offset,
+                                   std::uint32_t size) {
+  fuse_read_in body{};
+  body.fh = handle;
+  body.offset = offset;
+  body.size = size;
+  return call(FUSE_READ, inode, raw(body));
+}
+
 FakeKernel::Content FakeKernel::read_file(std::uint64_t inode) {
-  const Reply opened = call(FUSE_OPEN, inode, raw(fuse_open_in{}));
+  const Reply opened = wait(send_open(inode));
   if (opened.error != 0) return {opened.error, {}};
   Content content;
   const auto handle = opened.as<fuse_open_out>().fh;
   for (;;) {
-    fuse_read_in body{};
-    body.fh = handle;
-    body.offset = content.text.size();
-    body.size = 64 << 10;
-    const Reply reply = call(FUSE_READ, inode, raw(body));
+    const Reply reply = read(inode, handle, content.text.size(), 64 << 10);
     content.error = reply.error;
     if (reply.error != 0 || reply.body.empty()) break;
     content.text += reply.text();
@@ -207,13 +230,19 @@ fuse_attr_out FakeKernel::getattr(std::uint64_t inode) {
 }
 
 std::optional<std::string> FakeKernel::xattr(std::uint64_t inode, std::string_view name) {
-  fuse_getxattr_in body{};
-  body.size = 4096;
-  // Without FUSE_SETXATTR_EXT the request is the size, padding, and the name.
-  const Reply reply = call(FUSE_GETXATTR, inode, raw(body) + c_string(name));
+  const Reply reply = getxattr(inode, name, 64 << 10);
   if (reply.error == ENODATA) return std::nullopt;
   EXPECT_EQ(reply.error, 0);
   return reply.text();
+}
+
+FakeKernel::Reply FakeKernel::getxattr(std::uint64_t inode, std::string_view name,
+                                       std::uint32_t size) {
+  fuse_getxattr_in body{};
+  body.size = size;
+  if (name.empty()) return call(FUSE_LISTXATTR, inode, raw(body));
+  // The request is the size, padding, and the name.
+  return call(FUSE_GETXATTR, inode, raw(body) + c_string(name));
 }
 
 }  // namespace digestfs::test

@@ -77,6 +77,16 @@ class FakeKernel {
   /// The value of an extended attribute; nothing for ENODATA.
   std::optional<std::string> xattr(std::uint64_t inode, std::string_view name);
 
+  std::uint64_t send_open(std::uint64_t inode, std::uint32_t flags = 0);
+  std::uint64_t send_list(std::uint64_t inode, std::uint64_t cookie = 0);
+  /// `size` bytes of an open file from `offset`.
+  Reply read(std::uint64_t inode, std::uint64_t handle, std::uint64_t offset, std::uint32_t size);
+  /// getxattr(2) with room for `size` bytes; for an empty `name` listxattr(2).
+  Reply getxattr(std::uint64_t inode, std::string_view name, std::uint32_t size);
+
+  /// Sends nothing any more and waits for the session to end. What it still answered can be read.
+  void hang_up();
+
   /// Messages of the session's own accord (notifications) seen so far.
   [[nodiscard]] const std::vector<Reply>& notifications() const noexcept { return notifications_; }
 

@@ -42,6 +42,10 @@ void MemorySource::untag(const std::string& name) { state_.lock()->tags.erase(na
 
 void MemorySource::set_page_size(std::size_t tags) { state_.lock()->page_size = tags; }
 
+void MemorySource::add_untagged(const Descriptor& descriptor) {
+  state_.lock()->untagged.push_back(descriptor);
+}
+
 void MemorySource::add_left_out(const registry::LeftOut& left_out) {
   state_.lock()->left_out.push_back(left_out);
 }
@@ -73,13 +77,20 @@ void MemorySource::stall(const Digest& digest) {
   state_.lock()->misbehaviour[digest].stalled = true;
 }
 
+void MemorySource::stall_after(const Digest& digest, std::size_t bytes) {
+  state_.lock()->misbehaviour[digest].stalled_after = bytes;
+}
+
 void MemorySource::stall_all() { state_.lock()->stalled = true; }
 
 void MemorySource::release() {
   {
     const auto state = state_.lock();
     state->stalled = false;
-    for (auto& [digest, misbehaviour] : state->misbehaviour) misbehaviour.stalled = false;
+    for (auto& [digest, misbehaviour] : state->misbehaviour) {
+      misbehaviour.stalled = false;
+      misbehaviour.stalled_after.reset();
+    }
   }
   changed_.notify_all();
 }
@@ -124,28 +135,32 @@ std::vector<std::uint64_t> MemorySource::offsets(const Digest& digest) const {
 
 const std::string& MemorySource::name() const { return name_; }
 
+template <class Predicate>
+void MemorySource::wait_until(const std::stop_token& stop, Predicate&& is_released) {
+  auto state = state_.lock();
+  const auto released = [&] { return is_released(*state); };
+  if (released()) return;
+  ++state->waiting;
+  changed_.notify_all();
+  changed_.wait(state.native(), stop, released);
+  --state->waiting;
+}
+
 /// Stalls and fails as it was told to.
 void MemorySource::answer_or_not(const Digest* digest, const std::stop_token& stop) {
+  const auto misbehaviour_in = [&](const State& state) {
+    const auto at = digest == nullptr ? state.misbehaviour.end() : state.misbehaviour.find(*digest);
+    return at == state.misbehaviour.end() ? Misbehaviour() : at->second;
+  };
+  wait_until(stop,
+             [&](const State& state) { return !state.stalled && !misbehaviour_in(state).stalled; });
+  if (stop.stop_requested()) throw Error(Errc::interrupted, str_cat(name_, " was stopped"));
   std::optional<Errc> failure;
   {
-    auto state = state_.lock();
-    const auto answers = [&] {
-      const auto at =
-          digest == nullptr ? state->misbehaviour.end() : state->misbehaviour.find(*digest);
-      return !state->stalled && (at == state->misbehaviour.end() || !at->second.stalled);
-    };
-    if (!answers()) {
-      ++state->waiting;
-      changed_.notify_all();
-      changed_.wait(state.native(), stop, answers);
-      --state->waiting;
-    }
-    failure = state->failure;
-    const auto at =
-        digest == nullptr ? state->misbehaviour.end() : state->misbehaviour.find(*digest);
-    if (at != state->misbehaviour.end() && at->second.failure) failure = at->second.failure;
+    const auto state = state_.lock();
+    failure = misbehaviour_in(*state).failure;
+    if (!failure) failure = state->failure;
   }
-  if (stop.stop_requested()) throw Error(Errc::interrupted, str_cat(name_, " was stopped"));
   if (failure) throw Error(*failure, str_cat(name_, " fails as ", to_string(*failure)));
 }
 
@@ -158,6 +173,7 @@ registry::TagPage MemorySource::list_tags(const std::optional<std::string>& page
     throw Error(*state->further_pages, str_cat(name_, " fails after the first page"));
   }
   registry::TagPage answer;
+  if (!page) answer.untagged = state->untagged;
   answer.left_out = state->left_out;
   // A page is asked for by the last tag of the one before it.
   auto at = page ? state->tags.upper_bound(*page) : state->tags.begin();
@@ -196,8 +212,7 @@ void MemorySource::fetch(Endpoint endpoint, const Digest& digest, std::uint64_t 
   state_.lock()->fetches[digest].push_back(offset);
   answer_or_not(&digest, stop);
   std::shared_ptr<const std::string> object;
-  bool one_byte_more = false;
-  std::optional<Cut> cut;
+  Misbehaviour misbehaviour;
   {
     const auto state = state_.lock();
     if (const auto at = state->objects[endpoint].find(digest);
@@ -205,28 +220,40 @@ void MemorySource::fetch(Endpoint endpoint, const Digest& digest, std::uint64_t 
       object = at->second;
     }
     if (const auto at = state->misbehaviour.find(digest); at != state->misbehaviour.end()) {
-      if (at->second.instead) object = at->second.instead;
-      one_byte_more = at->second.one_byte_more;
-      cut = at->second.cut;
-      if (cut && cut->times == Times::once) at->second.cut.reset();
+      misbehaviour = at->second;
+      if (misbehaviour.cut && misbehaviour.cut->times == Times::once) at->second.cut.reset();
     }
+    if (misbehaviour.instead) object = misbehaviour.instead;
     if (state->offsets_refused) offset = 0;
   }
   if (!object) throw Error(Errc::not_found, str_cat(name_, " has no ", digest));
 
-  std::span<const std::byte> left = as_bytes(*object);
-  if (offset > left.size()) offset = 0;
-  sink.begin({offset, object->size()});
-  left = left.subspan(static_cast<std::size_t>(offset));
-  if (cut) left = left.first(std::min(cut->after, left.size()));
-  while (!left.empty()) {
-    if (stop.stop_requested()) throw Error(Errc::interrupted, str_cat(name_, " was stopped"));
-    const auto chunk = left.first(std::min(kChunk, left.size()));
-    sink.write(chunk);
-    left = left.subspan(chunk.size());
+  const std::span<const std::byte> bytes = as_bytes(*object);
+  if (offset > bytes.size()) offset = 0;
+  sink.begin({offset, bytes.size()});
+  std::span<const std::byte> left = bytes.subspan(static_cast<std::size_t>(offset));
+  const auto send = [&](std::size_t count) {
+    while (count > 0) {
+      if (stop.stop_requested()) throw Error(Errc::interrupted, str_cat(name_, " was stopped"));
+      const auto chunk = left.first(std::min(kChunk, count));
+      sink.write(chunk);
+      left = left.subspan(chunk.size());
+      count -= chunk.size();
+    }
+  };
+  if (misbehaviour.cut && misbehaviour.cut->after < left.size()) {
+    send(misbehaviour.cut->after);
+    throw Error(Errc::unavailable, str_cat(name_, " cut the transfer"));
   }
-  if (cut) throw Error(Errc::unavailable, str_cat(name_, " cut the transfer"));
-  if (one_byte_more) sink.write(as_bytes("+"));
+  if (misbehaviour.stalled_after && *misbehaviour.stalled_after < left.size()) {
+    send(*misbehaviour.stalled_after);
+    wait_until(stop, [&](const State& state) {
+      const auto at = state.misbehaviour.find(digest);
+      return at == state.misbehaviour.end() || !at->second.stalled_after;
+    });
+  }
+  send(left.size());
+  if (misbehaviour.one_byte_more) sink.write(as_bytes("+"));
 }
 
 }  // namespace digestfs::test

@@ -39,6 +39,8 @@ class MemorySource final : public registry::Source {
   void untag(const std::string& name);
   /// How many tags a page holds; all of them unless told.
   void set_page_size(std::size_t tags);
+  /// Said with the first page of tags.
+  void add_untagged(const registry::Descriptor& descriptor);
   /// Said with every page of tags.
   void add_left_out(const registry::LeftOut& left_out);
 
@@ -47,7 +49,7 @@ class MemorySource final : public registry::Source {
   /// Sends `bytes` for `digest`, whatever they hash to.
   void serve_instead(const Digest& digest, std::string bytes);
   void send_one_byte_more(const Digest& digest);
-  /// Sends `bytes` of what was asked for, then fails as `unavailable`.
+  /// Sends `bytes` of what was asked for and fails as `unavailable` if there would be more.
   void cut_after(const Digest& digest, std::size_t bytes, Times times);
   /// Starts every fetch at 0, as a server without ranges does.
   void refuse_offsets();
@@ -59,6 +61,8 @@ class MemorySource final : public registry::Source {
   void fail_further_pages(Errc code);
   /// Does not answer a fetch or find of `digest` until `release`, or until the call is stopped.
   void stall(const Digest& digest);
+  /// Sends `bytes` of what was asked for; the rest comes after `release`.
+  void stall_after(const Digest& digest, std::size_t bytes);
   /// Does not answer anything.
   void stall_all();
   void release();
@@ -99,10 +103,12 @@ class MemorySource final : public registry::Source {
     std::optional<Cut> cut;
     std::optional<Errc> failure;
     bool stalled = false;
+    std::optional<std::size_t> stalled_after;
   };
   struct State {
     std::map<registry::Endpoint, std::map<Digest, std::shared_ptr<const std::string>>> objects;
     std::map<std::string, registry::Descriptor> tags;
+    std::vector<registry::Descriptor> untagged;
     std::vector<registry::LeftOut> left_out;
     std::size_t page_size = SIZE_MAX;
 
@@ -119,6 +125,8 @@ class MemorySource final : public registry::Source {
     std::map<Digest, std::vector<std::uint64_t>> fetches;
   };
 
+  template <class Predicate>
+  void wait_until(const std::stop_token& stop, Predicate&& is_released);
   void answer_or_not(const Digest* digest, const std::stop_token& stop);
 
   // Constant after construction.

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -105,6 +106,7 @@ Mounted::Mounted(const std::string& binary, const std::string& source,
 Mounted::~Mounted() {
   process_->signal(SIGTERM);
   if (process_->wait(10000ms) < 0) process_.reset();
+  if (log().find("Sanitizer") != std::string::npos) ADD_FAILURE() << log();
   if (!is_mounted()) return;
   // Left behind by a daemon that died: only the kernel's side is to be cleared.
   TemporaryDirectory scratch;

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/tags.h"
+
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "tests/support/landing.h"
+#include "tests/support/memory_source.h"
+#include "tests/support/mounted.h"
+
+namespace digestfs::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using registry::Descriptor;
+using registry::Endpoint;
+using test::landed;
+using test::MemorySource;
+
+using Names = std::set<std::string>;
+
+// Answers are asked for anew by every request that comes later, or never again.
+constexpr Clock::duration kNotBelieved{};
+constexpr Clock::duration kBelieved = 1h;
+
+/// A mount's worth of what works on the tags of one repository.
+struct Mount {
+  Mount(const std::filesystem::path& cache, registry::Source& source, Clock::duration time_to_live,
+        Network network = Network::allowed)
+      : store(cache, {}),
+        problems(source.name()),
+        workers({2, 1, 1}),
+        tags(store, source, workers, problems, network, time_to_live) {}
+  ~Mount() { workers.stop(); }
+  Mount(const Mount&) = delete;
+  Mount& operator=(const Mount&) = delete;
+
+  TagList list() {
+    const Patience patience = Patience::unlimited();
+    return landed([&] { return tags.list(patience); });
+  }
+  std::optional<Tag> resolve(const std::string& name) {
+    return resolve(name, Patience::unlimited());
+  }
+  std::optional<Tag> resolve(const std::string& name, const Patience& patience) {
+    return landed([&] { return tags.resolve(name, patience); });
+  }
+
+  Store store;
+  Problems problems;
+  Workers workers;
+  Tags tags;
+};
+
+template <class Call>
+std::optional<Errc> failure_of(Call&& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return std::nullopt;
+}
+
+class TagsTest : public testing::Test {
+ protected:
+  TagsTest() {
+    one_ = source_.add_object(Endpoint::manifests, "one", "application/x-one");
+    two_ = source_.add_object(Endpoint::manifests, "two", "application/x-two");
+    for (const char* name : {"a", "b", "c", "d", "e"}) source_.tag(name, one_);
+    source_.set_page_size(2);
+  }
+
+  [[nodiscard]] std::filesystem::path cache() const { return directory_.path() / "cache"; }
+
+  const Names all_ = {"a", "b", "c", "d", "e"};
+  test::TemporaryDirectory directory_;
+  MemorySource source_;
+  Descriptor one_{.digest = digest_of("one")};
+  Descriptor two_{.digest = digest_of("two")};
+};
+
+// Promise 4.
+TEST_F(TagsTest, StartWithTheFirstPageAlone) {
+  Mount mount(cache(), source_, kBelieved);
+  mount.tags.start({});
+  EXPECT_EQ(source_.lists(), 1U);
+  EXPECT_EQ(source_.resolves(), 0U);
+}
+
+TEST_F(TagsTest, ListGoesOnFromTheFirstPage) {
+  Mount mount(cache(), source_, kBelieved);
+  mount.tags.start({});
+  EXPECT_EQ(*mount.list().names, all_);
+  EXPECT_EQ(source_.lists(), 3U);
+  EXPECT_EQ(source_.resolves(), 0U);
+}
+
+TEST_F(TagsTest, ListIsAskedForOnceAsLongAsItIsBelieved) {
+  Mount mount(cache(), source_, kBelieved);
+  for (int i = 0; i < 3; ++i) {
+    const TagList list = mount.list();
+    EXPECT_EQ(*list.names, all_);
+    EXPECT_FALSE(list.stale);
+    EXPECT_GT(list.believed, 30min);
+    EXPECT_LE(list.believed, kBelieved);
+  }
+  EXPECT_EQ(source_.lists(), 3U);
+}
+
+TEST_F(TagsTest, ListIsAskedForAgainAfterItsTime) {
+  Mount mount(cache(), source_, kNotBelieved);
+  EXPECT_EQ(*mount.list().names, all_);
+  source_.untag("b");
+  source_.tag("f", one_);
+  EXPECT_EQ(*mount.list().names, (Names{"a", "c", "d", "e", "f"}));
+  EXPECT_EQ(source_.lists(), 6U);
+}
+
+TEST_F(TagsTest, ListIsAskedForOnceByAllWhoWait) {
+  Mount mount(cache(), source_, kBelieved);
+  source_.stall_all();
+  std::shared_ptr<Flight> flight;
+  for (int i = 0; i < 10; ++i) {
+    try {
+      static_cast<void>(mount.tags.list(Patience::unlimited()));
+      FAIL();
+    } catch (const Pending& pending) {
+      if (!flight) flight = pending.flight;
+      EXPECT_EQ(pending.flight, flight);
+    }
+  }
+  source_.release();
+  EXPECT_EQ(*mount.list().names, all_);
+  EXPECT_EQ(source_.lists(), 3U);
+}
+
+TEST_F(TagsTest, ListOfARepositoryWithoutTagsIsEmpty) {
+  MemorySource empty;
+  Mount mount(cache(), empty, kBelieved);
+  mount.tags.start({});
+  EXPECT_EQ(*mount.list().names, Names{});
+}
+
+// Every name from the network is hostile.
+TEST_F(TagsTest, ListHasOnlyWhatIsATag) {
+  source_.tag("../x", one_);
+  source_.tag("a/b", one_);
+  source_.tag("", one_);
+  source_.tag(std::string(129, 'x'), one_);
+  source_.add_left_out({"sha256:0123", "it is no tag"});
+  Mount mount(cache(), source_, kBelieved);
+  EXPECT_EQ(*mount.list().names, all_);
+  // Said with each of five pages, written once.
+  const auto line = nlohmann::json::parse(mount.problems.text());
+  EXPECT_EQ(line["kind"], "bad-name");
+  EXPECT_EQ(line["object"], "sha256:0123");
+}
+
+TEST_F(TagsTest, StartFailsAsTheSourceDoes) {
+  for (const Errc code : {Errc::not_found, Errc::denied, Errc::unavailable, Errc::timed_out,
+                          Errc::rate_limited, Errc::corrupt}) {
+    source_.fail_all(code);
+    Mount mount(cache(), source_, kBelieved);
+    EXPECT_EQ(failure_of([&] { mount.tags.start({}); }), code);
+  }
+}
+
+TEST_F(TagsTest, ResolveToWhatTheSourceSays) {
+  Mount mount(cache(), source_, kBelieved);
+  const auto tag = mount.resolve("a");
+  ASSERT_TRUE(tag);
+  EXPECT_EQ(tag->descriptor.digest, one_.digest);
+  EXPECT_EQ(tag->descriptor.media_type, "application/x-one");
+  EXPECT_FALSE(tag->stale);
+  EXPECT_GT(tag->believed, 30min);
+  EXPECT_FALSE(mount.resolve("absent"));
+  EXPECT_EQ(source_.lists(), 0U);
+}
+
+TEST_F(TagsTest, ResolveOnceAsLongAsTheAnswerIsBelieved) {
+  Mount mount(cache(), source_, kBelieved);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(mount.resolve("a"));
+    EXPECT_FALSE(mount.resolve("absent"));
+  }
+  source_.tag("a", two_);
+  EXPECT_EQ(mount.resolve("a")->descriptor.digest, one_.digest);
+  EXPECT_EQ(source_.resolves(), 2U);
+}
+
+TEST_F(TagsTest, ResolveAgainAfterTheTimeOfTheAnswer) {
+  Mount mount(cache(), source_, kNotBelieved);
+  EXPECT_EQ(mount.resolve("a")->descriptor.digest, one_.digest);
+  source_.tag("a", two_);
+  EXPECT_EQ(mount.resolve("a")->descriptor.digest, two_.digest);
+  EXPECT_FALSE(mount.resolve("new"));
+  source_.tag("new", one_);
+  EXPECT_TRUE(mount.resolve("new"));
+}
+
+// Design, "Settled": unreachable, stalled, 429, 5xx.
+TEST_F(TagsTest, KeepTheirLastDigestWhereTheSourceCannotSay) {
+  for (const Errc code : {Errc::unavailable, Errc::timed_out, Errc::rate_limited}) {
+    SCOPED_TRACE(to_string(code));
+    source_.behave();
+    Mount mount(cache(), source_, kNotBelieved);
+    EXPECT_FALSE(mount.resolve("a")->stale);
+    EXPECT_FALSE(mount.list().stale);
+    source_.fail_all(code);
+    const auto tag = mount.resolve("a");
+    ASSERT_TRUE(tag);
+    EXPECT_EQ(tag->descriptor.digest, one_.digest);
+    EXPECT_TRUE(tag->stale);
+    const TagList list = mount.list();
+    EXPECT_EQ(*list.names, all_);
+    EXPECT_TRUE(list.stale);
+    EXPECT_EQ(failure_of([&] { static_cast<void>(mount.resolve("unknown")); }), code)
+        << "a failure is no absence";
+  }
+}
+
+TEST_F(TagsTest, DoNotOutliveADenial) {
+  for (const Errc code : {Errc::denied, Errc::not_found}) {
+    SCOPED_TRACE(to_string(code));
+    source_.behave();
+    Mount mount(cache(), source_, kNotBelieved);
+    EXPECT_TRUE(mount.resolve("a"));
+    EXPECT_EQ(*mount.list().names, all_);
+    source_.fail_all(code);
+    EXPECT_EQ(failure_of([&] { static_cast<void>(mount.resolve("a")); }), code);
+    EXPECT_EQ(failure_of([&] { static_cast<void>(mount.list()); }), code);
+  }
+}
+
+TEST_F(TagsTest, DoNotOutliveTheirRemoval) {
+  Mount mount(cache(), source_, kNotBelieved);
+  EXPECT_TRUE(mount.resolve("a"));
+  source_.untag("a");
+  EXPECT_FALSE(mount.resolve("a"));
+}
+
+// Promise 5: a known tag waits 2 s, another 5 s, whatever the source does.
+TEST_F(TagsTest, KeepTheirLastDigestWhereTheSourceStalls) {
+  {
+    Mount mount(cache(), source_, kNotBelieved);
+    EXPECT_TRUE(mount.resolve("a"));
+  }
+  source_.stall_all();
+  Mount mount(cache(), source_, kNotBelieved);
+  const auto deadline_of = [&](const std::string& name) {
+    const Patience patience{Clock::now(), 5s};
+    try {
+      static_cast<void>(mount.tags.resolve(name, patience));
+    } catch (const Pending& pending) {
+      return pending.deadline.value() - patience.since;
+    }
+    throw std::logic_error("answered without asking");
+  };
+  EXPECT_EQ(deadline_of("a"), 2s);
+  EXPECT_EQ(deadline_of("b"), 5s);
+  // These have waited as long.
+  const auto tag = mount.tags.resolve("a", Patience{Clock::now() - 2s, 5s});
+  ASSERT_TRUE(tag);
+  EXPECT_EQ(tag->descriptor.digest, one_.digest);
+  EXPECT_TRUE(tag->stale);
+  EXPECT_EQ(failure_of([&] {
+              static_cast<void>(mount.tags.resolve("b", Patience{Clock::now() - 5s, 5s}));
+            }),
+            Errc::timed_out);
+}
+
+TEST_F(TagsTest, AreRememberedByALaterMount) {
+  {
+    Mount mount(cache(), source_, kBelieved);
+    mount.tags.start({});
+    EXPECT_EQ(*mount.list().names, all_);
+    EXPECT_TRUE(mount.resolve("a"));
+  }
+  source_.fail_all(Errc::unavailable);
+  for (const Network network : {Network::allowed, Network::offline}) {
+    Mount mount(cache(), source_, kBelieved, network);
+    mount.tags.start({});
+    const TagList list = mount.list();
+    EXPECT_EQ(*list.names, all_);
+    EXPECT_TRUE(list.stale);
+    const auto tag = mount.resolve("a");
+    ASSERT_TRUE(tag);
+    EXPECT_EQ(tag->descriptor.digest, one_.digest);
+    EXPECT_EQ(tag->descriptor.media_type, "application/x-one");
+    EXPECT_EQ(tag->descriptor.size, one_.size);
+    EXPECT_TRUE(tag->stale);
+    EXPECT_TRUE(failure_of([&] { static_cast<void>(mount.resolve("b")); }));
+  }
+}
+
+TEST_F(TagsTest, AskNobodyOffline) {
+  {
+    Mount mount(cache(), source_, kBelieved);
+    EXPECT_EQ(*mount.list().names, all_);
+    EXPECT_TRUE(mount.resolve("a"));
+  }
+  const auto lists = source_.lists();
+  const auto resolves = source_.resolves();
+  Mount mount(cache(), source_, kNotBelieved, Network::offline);
+  mount.tags.start({});
+  EXPECT_EQ(*mount.list().names, all_);
+  EXPECT_TRUE(mount.resolve("a"));
+  EXPECT_TRUE(mount.tags.is_listed("a"));
+  EXPECT_TRUE(mount.tags.known("a")->stale);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(mount.resolve("b")); }), Errc::timed_out);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(mount.resolve("absent")); }), Errc::timed_out)
+      << "not cached is no absence";
+  EXPECT_EQ(source_.lists(), lists);
+  EXPECT_EQ(source_.resolves(), resolves);
+}
+
+TEST_F(TagsTest, DoNotStartOfflineWhereNothingIsRemembered) {
+  Mount mount(cache(), source_, kBelieved, Network::offline);
+  EXPECT_EQ(failure_of([&] { mount.tags.start({}); }), Errc::timed_out);
+  EXPECT_EQ(source_.lists(), 0U);
+}
+
+// Promise 7: the last tag list is kept, also by a mount that never asked for all of it.
+TEST_F(TagsTest, RememberTheLastWholeList) {
+  {
+    Mount mount(cache(), source_, kBelieved);
+    EXPECT_EQ(*mount.list().names, all_);
+  }
+  {
+    Mount mount(cache(), source_, kBelieved);
+    mount.tags.start({});  // the first page
+    EXPECT_TRUE(mount.resolve("a"));
+  }
+  source_.fail_all(Errc::unavailable);
+  for (const Network network : {Network::allowed, Network::offline}) {
+    Mount mount(cache(), source_, kBelieved, network);
+    mount.tags.start({});
+    EXPECT_EQ(*mount.list().names, all_);
+  }
+}
+
+TEST_F(TagsTest, RememberAFirstPageThatIsTheWholeList) {
+  {
+    Mount mount(cache(), source_, kBelieved);
+    EXPECT_EQ(*mount.list().names, all_);
+  }
+  source_.untag("a");
+  source_.set_page_size(100);
+  {
+    Mount mount(cache(), source_, kBelieved);
+    mount.tags.start({});
+  }
+  Mount mount(cache(), source_, kBelieved, Network::offline);
+  EXPECT_EQ(*mount.list().names, (Names{"b", "c", "d", "e"}));
+}
+
+TEST_F(TagsTest, ListTheLastWholeListWhereTheSourceFailsInTheMiddle) {
+  {
+    Mount mount(cache(), source_, kBelieved);
+    EXPECT_EQ(*mount.list().names, all_);
+  }
+  source_.fail_further_pages(Errc::unavailable);
+  Mount mount(cache(), source_, kBelieved);
+  mount.tags.start({});
+  const TagList list = mount.list();
+  EXPECT_EQ(*list.names, all_);
+  EXPECT_TRUE(list.stale);
+}
+
+TEST_F(TagsTest, ListFailsInTheMiddleWhereNothingIsRemembered) {
+  source_.fail_further_pages(Errc::unavailable);
+  Mount mount(cache(), source_, kBelieved);
+  mount.tags.start({});
+  EXPECT_EQ(failure_of([&] { static_cast<void>(mount.list()); }), Errc::unavailable);
+}
+
+TEST_F(TagsTest, OfRepositoriesAreKeptApart) {
+  MemorySource other("memory:other");
+  other.tag("x", one_);
+  {
+    Mount mount(cache(), source_, kBelieved);
+    EXPECT_EQ(*mount.list().names, all_);
+    Mount beside(cache(), other, kBelieved);
+    EXPECT_EQ(*beside.list().names, Names{"x"});
+  }
+  Mount mount(cache(), source_, kBelieved, Network::offline);
+  EXPECT_EQ(*mount.list().names, all_);
+  Mount beside(cache(), other, kBelieved, Network::offline);
+  EXPECT_EQ(*beside.list().names, Names{"x"});
+}
+
+// What is remembered is a file of the cache: not trusted.
+TEST_F(TagsTest, RememberNothingThatMakesNoSense) {
+  const std::string source = R"("source":")" + source_.name() + R"(")";
+  const std::string note = std::string(digest_of(source_.name()).encoded()) + ".json";
+  const std::string good = digest_of("one").str();
+  const std::vector<std::string> texts = {
+      "",
+      "{",
+      "null",
+      "[]",
+      "\xff",
+      R"({"source":"memory:other","complete":true,"tags":["x"],"digests":{}})",
+      R"({"complete":true,"tags":["x"]})",
+      "{" + source + R"(,"complete":1,"tags":["../x","",7,null],"digests":[]})",
+      "{" + source + R"(,"tags":{},"digests":{"../x":{"digest":")" + good + R"("}}})",
+      "{" + source + R"(,"digests":{"x":{"digest":"sha256:../x"},"y":7,"z":{"digest":7}}})",
+  };
+  for (const auto& text : texts) {
+    SCOPED_TRACE(text);
+    test::TemporaryDirectory directory;
+    Store(directory.path() / "cache", {}).write_note("tags", note, text);
+    Mount mount(directory.path() / "cache", source_, kBelieved, Network::offline);
+    EXPECT_EQ(*mount.list().names, Names{});
+    for (const char* name : {"x", "y", "z", "../x"}) EXPECT_FALSE(mount.tags.known(name));
+  }
+  // Only the parts that make none.
+  Store(cache(), {})
+      .write_note("tags", note,
+                  "{" + source + R"(,"complete":true,"tags":["ok","../x"],)" +
+                      R"("digests":{"ok":{"digest":")" + good + R"(","size":-1}}})");
+  Mount mount(cache(), source_, kBelieved, Network::offline);
+  EXPECT_EQ(*mount.list().names, Names{"ok"});
+  EXPECT_EQ(mount.resolve("ok")->descriptor.digest, digest_of("one"));
+  EXPECT_FALSE(mount.resolve("ok")->descriptor.size);
+}
+
+TEST_F(TagsTest, AreListedWhereTheListSaysSo) {
+  Mount mount(cache(), source_, kBelieved);
+  EXPECT_FALSE(mount.tags.is_listed("a"));
+  static_cast<void>(mount.list());
+  EXPECT_TRUE(mount.tags.is_listed("a"));
+  EXPECT_FALSE(mount.tags.is_listed("new"));
+  // An answer that is newer than the list has the last word.
+  source_.tag("new", one_);
+  source_.untag("b");
+  EXPECT_TRUE(mount.resolve("new"));
+  EXPECT_FALSE(mount.resolve("b"));
+  EXPECT_TRUE(mount.tags.is_listed("new"));
+  EXPECT_FALSE(mount.tags.is_listed("b"));
+}
+
+TEST_F(TagsTest, AreNotListedOnceTheListIsNoLongerBelieved) {
+  Mount mount(cache(), source_, kNotBelieved);
+  static_cast<void>(mount.list());
+  static_cast<void>(mount.resolve("a"));
+  EXPECT_FALSE(mount.tags.is_listed("a"));
+}
+
+TEST_F(TagsTest, AreKnownOnceTheyWereResolved) {
+  Mount mount(cache(), source_, kBelieved);
+  static_cast<void>(mount.list());
+  EXPECT_FALSE(mount.tags.known("a"));
+  static_cast<void>(mount.resolve("a"));
+  EXPECT_EQ(mount.tags.known("a")->descriptor.digest, one_.digest);
+  EXPECT_FALSE(mount.tags.known("a")->stale);
+  static_cast<void>(mount.resolve("absent"));
+  EXPECT_FALSE(mount.tags.known("absent"));
+  EXPECT_EQ(source_.resolves(), 2U);
+}
+
+// Or the kernel goes on showing what it has.
+TEST_F(TagsTest, HaveAVersionThatMovesWithEachChange) {
+  Mount mount(cache(), source_, kNotBelieved);
+  std::set<std::int64_t> lists = {mount.tags.list_version()};
+  std::set<std::int64_t> versions = {mount.tags.version("a")};
+  for (int i = 0; i < 5; ++i) {
+    static_cast<void>(mount.list());
+    EXPECT_TRUE(lists.insert(mount.tags.list_version()).second);
+    static_cast<void>(mount.resolve("a"));
+    EXPECT_TRUE(versions.insert(mount.tags.version("a")).second);
+  }
+  source_.fail_all(Errc::unavailable);
+  static_cast<void>(mount.list());
+  EXPECT_TRUE(lists.insert(mount.tags.list_version()).second) << "it is stale now";
+  static_cast<void>(mount.resolve("a"));
+  EXPECT_TRUE(versions.insert(mount.tags.version("a")).second);
+}
+
+TEST_F(TagsTest, HaveAVersionThatStaysWithoutAChange) {
+  Mount mount(cache(), source_, kBelieved);
+  static_cast<void>(mount.list());
+  static_cast<void>(mount.resolve("a"));
+  const auto list = mount.tags.list_version();
+  const auto version = mount.tags.version("a");
+  static_cast<void>(mount.list());
+  static_cast<void>(mount.resolve("a"));
+  EXPECT_EQ(mount.tags.list_version(), list);
+  EXPECT_EQ(mount.tags.version("a"), version);
+}
+
+// LOC-1.
+TEST_F(TagsTest, SayWhatTheSourceNamesWithoutATag) {
+  source_.add_untagged(two_);
+  Mount mount(cache(), source_, kNotBelieved);
+  for (int i = 0; i < 2; ++i) {
+    static_cast<void>(mount.list());
+    ASSERT_EQ(mount.tags.untagged().size(), 1U);
+    EXPECT_EQ(mount.tags.untagged()[0].digest, two_.digest);
+  }
+}
+
+}  // namespace
+}  // namespace digestfs::cache
