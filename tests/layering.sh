@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# tools → fs → cache → registry → base: a folder includes its own files and those of folders to its
+# right, and each library is known in few places (docs/architecture.md).
+set -euo pipefail
+shopt -s nullglob lastpipe  # lastpipe: `refuse` sets our status
+cd "${SOURCE_DIR:-$(dirname "$0")/..}"
+folders=(tools fs cache registry base)
+status=0
+
+# refuse WHAT: complains when there is something on standard input.
+refuse() {
+  if grep .; then
+    echo "^ $1" >&2
+    status=1
+  fi
+}
+
+# including PATTERN FILE…: the lines that include what PATTERN, an extended regular expression, says.
+including() { grep -HnE "^[[:space:]]*#[[:space:]]*include[[:space:]]*$1" /dev/null "${@:2}" || true; }
+
+# only_in HEADER FILE…: no other file includes it.
+only_in() {
+  including "[<\"]$1" "${sources[@]}" | { grep -vf <(printf '^%s:\n' "${@:2}") || true; } |
+    refuse "only ${*:2} may include $1"
+}
+
+sources=()
+for folder in "${folders[@]}"; do sources+=("$folder"/*.h "$folder"/*.cc); done
+((${#sources[@]})) || refuse 'there is nothing to check' <<<"$PWD"
+
+for i in "${!folders[@]}"; do
+  allowed=$(IFS='|' && echo "${folders[*]:i}")
+  including "(\"|<(tests|$(IFS='|' && echo "${folders[*]}"))/)" "${folders[i]}"/*.{h,cc} |
+    { grep -vE "\"($allowed)/[a-z0-9_]+\.h\"" || true; } |
+    refuse "${folders[i]}/ may include only from ${allowed//|/, }"
+done
+
+only_in curl/ registry/http.cc
+only_in '(linux/)?fuse' fs/channel.cc fs/operations.cc fs/session.cc
+only_in 'z(lib|conf)\.h' cache/gzip.cc
+only_in 'zstd' cache/zstd.cc
+only_in openssl/ base/digest.cc
+only_in cxxopts tools/options.cc
+# It is slow to compile: headers make do with json_fwd.hpp.
+only_in 'nlohmann/json\.hpp' '[a-z]*/[a-z0-9_]*\.cc'
+
+exit "$status"

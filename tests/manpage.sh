@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# man/digestfs.1 lists what there is, and nothing else: options, exit codes, kinds of problems.
+set -euo pipefail
+cd "${SOURCE_DIR:-$(dirname "$0")/..}"
+page=man/digestfs.1
+status=0
+
+# same WHAT PROGRAM PAGE: both are lists of words, one a line.
+same() {
+  local program page
+  program=$(sort -u <<<"$2") page=$(sort -u <<<"$3")
+  [[ -n $program && $program == "$page" ]] && return
+  echo "The $1 of the program (<) and of its man page (>) differ:" >&2
+  diff <(echo "$program") <(echo "$page") >&2 || true
+  status=1
+}
+
+# items SECTION: the tags of the lists in that section of the page.
+items() { sed -n "/^\.S[hs] $1\$/,/^\.S[hs] /s/^\.It //p" "$page"; }
+
+same options \
+  "$("$DIGESTFS" --help | sed -nE 's/^ +(-[^ ]*,? ?--?[^ ]+).*/\1/p' | grep -oE -- '--?[A-Za-z-]+')" \
+  "$(items OPTIONS | grep -oE 'Fl [^ ]+' | sed 's/^Fl /-/')"
+same 'exit codes' \
+  "$(sed -n '/^enum class ExitCode/,/^}/s/.*= \([0-9]*\),/\1/p' tools/digestfs.cc)" \
+  "$(items 'EXIT STATUS')"
+same 'kinds of problems' \
+  "$(sed -n '/to_string(ProblemKind/,/^}/s/.*return "\(.*\)";/\1/p' cache/problems.cc | grep -v unknown)" \
+  "$(items Problems)"
+
+exit "$status"
