@@ -87,16 +87,16 @@ std::uint64_t FakeKernel::send(std::uint32_t opcode, std::uint64_t inode, std::s
 bool FakeKernel::receive(int timeout_ms) {
   pollfd waiting{socket_.get(), POLLIN, 0};
   if (::poll(&waiting, 1, timeout_ms) <= 0) return false;
-  std::vector<std::byte> message(kMaxMessage + 4096);
-  const ssize_t got = ::recv(socket_.get(), message.data(), message.size(), 0);
+  message_.resize(kMaxMessage + 4096);
+  const ssize_t got = ::recv(socket_.get(), message_.data(), message_.size(), 0);
   if (got < static_cast<ssize_t>(sizeof(fuse_out_header))) return false;
   fuse_out_header header{};
-  std::memcpy(&header, message.data(), sizeof header);
+  std::memcpy(&header, message_.data(), sizeof header);
   EXPECT_EQ(header.len, static_cast<std::uint32_t>(got));
   Reply reply;
   reply.unique = header.unique;
   reply.error = header.unique == 0 ? header.error : -header.error;
-  reply.body.assign(message.begin() + sizeof header, message.begin() + got);
+  reply.body.assign(message_.begin() + sizeof header, message_.begin() + got);
   if (header.unique == 0) {
     notifications_.push_back(std::move(reply));
   } else {

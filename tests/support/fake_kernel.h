@@ -97,6 +97,7 @@ class FakeKernel {
   std::unique_ptr<fs::Session> session_;
   std::jthread serving_;
   std::uint64_t last_unique_ = 0;
+  std::vector<std::byte> message_;  ///< room for one, made once
   std::vector<Reply> replies_;
   std::vector<Reply> notifications_;
   fuse_init_out hello_{};
