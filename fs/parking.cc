@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/parking.h"
 
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -63,24 +62,30 @@ void Parking::settle(const std::shared_ptr<Request>& request, Pending pending) {
       return;
     }
     // It had landed before we could wait for it.
-    {
-      const auto state = request->state.lock();
-      if (state->stage != Stage::waiting) return;
-      state->stage = Stage::attempting;
-    }
-    try {
-      request->attempt();
-    } catch (Pending& again) {
-      pending = std::move(again);
-      continue;
-    } catch (...) {
-      fail(*request, std::current_exception());
-      return;
-    }
-    request->state.lock()->stage = Stage::answered;
-    leave(*request);
-    return;
+    auto again = attempt(*request);
+    if (!again) return;
+    pending = *std::move(again);
   }
+}
+
+/// Attempts a request that waits, if it still does; what it has to wait for next.
+std::optional<Pending> Parking::attempt(Request& request) {
+  {
+    const auto state = request.state.lock();
+    if (state->stage != Stage::waiting) return std::nullopt;
+    state->stage = Stage::attempting;
+  }
+  try {
+    request.attempt();
+  } catch (Pending& again) {
+    return std::move(again);
+  } catch (...) {
+    fail(request, std::current_exception());
+    return std::nullopt;
+  }
+  request.state.lock()->stage = Stage::answered;
+  leave(request);
+  return std::nullopt;
 }
 
 void Parking::add_deadline(Clock::time_point deadline, Id id) {
@@ -89,22 +94,7 @@ void Parking::add_deadline(Clock::time_point deadline, Id id) {
 }
 
 void Parking::wake(const std::shared_ptr<Request>& request) {
-  {
-    const auto state = request->state.lock();
-    if (state->stage != Stage::waiting) return;
-    state->stage = Stage::attempting;
-  }
-  try {
-    request->attempt();
-  } catch (Pending& again) {
-    settle(request, std::move(again));
-    return;
-  } catch (...) {
-    fail(*request, std::current_exception());
-    return;
-  }
-  request->state.lock()->stage = Stage::answered;
-  leave(*request);
+  if (auto again = attempt(*request)) settle(request, *std::move(again));
 }
 
 void Parking::fail(Request& request, std::exception_ptr failure) {

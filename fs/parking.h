@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 
@@ -65,6 +66,7 @@ class Parking {
   };
 
   void settle(const std::shared_ptr<Request>& request, Pending pending);
+  [[nodiscard]] std::optional<Pending> attempt(Request& request);
   void add_deadline(Clock::time_point deadline, Id id);
   void wake(const std::shared_ptr<Request>& request);
   void leave(const Request& request);
