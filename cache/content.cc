@@ -251,8 +251,9 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
 /// Makes `diff` of the first of `layers` that gives it.
 void Content::open_diff(const Digest& diff, std::vector<Digest> layers, const Patience& patience,
                         Lane lane, std::uint64_t limit) {
-  std::ranges::stable_partition(
-      layers, [this](const Digest& layer) { return find_cached(layer).has_value(); });
+  // Not std::ranges: what it returns of GCC 12's library is too much for clang 14.
+  std::stable_partition(layers.begin(), layers.end(),
+                        [this](const Digest& layer) { return find_cached(layer).has_value(); });
   std::exception_ptr failure;
   for (const Digest& blob : layers) {
     try {
@@ -491,7 +492,7 @@ void Content::decompress(const Digest& diff, const std::shared_ptr<const Verifie
     return;
   }
   partial.truncate();
-  const std::string object = diff.str();
+  const std::string& object = diff.str();
   const auto promised = Claim{diff, std::nullopt};
   std::optional<LayerContent> content;
   try {
