@@ -7,7 +7,6 @@
 
 namespace digestfs::fs {
 
-using cache::Problem;
 using cache::ProblemKind;
 
 std::shared_ptr<const Document> Documents::known_document(const Digest& digest) const {

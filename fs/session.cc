@@ -87,6 +87,7 @@ class Session::Impl {
     std::vector<std::string> words = {"digestfs", "-o", mount_option_list(options)};
     if (options.trace) words.emplace_back("-d");
     std::vector<char*> arguments;
+    arguments.reserve(words.size());
     for (std::string& word : words) arguments.push_back(word.data());
     fuse_args parsed = FUSE_ARGS_INIT(static_cast<int>(arguments.size()), arguments.data());
     session_.reset(

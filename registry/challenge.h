@@ -20,7 +20,7 @@ struct Challenge {
 
 /// All challenges of a `WWW-Authenticate` field, in order (AUTH-4): several in one line, commas in
 /// quoted strings, any case, token68 and parameterless schemes. Garbage between them is skipped.
-[[nodiscard]] std::vector<Challenge> parse_challenges(std::string_view field);
+[[nodiscard]] std::vector<Challenge> parse_challenges(std::string_view value);
 
 /// The first challenge with `scheme` among all lines of the field.
 [[nodiscard]] std::optional<Challenge> find_challenge(const std::vector<std::string>& fields,

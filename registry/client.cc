@@ -204,7 +204,7 @@ class Client::Impl {
 
   /// The target that `link`, on the page `asked`, stands for. Only path and query are taken from
   /// it: a registry behind a proxy may not know its own name, and no link leads to another (EP-10).
-  std::string next_page(const std::string& link, const std::string& asked) {
+  static std::string next_page(const std::string& link, const std::string& asked) {
     // The host does not matter and is not kept.
     const Url url = Url::parse(str_cat("https://registry.invalid", asked)).resolve(link);
     if (!url.path().starts_with("/v2/")) {
@@ -332,7 +332,7 @@ class Client::Impl {
   RegistryHost host_;
 };
 
-Client::Client(Reference reference, ClientOptions options)
+Client::Client(const Reference& reference, ClientOptions options)
     : impl_(std::make_unique<Impl>(reference, std::move(options))) {}
 
 Client::~Client() = default;

@@ -22,7 +22,7 @@ struct ClientOptions {
 class Client final : public Source {
  public:
   /// Connects to nothing yet.
-  Client(Reference reference, ClientOptions options);
+  Client(const Reference& reference, ClientOptions options);
   ~Client() override;
 
   [[nodiscard]] const std::string& name() const override;

@@ -9,6 +9,6 @@ namespace digestfs::registry {
 
 /// The target of the first link of a `Link` field whose relation is `next` (RFC 8288; EP-10), as it
 /// is written: the URL may hold commas and semicolons. Nothing where there is none.
-[[nodiscard]] std::optional<std::string> next_link(std::string_view field);
+[[nodiscard]] std::optional<std::string> next_link(std::string_view value);
 
 }  // namespace digestfs::registry
