@@ -61,11 +61,23 @@ FakeKernel::FakeKernel(const fs::Tree& tree, std::function<void()> quiesce) {
 }
 
 FakeKernel::~FakeKernel() {
+  if (serving_.joinable()) release_all();
   socket_ = UniqueFd();
   if (serving_.joinable()) serving_.join();
 }
 
+void FakeKernel::release_all() {
+  while (receive(0)) {
+  }
+  for (const auto& [handle, inode] : std::exchange(handles_, {})) {
+    fuse_release_in release{};
+    release.fh = handle;
+    call(FUSE_RELEASE, inode, raw(release));
+  }
+}
+
 void FakeKernel::hang_up() {
+  release_all();
   ::shutdown(socket_.get(), SHUT_WR);
   serving_.join();
 }
@@ -103,6 +115,10 @@ bool FakeKernel::receive(int timeout_ms) {
     const bool twice = std::ranges::any_of(
         replies_, [&](const Reply& other) { return other.unique == reply.unique; });
     EXPECT_FALSE(twice) << "request " << reply.unique << " was answered twice";
+    if (const auto at = opens_.find(reply.unique); at != opens_.end()) {
+      if (reply.error == 0) handles_.emplace(reply.as<fuse_open_out>().fh, at->second);
+      opens_.erase(at);
+    }
     replies_.push_back(std::move(reply));
   }
   return true;
@@ -187,7 +203,9 @@ std::vector<FakeKernel::DirectoryEntry> FakeKernel::list(std::uint64_t inode) {
 std::uint64_t FakeKernel::send_open(std::uint64_t inode, std::uint32_t flags) {
   fuse_open_in body{};
   body.flags = flags;
-  return send(FUSE_OPEN, inode, raw(body));
+  const auto unique = send(FUSE_OPEN, inode, raw(body));
+  opens_.emplace(unique, inode);
+  return unique;
 }
 
 std::uint64_t FakeKernel::send_list(std::uint64_t inode, std::uint64_t cookie) {
@@ -220,6 +238,7 @@ FakeKernel::Content FakeKernel::read_file(std::uint64_t inode) {
   fuse_release_in release{};
   release.fh = handle;
   call(FUSE_RELEASE, inode, raw(release));
+  handles_.erase(handle);
   return content;
 }
 

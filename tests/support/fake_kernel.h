@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -41,7 +42,7 @@ class FakeKernel {
   /// Serves `tree` in a thread of its own and says hello. `quiesce` as for `Session::run`.
   explicit FakeKernel(
       const fs::Tree& tree, std::function<void()> quiesce = [] {});
-  /// Hangs up and waits for the session to end.
+  /// Closes what is open, hangs up and waits for the session to end.
   ~FakeKernel();
 
   FakeKernel(const FakeKernel&) = delete;
@@ -84,7 +85,8 @@ class FakeKernel {
   /// getxattr(2) with room for `size` bytes; for an empty `name` listxattr(2).
   Reply getxattr(std::uint64_t inode, std::string_view name, std::uint32_t size);
 
-  /// Sends nothing any more and waits for the session to end. What it still answered can be read.
+  /// Closes what is open, sends nothing any more and waits for the session to end. What it still
+  /// answered can be read.
   void hang_up();
 
   /// Messages of the session's own accord (notifications) seen so far.
@@ -92,12 +94,15 @@ class FakeKernel {
 
  private:
   bool receive(int timeout_ms);
+  void release_all();
 
   UniqueFd socket_;
   std::unique_ptr<fs::Session> session_;
   std::jthread serving_;
   std::uint64_t last_unique_ = 0;
-  std::vector<std::byte> message_;  ///< room for one, made once
+  std::vector<std::byte> message_;                  ///< room for one, made once
+  std::map<std::uint64_t, std::uint64_t> opens_;    ///< inodes by the request that opens them
+  std::map<std::uint64_t, std::uint64_t> handles_;  ///< inodes by the handle of their open file
   std::vector<Reply> replies_;
   std::vector<Reply> notifications_;
   fuse_init_out hello_{};

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/image_view.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/served.h"
+
+// Documents that are not the plain OCI image or index of the other tests.
+
+namespace digestfs::fs {
+namespace {
+
+using registry::Descriptor;
+using registry::Endpoint;
+using test::ObjectSet;
+using test::Served;
+
+using Names = std::set<std::string>;
+
+constexpr const char* kOciManifest = "application/vnd.oci.image.manifest.v1+json";
+constexpr const char* kOciConfig = "application/vnd.oci.image.config.v1+json";
+constexpr const char* kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
+constexpr const char* kDockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
+constexpr const char* kDockerConfig = "application/vnd.docker.container.image.v1+json";
+constexpr const char* kDockerLayer = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+constexpr const char* kSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
+
+std::string descriptor_text(const Descriptor& descriptor, const std::string& rest = {}) {
+  return R"({"mediaType":")" + descriptor.media_type + R"(","digest":")" + descriptor.digest.str() +
+         R"(","size":)" + std::to_string(descriptor.size.value()) + rest + "}";
+}
+
+std::string manifest_text(const std::string& media_type, const Descriptor& config,
+                          const Descriptor& layer) {
+  return R"({"schemaVersion":2,"mediaType":")" + media_type + R"(","config":)" +
+         descriptor_text(config) + R"(,"layers":[)" + descriptor_text(layer) + "]}";
+}
+
+TEST(ImageView, ShowsADockerImageAndItsList) {  // MT-1
+  ObjectSet set;
+  const auto layer = test::gzip_layer({{.name = "a"}});
+  const auto blob = set.add(Endpoint::blobs, layer.blob, kDockerLayer);
+  const auto config =
+      set.add(Endpoint::blobs, test::config_json({digest_of(layer.diff)}), kDockerConfig);
+  const auto manifest =
+      set.add(Endpoint::manifests, manifest_text(kDockerManifest, config, blob), kDockerManifest);
+  const auto list = set.add(
+      Endpoint::manifests,
+      R"({"schemaVersion":2,"mediaType":")" + std::string(kDockerList) + R"(","manifests":[)" +
+          descriptor_text(manifest, R"(,"platform":{"architecture":"amd64","os":"linux"})") + "]}",
+      kDockerList);
+  set.tag("list", list);
+  Served served;
+  served.mount(set);
+  EXPECT_EQ(served.target("tags/list/manifest.json"), "indexes/" + list.digest.str());
+  const std::string image = served.target("tags/list/platforms/linux_amd64");
+  EXPECT_EQ(image, "images/" + manifest.digest.str());
+  EXPECT_EQ(served.target(image + "/config.json"), "configs/" + config.digest.str());
+  EXPECT_EQ(served.xattr(image, "user.oci.mediaType"), kDockerManifest);
+  EXPECT_EQ(served.read(served.target(image + "/layers/00/diff")).text, layer.diff);
+}
+
+TEST(ImageView, GoesByTheBytesWhereTheSourceDoesNotSayWhatTheyAre) {  // MT-3
+  ObjectSet set;
+  const auto image = add_image(set, {test::gzip_layer({{.name = "a"}})});
+  auto index = add_index(set, {image});
+  index.media_type.clear();
+  set.tag("v1", index);
+  Served served;
+  served.mount(set);
+  EXPECT_EQ(served.names("tags/v1"), (Names{"image", "manifest.json", "platforms", "host"}));
+  EXPECT_EQ(served.target("tags/v1/manifest.json"), "indexes/" + index.digest.str());
+  EXPECT_EQ(served.names("indexes"), Names{index.digest.str()});
+  EXPECT_EQ(served.names("manifests"), Names{image.manifest.digest.str()});
+  EXPECT_FALSE(served.exists("manifests/" + index.digest.str()));
+}
+
+TEST(ImageView, ShowsTheLayersOfAnArtifactAsTheyAre) {  // MT-7
+  ObjectSet set;
+  const auto empty = set.add(Endpoint::blobs, "{}", "application/vnd.oci.empty.v1+json");
+  const auto text = set.add(Endpoint::blobs, "not a layer at all", "text/plain");
+  const auto artifact =
+      set.add(Endpoint::manifests, manifest_text(kOciManifest, empty, text), kOciManifest);
+  set.tag("v1", artifact);
+  Served served;
+  served.mount(set);
+  EXPECT_EQ(served.names("tags/v1"), (Names{"image", "manifest.json", "layers"}));
+  EXPECT_FALSE(served.exists("tags/v1/config.json"));
+  EXPECT_FALSE(served.exists("tags/v1/platforms"));
+  EXPECT_EQ(served.names("tags/v1/layers/00"), Names{"blob"});
+  EXPECT_EQ(served.read(served.target("tags/v1/layers/00/blob")).text, "not a layer at all");
+  EXPECT_EQ(served.names("configs"), Names());
+  // What is no image config is not read as one (MT-7), but it is a blob like any other.
+  EXPECT_EQ(served.source.fetches(empty.digest), 0U);
+  EXPECT_EQ(served.read("blobs/" + empty.digest.str()).text, "{}");
+  EXPECT_EQ(served.xattr("tags/v1", "user.oci.artifactType"), "application/vnd.oci.empty.v1+json");
+}
+
+TEST(ImageView, ShowsTheLayersOfSchema1FromTheBase) {  // MT-6
+  ObjectSet set;
+  const auto base = set.add(Endpoint::blobs, test::gzip_layer({{.name = "base"}}).blob);
+  const auto top = set.add(Endpoint::blobs, test::gzip_layer({{.name = "top"}}).blob);
+  const auto history = [](const std::string& id, const std::string& command) {
+    return R"({"v1Compatibility":"{\"id\":\")" + id + R"(\",\"container_config\":{\"Cmd\":[\")" +
+           command + R"(\"]}}"})";
+  };
+  const auto manifest = set.add(
+      Endpoint::manifests,
+      R"({"schemaVersion":1,"name":"a","tag":"v1","architecture":"amd64","fsLayers":[)"
+      R"({"blobSum":")" +
+          top.digest.str() + R"("},{"blobSum":")" + base.digest.str() + R"("}],"history":[)" +
+          history("2", "make top") + "," + history("1", "make base") + "]}",
+      kSchema1);
+  set.tag("v1", manifest);
+  Served served;
+  served.mount(set);
+  EXPECT_EQ(served.names("tags/v1"), (Names{"image", "manifest.json", "layers"}));
+  EXPECT_EQ(served.target("tags/v1/manifest.json"), "manifests/" + manifest.digest.str());
+  EXPECT_EQ(served.names("tags/v1/layers/00"), (Names{"blob", "created_by"}));
+  EXPECT_EQ(served.target("tags/v1/layers/00/blob"), "blobs/" + base.digest.str());
+  EXPECT_EQ(served.read("tags/v1/layers/00/created_by").text, "make base\n");
+  EXPECT_EQ(served.target("tags/v1/layers/01/blob"), "blobs/" + top.digest.str());
+  EXPECT_EQ(served.read("tags/v1/layers/01/created_by").text, "make top\n");
+  // Nobody says how large they are, until they are read.
+  const std::string blob = "blobs/" + base.digest.str();
+  EXPECT_EQ(served.attributes(blob).size, 1U);
+  EXPECT_EQ(served.xattr(blob, "user.digestfs.size"), "estimate");
+  EXPECT_EQ(served.read(blob).text.size(), base.size);
+  EXPECT_EQ(served.attributes(blob).size, base.size);
+}
+
+TEST(ImageView, HasNoDiffOfAnEncryptedLayer) {  // DEC-h
+  ObjectSet set;
+  const auto blob = set.add(Endpoint::blobs, test::noise(500),
+                            "application/vnd.oci.image.layer.v1.tar+gzip+encrypted");
+  const Digest diff = digest_of("what only the key could tell");
+  const auto config = set.add(Endpoint::blobs, test::config_json({diff}), kOciConfig);
+  set.tag("v1",
+          set.add(Endpoint::manifests, manifest_text(kOciManifest, config, blob), kOciManifest));
+  Served served;
+  served.mount(set);
+  EXPECT_EQ(served.names("tags/v1/layers/00"), (Names{"blob", "created_by"}));
+  EXPECT_EQ(served.names("diffs"), Names());
+  EXPECT_FALSE(served.exists("diffs/" + diff.str()));
+  EXPECT_EQ(served.read(served.target("tags/v1/layers/00/blob")).text, test::noise(500));
+  EXPECT_EQ(served.xattr("blobs/" + blob.digest.str(), "user.oci.diffID"), std::nullopt);
+}
+
+TEST(ImageView, CostsNoMoreThanTheNameNeeds) {  // promise 4
+  ObjectSet set;
+  const auto image = add_image(set, {test::gzip_layer({{.name = "a"}})});
+  set.tag("v1", image.manifest);
+  Served served;
+  served.mount(set);
+  const auto cost = [&] { return std::pair(served.source.resolves(), served.source.fetches()); };
+  using Cost = std::pair<std::size_t, std::size_t>;
+  EXPECT_EQ(served.link("tags/v1/image"), "../../images/" + image.manifest.digest.str());
+  EXPECT_EQ(cost(), (Cost{1, 0}));
+  EXPECT_TRUE(served.exists("tags/v1/manifest.json"));
+  EXPECT_TRUE(served.exists("tags/v1/config.json"));
+  EXPECT_FALSE(served.exists("tags/v1/no-such-name"));
+  EXPECT_EQ(cost(), (Cost{1, 1}));
+  EXPECT_TRUE(served.exists("tags/v1/host"));
+  EXPECT_TRUE(served.exists("tags/v1/layers"));
+  EXPECT_EQ(cost(), (Cost{1, 2}));
+  served.names("tags/v1");
+  served.names("images/" + image.manifest.digest.str());
+  EXPECT_EQ(cost(), (Cost{1, 2}));
+}
+
+}  // namespace
+}  // namespace digestfs::fs
