@@ -51,9 +51,9 @@ TEST(Options, UnderstandWhatMountAndFstabAdd) {
 }
 
 TEST(Options, RefuseAMountOptionNobodyKnows) {
-  EXPECT_THROW(parse({"-o", "cache_size=5G"}), UsageError);
-  EXPECT_THROW(parse({"-o", "allow_other=1"}), UsageError);
-  EXPECT_THROW(parse_options({"alpine", "/mnt", "-o"}), UsageError);
+  EXPECT_THROW(static_cast<void>(parse({"-o", "cache_size=5G"})), UsageError);
+  EXPECT_THROW(static_cast<void>(parse({"-o", "allow_other=1"})), UsageError);
+  EXPECT_THROW(static_cast<void>(parse_options({"alpine", "/mnt", "-o"})), UsageError);
 }
 
 TEST(Options, DebugMeansForegroundAndEveryMessage) {
@@ -66,16 +66,16 @@ TEST(Options, DebugMeansForegroundAndEveryMessage) {
 }
 
 TEST(Options, AreRefusedWithAReason) {
-  EXPECT_THROW(parse({"--no-such-option"}), UsageError);
-  EXPECT_THROW(parse({"--jobs", "0"}), UsageError);
-  EXPECT_THROW(parse({"--jobs", "4x"}), UsageError);
-  EXPECT_THROW(parse({"--tag-ttl=-1"}), UsageError);
-  EXPECT_THROW(parse({"--timeout", "0"}), UsageError);
-  EXPECT_THROW(parse({"--platform", "linux"}), UsageError);
-  EXPECT_THROW(parse({"--log-level", "loud"}), UsageError);
-  EXPECT_THROW(parse({"third"}), UsageError);
-  EXPECT_THROW(parse_options({"alpine"}), UsageError);
-  EXPECT_THROW(parse_options({}), UsageError);
+  EXPECT_THROW(static_cast<void>(parse({"--no-such-option"})), UsageError);
+  EXPECT_THROW(static_cast<void>(parse({"--jobs", "0"})), UsageError);
+  EXPECT_THROW(static_cast<void>(parse({"--jobs", "4x"})), UsageError);
+  EXPECT_THROW(static_cast<void>(parse({"--tag-ttl=-1"})), UsageError);
+  EXPECT_THROW(static_cast<void>(parse({"--timeout", "0"})), UsageError);
+  EXPECT_THROW(static_cast<void>(parse({"--platform", "linux"})), UsageError);
+  EXPECT_THROW(static_cast<void>(parse({"--log-level", "loud"})), UsageError);
+  EXPECT_THROW(static_cast<void>(parse({"third"})), UsageError);
+  EXPECT_THROW(static_cast<void>(parse_options({"alpine"})), UsageError);
+  EXPECT_THROW(static_cast<void>(parse_options({})), UsageError);
 }
 
 TEST(Options, SizesAreInPowersOf1024) {
