@@ -238,7 +238,7 @@ void Store::reserve(std::uint64_t bytes) const {
   const auto is_enough = [&] {
     struct statvfs disk {};
     if (::fstatvfs(directory_.get(), &disk) != 0) throw_system_error("look at the cache's disk");
-    const std::uint64_t kept = disk.f_blocks / 100 * limits_.free_percent;
+    const std::uint64_t kept = disk.f_blocks * limits_.free_percent / 100;
     const std::uint64_t free = disk.f_bavail > kept ? disk.f_bavail - kept : 0;
     return free * disk.f_frsize >= bytes;
   };
