@@ -45,6 +45,21 @@ class DiskSink final : public ByteSink {
   std::uint64_t reserved_ = 0;
 };
 
+/// Writes to a file what an observer may see as well.
+class ObservedSink final : public ByteSink {
+ public:
+  ObservedSink(ByteSink& file, TarObserver* observer) : file_(file), observer_(observer) {}
+
+  void write(std::span<const std::byte> bytes) override {
+    file_.write(bytes);
+    if (observer_ != nullptr) observer_->see(bytes);
+  }
+
+ private:
+  ByteSink& file_;
+  TarObserver* observer_;
+};
+
 /// Hashes `fd` from its start, `bytes` of it.
 void hash_range(int fd, std::uint64_t bytes, Hasher& hasher, const std::stop_token& stop) {
   std::vector<std::byte> buffer(kChunk);
@@ -206,7 +221,8 @@ bool Content::has_diff(const Digest& digest) const {
 }
 
 std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Patience& patience,
-                                                  Lane lane, std::uint64_t limit) {
+                                                  Lane lane, std::uint64_t limit,
+                                                  const Observe& observe) {
   // Each turn gets one step further: damaged copy found, layer fetched, layer decompressed. The
   // bound is for a cache that somebody empties as fast as it is filled.
   for (int step = 0; step < 8; ++step) {
@@ -224,7 +240,7 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
       continue;
     }
     if (!known.layers.empty() && known.endpoints.empty()) {
-      open_diff(digest, known.layers, patience, lane, limit);
+      open_diff(digest, known.layers, patience, lane, limit, observe);
       continue;
     }
     if (known.endpoints.empty()) {
@@ -250,7 +266,7 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
 
 /// Makes `diff` of the first of `layers` that gives it.
 void Content::open_diff(const Digest& diff, std::vector<Digest> layers, const Patience& patience,
-                        Lane lane, std::uint64_t limit) {
+                        Lane lane, std::uint64_t limit, const Observe& observe) {
   // Not std::ranges: what it returns of GCC 12's library is too much for clang 14.
   std::stable_partition(layers.begin(), layers.end(),
                         [this](const Digest& layer) { return find_cached(layer).has_value(); });
@@ -259,8 +275,9 @@ void Content::open_diff(const Digest& diff, std::vector<Digest> layers, const Pa
     try {
       if (const auto actual = actual_diff(diff, blob)) throw wrong_diff(diff, blob, *actual);
       const auto layer = open(blob, patience, lane, limit);
-      const auto inflate = [this, diff, layer](std::stop_token stop) {
-        decompress(diff, layer, std::move(stop));
+      const auto inflate = [this, diff, layer, observe](std::stop_token stop) {
+        const auto observer = observe ? observe() : nullptr;
+        decompress(diff, layer, observer.get(), std::move(stop));
       };
       await(flights_.join(str_cat("decompress ", diff, " ", blob), Lane::disk, inflate), patience);
       return;
@@ -485,7 +502,7 @@ void Content::fetch_from(Endpoint endpoint, Partial& partial, std::uint64_t limi
 }
 
 void Content::decompress(const Digest& diff, const std::shared_ptr<const VerifiedFile>& layer,
-                         std::stop_token stop) {
+                         TarObserver* observer, std::stop_token stop) {
   Partial partial = store_.take_partial(diff, stop);
   if (store_.open(Area::diffs, diff)) {
     store_.discard(std::move(partial));
@@ -497,7 +514,8 @@ void Content::decompress(const Digest& diff, const std::shared_ptr<const Verifie
   std::optional<LayerContent> content;
   try {
     DiskSink disk(store_, partial.fd());
-    LayerPass pass(diff.algorithm(), disk);
+    ObservedSink output(disk, observer);
+    LayerPass pass(diff.algorithm(), output);
     std::vector<std::byte> buffer(kChunk);
     int touched = 0;
     for (std::uint64_t at = 0; at < layer->size();) {
@@ -546,7 +564,10 @@ void Content::decompress(const Digest& diff, const std::shared_ptr<const Verifie
     auto& layers = (*objects)[content->digest].layers;
     if (std::ranges::count(layers, layer->digest()) == 0) layers.push_back(layer->digest());
   }
-  if (content->digest == diff) return;
+  if (content->digest == diff) {
+    if (observer != nullptr) observer->end();
+    return;
+  }
   problems_.report(
       {ProblemKind::diff_mismatch, object, promised, Claim{content->digest, content->size},
        str_cat("the layer ", layer->digest(), " decompresses to other bytes than its diff_id")});

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -69,12 +70,17 @@ class Content {
   /// Whether `digest` is a layer's tar that was met or lies in the cache.
   [[nodiscard]] bool has_diff(const Digest& digest) const;
 
+  /// Makes the observer of a layer that is about to be decompressed.
+  using Observe = std::function<std::unique_ptr<TarObserver>()>;
+
   /// The object, open and verified. `lane` is where a download of it queues. `limit` bounds what is
-  /// fetched (`too_large`).
+  /// fetched (`too_large`). Where it is a diff that is decompressed on this occasion, `observe` may
+  /// watch; where it was there already, or somebody else began before, nobody does.
   [[nodiscard]] std::shared_ptr<const VerifiedFile> open(const Digest& digest,
                                                          const Patience& patience,
                                                          Lane lane = Lane::download,
-                                                         std::uint64_t limit = kNoLimit);
+                                                         std::uint64_t limit = kNoLimit,
+                                                         const Observe& observe = {});
 
   /// The whole of a small object.
   [[nodiscard]] std::string read_small(const Digest& digest, const Patience& patience,
@@ -115,14 +121,14 @@ class Content {
 
   [[nodiscard]] Object object(const Digest& digest) const;
   void open_diff(const Digest& diff, std::vector<Digest> layers, const Patience& patience,
-                 Lane lane, std::uint64_t limit);
+                 Lane lane, std::uint64_t limit, const Observe& observe);
   [[nodiscard]] std::optional<std::pair<Area, UniqueFd>> find_cached(const Digest& digest) const;
   void check_cached(const Digest& digest, std::stop_token stop);
   void fetch(const Digest& digest, std::uint64_t limit, std::stop_token stop);
   void fetch_from(registry::Endpoint endpoint, Partial& partial, std::uint64_t limit,
                   std::stop_token stop);
   void decompress(const Digest& diff, const std::shared_ptr<const VerifiedFile>& layer,
-                  std::stop_token stop);
+                  TarObserver* observer, std::stop_token stop);
   void settle(Partial partial, Area area, const Digest& digest);
   void check_again(const std::shared_ptr<const VerifiedFile>& file, std::stop_token stop);
   [[nodiscard]] bool is_still_good(const VerifiedFile& file, const std::stop_token& stop);

@@ -27,8 +27,21 @@ struct LayerContent {
   std::string remark;  ///< see `Decompressor::remark`
 };
 
-/// One pass over a layer: compressed bytes in; its tar to `output`, hashed on the way. Whoever
-/// reads tar headers from a layer will sit in here too, so that a layer is decompressed once.
+/// Watches a layer's tar go by while it is decompressed, so that whoever wants its headers need not
+/// read it again. What an observer thinks of the tar is its own affair: it does not throw.
+class TarObserver {
+ public:
+  TarObserver() = default;
+  TarObserver(const TarObserver&) = delete;
+  TarObserver& operator=(const TarObserver&) = delete;
+  virtual ~TarObserver() = default;
+
+  virtual void see(std::span<const std::byte> bytes) noexcept = 0;
+  /// That was all of it, and it was what its digest promises.
+  virtual void end() noexcept = 0;
+};
+
+/// One pass over a layer: compressed bytes in; its tar to `output`, hashed on the way.
 class LayerPass final : public ByteSink {
  public:
   /// `algorithm` is that of the diff_id (DEC-f). `output` must outlive the pass.

@@ -7,18 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include "base/timestamp.h"
+
 // The records of a pax extended header (POSIX.1-2001 pax, "pax Extended Header"), read as Go's
 // archive/tar reads them (TAR-5), since that is what unpacks images.
 
 namespace digestfs::cache {
-
-/// Seconds since 1970, and the part of a second after them.
-struct Timestamp {
-  std::int64_t seconds = 0;
-  std::uint32_t nanoseconds = 0;
-
-  friend bool operator==(const Timestamp&, const Timestamp&) = default;
-};
 
 /// Keys and their values; of a key that is there twice the last. An empty value means that the
 /// header's own field holds.

@@ -44,6 +44,8 @@ std::string_view to_string(ProblemKind kind) noexcept {
       return "limit";
     case ProblemKind::bad_document:
       return "bad-document";
+    case ProblemKind::bad_entry:
+      return "bad-entry";
     case ProblemKind::bad_name:
       return "bad-name";
     case ProblemKind::unpaired:

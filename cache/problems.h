@@ -21,10 +21,11 @@ enum class ProblemKind {
   undecodable,      ///< a layer cannot be decompressed to its end
   limit,            ///< over a limit of ours
   bad_document,     ///< an index, manifest or config that cannot be used, or only in part
-  bad_name,         ///< a name from the network that cannot be shown
-  unpaired,         ///< layers and diff_ids, or layers and history, that do not pair up
-  cache_damaged,    ///< a cached file that no longer hashes to its name; it was thrown away
-  remark,           ///< odd, but right
+  bad_entry,      ///< an entry of a layer that is left out, or shown otherwise than it stands there
+  bad_name,       ///< a name from the network that cannot be shown
+  unpaired,       ///< layers and diff_ids, or layers and history, that do not pair up
+  cache_damaged,  ///< a cached file that no longer hashes to its name; it was thrown away
+  remark,         ///< odd, but right
 };
 
 [[nodiscard]] std::string_view to_string(ProblemKind kind) noexcept;

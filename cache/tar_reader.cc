@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cache/pax.h"
 
 namespace digestfs::cache {
 namespace {

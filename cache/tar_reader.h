@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/sink.h"
-#include "cache/pax.h"
+#include "base/timestamp.h"
 #include "cache/tar_header.h"
 
 namespace digestfs::cache {

@@ -38,8 +38,8 @@ DigestSet& DigestDirectory::members() const {
 }
 
 Attributes DigestDirectory::attributes() const {
-  return {.type = NodeType::directory,
-          .modified_ns = members().version(),
+  return {.type = FileType::directory,
+          .modified = from_nanoseconds(members().version()),
           .valid = Clock::duration::zero()};
 }
 

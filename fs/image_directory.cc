@@ -17,8 +17,8 @@ Listing ImageDirectory::list(const Patience& patience) const {
 }
 
 Attributes ImagesDirectory::attributes() const {
-  return {.type = NodeType::directory,
-          .modified_ns = repository_.images.version(),
+  return {.type = FileType::directory,
+          .modified = from_nanoseconds(repository_.images.version()),
           .valid = Clock::duration::zero()};
 }
 

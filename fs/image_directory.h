@@ -14,7 +14,7 @@ class ImageDirectory final : public Directory {
       : Directory(inode),
         view_(repository, ImageView::Place::pinned, "images/" + digest.str(), digest, {}) {}
 
-  [[nodiscard]] Attributes attributes() const override { return {.type = NodeType::directory}; }
+  [[nodiscard]] Attributes attributes() const override { return {.type = FileType::directory}; }
   [[nodiscard]] Xattrs xattrs() const override { return view_.xattrs(); }
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
                                             const Patience& patience) const override;

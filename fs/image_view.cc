@@ -9,6 +9,7 @@
 #include "fs/facts.h"
 #include "fs/layer_directory.h"
 #include "fs/static_directory.h"
+#include "fs/tree_directory.h"
 #include "registry/media_type.h"
 
 namespace digestfs::fs {
@@ -26,7 +27,7 @@ class PlatformsDirectory final : public Directory {
         listing_(make_listing(std::move(entries))),
         aliases_(make_listing(std::move(aliases))) {}
 
-  [[nodiscard]] Attributes attributes() const override { return {.type = NodeType::directory}; }
+  [[nodiscard]] Attributes attributes() const override { return {.type = FileType::directory}; }
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
                                             const Patience& /*patience*/) const override {
     auto entry = find_entry(listing_, name);
@@ -39,13 +40,6 @@ class PlatformsDirectory final : public Directory {
   Listing listing_;
   Listing aliases_;
 };
-
-/// `NN`: as many digits as the last of `count` needs, and at least two.
-std::string layer_name(std::size_t index, std::size_t count) {
-  const std::size_t width = std::max<std::size_t>(2, std::to_string(count - 1).size());
-  std::string digits = std::to_string(index);
-  return std::string(width - digits.size(), '0') + digits;
-}
 
 /// Where an entry of an index is found, from inside `platforms/`.
 std::string entry_target(const registry::Descriptor& descriptor) {
@@ -133,6 +127,17 @@ const Directory* ImageView::layers_directory(const Manifest& manifest,
                                                       std::move(entries));
 }
 
+const Node* ImageView::rootfs(const Manifest& manifest) const {
+  const std::string path = str_cat(path_, "/rootfs");
+  const auto enter = [&repository = repository_, path, digest = digest_,
+                      manifest](const Patience& patience) -> const TreeView& {
+    const auto diffs = repository.rootfs_diffs(digest, manifest, patience);
+    return repository.trees().rootfs(path, diffs, patience);
+  };
+  return repository_.inodes().intern<TreeDirectory>(str_cat(path, "@", digest_),
+                                                    repository_.trees(), enter);
+}
+
 std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& patience) const {
   // No more is asked than the name needs: manifest.json must not cost the config.
   if (name == "image") {
@@ -140,7 +145,7 @@ std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& pa
     return link("image", str_cat("../../images/", digest_));
   }
   const bool known = name == "manifest.json" || name == "platforms" || name == "host" ||
-                     name == "config.json" || name == "layers";
+                     name == "config.json" || name == "layers" || name == "rootfs";
   if (!known) return std::nullopt;
   const auto document = this->document(patience);
   if (name == "manifest.json") return manifest_link(*document);
@@ -160,6 +165,10 @@ std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& pa
     if (manifest.kind != ManifestKind::image || !manifest.config) return std::nullopt;
     return link("config.json", str_cat("../../configs/", manifest.config->digest));
   }
+  if (name == "rootfs") {
+    if (manifest.kind != ManifestKind::image) return std::nullopt;
+    return Entry{"rootfs", rootfs(manifest)};
+  }
   return Entry{"layers", layers_directory(manifest, patience)};
 }
 
@@ -167,7 +176,7 @@ std::vector<Entry> ImageView::list(const Patience& patience) const {
   std::vector<Entry> entries;
   const auto document = this->document(patience);
   for (const char* name :
-       {"image", "manifest.json", "platforms", "host", "config.json", "layers"}) {
+       {"image", "manifest.json", "platforms", "host", "config.json", "layers", "rootfs"}) {
     if (!document->manifest && name != std::string_view("manifest.json") &&
         name != std::string_view("image")) {
       continue;

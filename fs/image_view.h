@@ -45,6 +45,7 @@ class ImageView {
   [[nodiscard]] std::optional<Entry> host_link(const std::vector<PlatformEntry>& entries) const;
   [[nodiscard]] const Directory* layers_directory(const registry::Manifest& manifest,
                                                   const Patience& patience) const;
+  [[nodiscard]] const Node* rootfs(const registry::Manifest& manifest) const;
   [[nodiscard]] bool shows_platforms(const registry::Manifest& manifest) const;
 
   Repository& repository_;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <concepts>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,16 +12,63 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/guarded.h"
 #include "base/text.h"
 #include "fs/node.h"
 
 namespace digestfs::fs {
 
+/// Nodes with numbers in a row, kept by whoever made them: the files of a tree.
+class NodeBlock {
+ public:
+  /// More than any block has.
+  static constexpr std::uint64_t kRoom = std::uint64_t{1} << 32U;
+
+  NodeBlock() = default;
+  NodeBlock(const NodeBlock&) = delete;
+  NodeBlock& operator=(const NodeBlock&) = delete;
+  virtual ~NodeBlock() = default;
+
+  /// The node `offset` behind the block's first number; nothing where there is none.
+  [[nodiscard]] virtual const Node* find(std::uint64_t offset) const = 0;
+};
+
 /// Every node of the mount, by number and by what it is. A node is made once and kept: what the
 /// kernel still holds must never come to mean something else. Safe for concurrent use.
 class Inodes {
  public:
+  Inodes() = default;
+  Inodes(const Inodes&) = delete;
+  Inodes& operator=(const Inodes&) = delete;
+  ~Inodes() {
+    for (auto& chunk : chunks_) delete chunk.load(std::memory_order_relaxed);
+  }
+
+  /// Takes in what `make(first)` makes, a block of nodes whose numbers begin at `first`. Throws
+  /// `Errc::too_large` after a million of them.
+  template <std::derived_from<NodeBlock> T, class Make>
+  const T* add_block(const Make& make) {
+    const std::uint64_t number = next_block_.fetch_add(1);
+    if (number >= kChunks * kChunk) {
+      throw Error(Errc::too_large, "cannot show more trees of files in one mount");
+    }
+    std::unique_ptr<const T> block = make(InodeNumber{(number + 1) * NodeBlock::kRoom});
+    const T* made = block.get();
+    auto& slot = chunks_[number / kChunk];
+    Chunk* chunk = slot.load(std::memory_order_acquire);
+    if (chunk == nullptr) {
+      auto fresh = std::make_unique<Chunk>();
+      // Where another thread was faster, its chunk is taken.
+      if (slot.compare_exchange_strong(chunk, fresh.get(), std::memory_order_acq_rel)) {
+        chunk = fresh.release();
+      }
+    }
+    (*chunk)[number % kChunk].store(made, std::memory_order_release);
+    blocks_.lock()->push_back(std::move(block));
+    return made;
+  }
+
   /// The node for `key`, which says what the node shows: a digest, or a path together with the
   /// digest that the path stood for. Made by `T(inode, arguments…)` if it is new; that constructor
   /// must not come back here.
@@ -39,11 +89,12 @@ class Inodes {
 
   /// The symlink at `path` to `target`.
   const Symlink* symlink(std::string_view path, const std::string& target) {
-    return intern<Symlink>(str_cat(path, " -> ", target), target);
+    return intern<FixedSymlink>(str_cat(path, " -> ", target), target);
   }
 
   /// Nothing for a number that was never given out.
   [[nodiscard]] const Node* find(InodeNumber number) const {
+    if (number >= NodeBlock::kRoom) return find_in_block(number);
     const auto table = table_.lock();
     if (number < kFirst || number - kFirst >= table->nodes.size()) return nullptr;
     return table->nodes[number - kFirst].get();
@@ -52,13 +103,31 @@ class Inodes {
  private:
   // FUSE's root is inode 1, and the first node that is made.
   static constexpr InodeNumber kFirst = 1;
+  static constexpr std::size_t kChunk = 1024;
+  static constexpr std::size_t kChunks = 1024;
+  using Chunk = std::array<std::atomic<const NodeBlock*>, kChunk>;
 
   struct Table {
     std::vector<std::unique_ptr<Node>> nodes;
     std::unordered_map<std::string, InodeNumber> numbers;
   };
 
+  /// Without a lock: trees are walked by many at once.
+  [[nodiscard]] const Node* find_in_block(InodeNumber number) const {
+    const std::uint64_t block = number / NodeBlock::kRoom - 1;
+    if (block >= kChunks * kChunk) return nullptr;
+    const Chunk* chunk = chunks_[block / kChunk].load(std::memory_order_acquire);
+    if (chunk == nullptr) return nullptr;
+    const NodeBlock* nodes = (*chunk)[block % kChunk].load(std::memory_order_acquire);
+    return nodes == nullptr ? nullptr : nodes->find(number % NodeBlock::kRoom);
+  }
+
+  // Guarded by the locks they live in.
   Guarded<Table> table_;
+  Guarded<std::vector<std::unique_ptr<const NodeBlock>>> blocks_;
+  // Synchronise themselves; only ever filled.
+  std::array<std::atomic<Chunk*>, kChunks> chunks_{};
+  std::atomic<std::uint64_t> next_block_{0};
 };
 
 }  // namespace digestfs::fs

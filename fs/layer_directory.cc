@@ -7,6 +7,7 @@
 #include "fs/facts.h"
 #include "fs/static_directory.h"
 #include "fs/text_file.h"
+#include "fs/tree_directory.h"
 
 namespace digestfs::fs {
 
@@ -20,8 +21,8 @@ std::optional<cache::ActualDiff> LayerDirectory::actual() const {
 }
 
 Attributes LayerDirectory::attributes() const {
-  return {.type = NodeType::directory,
-          .modified_ns = actual() ? 1 : 0,
+  return {.type = FileType::directory,
+          .modified = from_nanoseconds(actual() ? 1 : 0),
           .valid = layer_.diff ? Clock::duration::zero() : Clock::duration(kForever)};
 }
 
@@ -43,6 +44,9 @@ Listing LayerDirectory::list(const Patience& /*patience*/) const {
     entries.push_back(link("blob", str_cat("../../../../blobs/", layer_.blob->digest)));
   }
   if (layer_.diff) entries.push_back(link("diff", str_cat("../../../../diffs/", *layer_.diff)));
+  if (layer_.diff) {
+    entries.push_back({"tree", layer_tree(repository_, str_cat(path_, "/tree"), *layer_.diff)});
+  }
   if (const auto diff = actual()) {
     repository_.diffs.add(diff->digest);
     entries.push_back(link("diff.actual", str_cat("../../../../diffs/", diff->digest)));

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,8 @@
 #include <vector>
 
 #include "base/flight.h"
+#include "base/timestamp.h"
+#include "fs/file_type.h"
 
 // What a mount consists of. Plain C++: a node returns values or throws; it knows nothing of FUSE.
 
@@ -21,18 +24,29 @@ namespace digestfs::fs {
 /// Belongs to one content for ever: never used again for another one, nor given a new meaning.
 using InodeNumber = std::uint64_t;
 
-enum class NodeType { directory, file, symlink };
-
 /// How long the kernel may believe something.
 inline constexpr std::chrono::hours kForever{24 * 3650};
 
+/// Whose a file of an image is, and who may do what with it.
+struct Ownership {
+  std::uint16_t mode = 0;  ///< the permission bits, set-user-ID and its like among them
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
 struct Attributes {
-  NodeType type = NodeType::file;
+  FileType type = FileType::file;
   std::uint64_t size = 0;
   /// A digest's bytes have at least two names.
   std::uint32_t links = 1;
-  /// Nanoseconds since 1970. What cannot change must not look changed: 0 (design, "The tree").
-  std::int64_t modified_ns = 0;
+  /// What cannot change must not look changed: 1970 (design, "The tree").
+  Timestamp modified = {};
+  /// Nothing for what is ours: read-only, and owned by who mounted.
+  std::optional<Ownership> ownership = {};
+  /// Of a device, as makedev(3) has it.
+  std::uint64_t device = 0;
+  /// How many bytes are not in holes, where there are holes.
+  std::optional<std::uint64_t> stored = {};
   /// How long these hold. Zero for what can change, or is only a placeholder.
   Clock::duration valid = kForever;
 };
@@ -91,6 +105,9 @@ struct Entry {
   Clock::duration valid = kForever;
 };
 
+/// Where an entry stands in its directory's listing: what is listed after it has a larger one.
+using Place = std::uint64_t;
+
 /// A directory's entries, by ascending inode number. An inode number never comes back and new ones
 /// are always larger, so that it serves as the place in a listing: names that come or go meanwhile
 /// neither repeat nor hide others.
@@ -104,6 +121,9 @@ class Directory : public Node {
   [[nodiscard]] virtual std::optional<Entry> lookup(std::string_view name,
                                                     const Patience& patience) const = 0;
   [[nodiscard]] virtual Listing list(const Patience& patience) const = 0;
+  /// Shows the entries past `place` in the order of the listing, until `show` returns false.
+  using Show = std::function<bool(const Entry& entry, Place place)>;
+  virtual void visit(Place past, const Show& show, const Patience& patience) const;
   /// How long the absence of a name is believed.
   [[nodiscard]] virtual Clock::duration absence_valid() const { return kForever; }
 };
@@ -115,13 +135,22 @@ class File : public Node {
   [[nodiscard]] virtual Opened open(const Patience& patience) const = 0;
 };
 
-class Symlink final : public Node {
+class Symlink : public Node {
  public:
-  Symlink(InodeNumber inode, std::string target) : Node(inode), target_(std::move(target)) {}
+  using Node::Node;
 
-  [[nodiscard]] const std::string& target() const noexcept { return target_; }
+  [[nodiscard]] virtual std::string target() const = 0;
+};
+
+/// A link of ours.
+class FixedSymlink final : public Symlink {
+ public:
+  FixedSymlink(InodeNumber inode, std::string target)
+      : Symlink(inode), target_(std::move(target)) {}
+
+  [[nodiscard]] std::string target() const override { return target_; }
   [[nodiscard]] Attributes attributes() const override {
-    return {.type = NodeType::symlink, .size = target_.size()};
+    return {.type = FileType::symlink, .size = target_.size()};
   }
 
  private:

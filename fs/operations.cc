@@ -25,8 +25,7 @@ namespace {
 
 using OpenFileHandle = std::shared_ptr<OpenFile>;
 
-// Directory cookies: `.` and `..`, then the inode number of the last entry that was given, moved
-// on.
+// Directory cookies: `.` and `..`, then the place of the last entry that was given, moved on.
 constexpr off_t kAfterDot = 1;
 constexpr off_t kAfterDotDot = 2;
 
@@ -36,29 +35,57 @@ Operations& operations_of(fuse_req_t request) {
 
 double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
+mode_t type_bits(FileType type) {
+  switch (type) {
+    case FileType::directory:
+      return S_IFDIR;
+    case FileType::file:
+      return S_IFREG;
+    case FileType::symlink:
+      return S_IFLNK;
+    case FileType::character_device:
+      return S_IFCHR;
+    case FileType::block_device:
+      return S_IFBLK;
+    case FileType::fifo:
+      return S_IFIFO;
+  }
+  return 0;
+}
+
+/// What may be done with something of ours: nobody changes it.
+mode_t our_permissions(FileType type) {
+  switch (type) {
+    case FileType::directory:
+      return 0555;
+    case FileType::symlink:
+      return 0777;
+    default:
+      return 0444;
+  }
+}
+
 struct stat to_stat(const Operations& operations, const Node& node, const Attributes& attributes) {
   struct stat status {};
   status.st_ino = node.inode();
-  switch (attributes.type) {
-    case NodeType::directory:
-      status.st_mode = S_IFDIR | 0555U;
-      break;
-    case NodeType::file:
-      status.st_mode = S_IFREG | 0444U;
-      break;
-    case NodeType::symlink:
-      status.st_mode = S_IFLNK | 0777U;
-      break;
+  status.st_mode = type_bits(attributes.type);
+  if (const auto& ownership = attributes.ownership) {
+    status.st_mode |= ownership->mode;
+    status.st_uid = ownership->uid;
+    status.st_gid = ownership->gid;
+  } else {
+    status.st_mode |= our_permissions(attributes.type);
+    status.st_uid = operations.owner();
+    status.st_gid = operations.group();
   }
   status.st_nlink = attributes.links;
-  status.st_uid = operations.owner();
-  status.st_gid = operations.group();
+  status.st_rdev = attributes.device;
   status.st_size = static_cast<off_t>(attributes.size);
   // Of the size, never of what the cache holds: tar -S takes a file with few blocks for a hole.
-  status.st_blocks = static_cast<blkcnt_t>((attributes.size + 511) / 512);
+  status.st_blocks =
+      static_cast<blkcnt_t>((attributes.stored.value_or(attributes.size) + 511) / 512);
   status.st_blksize = 128 << 10;
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  status.st_mtim = {attributes.modified_ns / kSecond, attributes.modified_ns % kSecond};
+  status.st_mtim = {attributes.modified.seconds, attributes.modified.nanoseconds};
   status.st_ctim = status.st_mtim;
   status.st_atim = status.st_mtim;
   return status;
@@ -233,7 +260,6 @@ void read_directory(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_
   answer(request, "readdir", [request, inode, size, offset, plus](const Patience& patience) {
     const Operations& operations = operations_of(request);
     const auto& directory = node_as<Directory>(operations, inode, ENOTDIR);
-    const Listing listing = directory.list(patience);
     std::vector<char> page;
     page.reserve(size);
     const auto dot = [&](const char* name, off_t next) {
@@ -246,13 +272,15 @@ void read_directory(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_
     bool room = true;
     if (offset < kAfterDot) room = dot(".", kAfterDot);
     if (room && offset < kAfterDotDot) room = dot("..", kAfterDotDot);
-    const auto last = static_cast<InodeNumber>(std::max(offset, kAfterDotDot) - kAfterDotDot);
-    auto at = std::ranges::upper_bound(*listing, last, {},
-                                       [](const Entry& entry) { return entry.node->inode(); });
-    for (; room && at != listing->end(); ++at) {
-      const auto next = static_cast<off_t>(at->node->inode()) + kAfterDotDot;
-      room =
-          add_entry(request, page, size, plus, at->name.c_str(), to_entry(operations, *at), next);
+    const auto past = static_cast<Place>(std::max(offset, kAfterDotDot) - kAfterDotDot);
+    if (room) {
+      directory.visit(
+          past,
+          [&](const Entry& entry, Place place) {
+            return add_entry(request, page, size, plus, entry.name.c_str(),
+                             to_entry(operations, entry), static_cast<off_t>(place) + kAfterDotDot);
+          },
+          patience);
     }
     fuse_reply_buf(request, page.data(), page.size());
   });

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "registry/media_type.h"
 
@@ -16,12 +17,13 @@ using registry::Manifest;
 using registry::ManifestKind;
 
 Repository::Repository(cache::Content& content, cache::Tags& tags, cache::Problems& problems,
-                       Selection selection)
+                       Workers& workers, Selection selection)
     : content_(content),
       tags_(tags),
       problems_(problems),
       selection_(std::move(selection)),
-      documents_(content, problems) {}
+      documents_(content, problems),
+      trees_(content, problems, inodes_, workers, selection_.absolute_links) {}
 
 void Repository::meet_manifest(const Descriptor& descriptor) {
   content_.meet(descriptor.digest, Endpoint::manifests, descriptor.size);
@@ -132,6 +134,20 @@ std::vector<ImageLayer> Repository::layers(const Digest& digest, const Manifest&
     if (created_by.size() == layers.size()) layers[i].created_by = created_by[i];
   }
   return layers;
+}
+
+std::vector<Digest> Repository::rootfs_diffs(const Digest& digest, const Manifest& manifest,
+                                             const Patience& patience) {
+  std::vector<Digest> ordered;
+  for (const ImageLayer& layer : layers(digest, manifest, patience)) {
+    if (!layer.diff) {
+      throw Error(Errc::corrupt,
+                  str_cat("cannot merge the layers of ", digest, ": layer ", ordered.size(),
+                          " has no diff_id, or its manifest and its config are not of one length"));
+    }
+    ordered.push_back(*layer.diff);
+  }
+  return ordered;
 }
 
 }  // namespace digestfs::fs

@@ -14,6 +14,7 @@
 #include "fs/digest_set.h"
 #include "fs/documents.h"
 #include "fs/inodes.h"
+#include "fs/trees.h"
 #include "registry/platform.h"
 
 namespace digestfs::fs {
@@ -26,6 +27,8 @@ struct Selection {
   std::optional<Digest> digest;
   /// What `host` points to.
   registry::Platform platform;
+  /// What becomes of absolute links in a rootfs.
+  AbsoluteLinks absolute_links = AbsoluteLinks::keep;
   /// `--tag-ttl`.
   Clock::duration tag_ttl{};
 };
@@ -43,12 +46,13 @@ struct ImageLayer {
 class Repository {
  public:
   Repository(cache::Content& content, cache::Tags& tags, cache::Problems& problems,
-             Selection selection);
+             Workers& workers, Selection selection);
 
   [[nodiscard]] cache::Content& content() const noexcept { return content_; }
   [[nodiscard]] cache::Tags& tags() const noexcept { return tags_; }
   [[nodiscard]] cache::Problems& problems() const noexcept { return problems_; }
   [[nodiscard]] Inodes& inodes() const noexcept { return inodes_; }
+  [[nodiscard]] Trees& trees() const noexcept { return trees_; }
   [[nodiscard]] const Selection& selection() const noexcept { return selection_; }
 
   /// The index or manifest `digest`, and with it all that it names is met. `hint` is the media type
@@ -73,6 +77,12 @@ class Repository {
                                                const registry::Manifest& manifest,
                                                const Patience& patience);
 
+  /// The diffs that make up the root file system of an image, the base first. Throws
+  /// `Errc::corrupt` where its layers and diff_ids do not pair up.
+  [[nodiscard]] std::vector<Digest> rootfs_diffs(const Digest& digest,
+                                                 const registry::Manifest& manifest,
+                                                 const Patience& patience);
+
   /// Takes note of an index or manifest that somebody names.
   void meet_manifest(const registry::Descriptor& descriptor);
   /// Takes note of a blob that somebody names.
@@ -86,6 +96,8 @@ class Repository {
   DigestSet diffs;
   /// Images that were opened by their digest.
   DigestSet images;
+  /// Layers whose files were looked at.
+  DigestSet opened_trees;
 
  private:
   void meet_all_of(const Digest& digest, const Document& document);
@@ -98,6 +110,7 @@ class Repository {
   // Synchronise themselves.
   Documents documents_;
   mutable Inodes inodes_;
+  mutable Trees trees_;
   // Guarded by the lock it lives in.
   Guarded<std::unordered_set<Digest>> introduced_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/session.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -49,6 +50,13 @@ std::string escaped(const std::string& value) {
 std::string mount_option_list(const SessionOptions& options) {
   std::string list = str_cat("fsname=", escaped(options.name), ",subtype=digestfs");
   for (const std::string& option : options.mount_options) list += "," + option;
+  // Files of images have owners and modes; who lets others in lets the kernel heed them.
+  const auto& given = options.mount_options;
+  if (std::ranges::any_of(given, [](const std::string& option) {
+        return option == "allow_other" || option == "allow_root";
+      })) {
+    list += ",default_permissions";
+  }
   // Last, since the last word wins: mount(8) passes dev and suid to its helpers.
   return list + ",ro,nosuid,nodev";
 }

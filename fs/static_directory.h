@@ -33,7 +33,7 @@ class StaticDirectory final : public Directory {
   StaticDirectory(InodeNumber inode, std::vector<Entry> entries, Xattrs xattrs = {})
       : Directory(inode), listing_(make_listing(std::move(entries))), xattrs_(std::move(xattrs)) {}
 
-  [[nodiscard]] Attributes attributes() const override { return {.type = NodeType::directory}; }
+  [[nodiscard]] Attributes attributes() const override { return {.type = FileType::directory}; }
   [[nodiscard]] Xattrs xattrs() const override { return xattrs_; }
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
                                             const Patience& /*patience*/) const override {

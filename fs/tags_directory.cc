@@ -32,8 +32,8 @@ ImageView TagDirectory::view_of(const cache::Tag& tag) const {
 }
 
 Attributes TagDirectory::attributes() const {
-  return {.type = NodeType::directory,
-          .modified_ns = repository_.tags().version(tag_),
+  return {.type = FileType::directory,
+          .modified = from_nanoseconds(repository_.tags().version(tag_)),
           .valid = Clock::duration::zero()};
 }
 
@@ -65,8 +65,8 @@ Clock::duration TagDirectory::absence_valid() const {
 }
 
 Attributes TagsDirectory::attributes() const {
-  return {.type = NodeType::directory,
-          .modified_ns = repository_.tags().list_version(),
+  return {.type = FileType::directory,
+          .modified = from_nanoseconds(repository_.tags().list_version()),
           .valid = Clock::duration::zero()};
 }
 

@@ -37,7 +37,7 @@ class TextFile final : public File {
   TextFile(InodeNumber inode, std::string text) : File(inode), text_(std::move(text)) {}
 
   [[nodiscard]] Attributes attributes() const override {
-    return {.type = NodeType::file, .size = text_.size()};
+    return {.type = FileType::file, .size = text_.size()};
   }
   [[nodiscard]] Opened open(const Patience& /*patience*/) const override {
     return {std::make_unique<OpenText>(text_)};
@@ -60,9 +60,9 @@ class GrowingTextFile final : public File {
 
   [[nodiscard]] Attributes attributes() const override {
     const std::uint64_t size = source_.size();
-    return {.type = NodeType::file,
+    return {.type = FileType::file,
             .size = size,
-            .modified_ns = static_cast<std::int64_t>(size),
+            .modified = from_nanoseconds(static_cast<std::int64_t>(size)),
             .valid = Clock::duration::zero()};
   }
   [[nodiscard]] Opened open(const Patience& /*patience*/) const override {

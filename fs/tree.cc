@@ -6,6 +6,7 @@
 #include "fs/static_directory.h"
 #include "fs/tags_directory.h"
 #include "fs/text_file.h"
+#include "fs/tree_directory.h"
 
 namespace digestfs::fs {
 namespace {
@@ -16,7 +17,7 @@ class RootDirectory final : public Directory {
   RootDirectory(InodeNumber inode, Repository& repository)
       : Directory(inode), repository_(repository) {}
 
-  [[nodiscard]] Attributes attributes() const override { return {.type = NodeType::directory}; }
+  [[nodiscard]] Attributes attributes() const override { return {.type = FileType::directory}; }
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
                                             const Patience& patience) const override {
     return find_entry(list(patience), name);
@@ -40,6 +41,7 @@ class RootDirectory final : public Directory {
         digests("configs", Kind::configs),
         digests("blobs", Kind::blobs),
         digests("diffs", Kind::diffs),
+        {"trees", inodes.intern<TreesDirectory>("trees", repository_)},
         {".digestfs", inodes.intern<StaticDirectory>(
                           ".digestfs", std::vector<Entry>{{"problems.jsonl", journal}})},
     });

@@ -185,10 +185,11 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   cache::Problems problems(origin.source->name());
   cache::Content content(*store, *origin.source, workers, problems, options.network);
   cache::Tags tags(*store, *origin.source, workers, problems, options.network, options.tag_ttl);
-  fs::Repository repository(content, tags, problems,
+  fs::Repository repository(content, tags, problems, workers,
                             {.tag = origin.tag,
                              .digest = origin.digest,
                              .platform = options.platform,
+                             .absolute_links = options.absolute_links,
                              .tag_ttl = options.tag_ttl});
   // Flights refer to all of the above, so they end first, whatever happens.
   struct StopFirst {

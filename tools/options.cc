@@ -106,6 +106,8 @@ void take_mount_options(const std::string& list, std::vector<std::string>& argum
       arguments.push_back("--" + part);
     } else if (name == "debug") {
       arguments.emplace_back("--debug");
+    } else if (part == "transform_symlinks") {
+      options.absolute_links = fs::AbsoluteLinks::transform;
     } else if (contains(kHandedOn, part)) {
       options.mount_options.push_back(part);
     } else if (!contains(kIgnored, part) && !part.starts_with("x-")) {

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "cache/content.h"
+#include "fs/rootfs_builder.h"
 #include "registry/platform.h"
 
 namespace digestfs::tools {
@@ -37,6 +38,8 @@ struct Options {
   LogLevel log_level = LogLevel::warning;
   bool foreground = false;
   bool trace = false;  ///< `-d`
+  /// `-o transform_symlinks`
+  fs::AbsoluteLinks absolute_links = fs::AbsoluteLinks::keep;
   /// What libfuse and the kernel are to be given of `-o`.
   std::vector<std::string> mount_options;
 };

@@ -569,11 +569,12 @@ TEST(Timeouts, OfAnAbsenceAreShortWhereItCanEnd) {
     return reply.as<fuse_entry_out>().entry_valid;
   };
   const std::string nowhere = "sha256:" + std::string(64, '0');
-  for (const std::string folder : {"blobs", "configs", "diffs", "images", "indexes", "manifests"}) {
+  for (const std::string folder :
+       {"blobs", "configs", "diffs", "images", "indexes", "manifests", "trees"}) {
     EXPECT_LE(seconds_absent(folder, nowhere), 5U) << folder;
   }
   EXPECT_LE(seconds_absent("tags", "v2"), 5U);
-  EXPECT_LE(seconds_absent("tags/v1", "rootfs"), 5U);
+  EXPECT_LE(seconds_absent("tags/v1", "files"), 5U);
   // It comes to be when the diff turns out wrong.
   EXPECT_LE(seconds_absent("tags/v1/layers/00", "diff.actual"), 5U);
   const std::string pinned = "images/" + fixture.image.manifest.digest.str();

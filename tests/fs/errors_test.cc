@@ -169,7 +169,7 @@ TEST(Errors, OfATagThatIsKnownAreOnlyThoseThatSayIt) {  // design, "Settled"
     if (keeps) {
       EXPECT_EQ(served.target("tags/good/image"), "images/" + pair.good.manifest.digest.str());
       EXPECT_EQ(served.xattr("tags/good", "user.digestfs.stale"), "true");
-      EXPECT_EQ(served.names("tags/good").size(), 6U);
+      EXPECT_EQ(served.names("tags/good").size(), 7U);
       EXPECT_EQ(served.names("tags"), (Names{"good", "bad"}));
     }
   }
@@ -192,7 +192,7 @@ TEST(Errors, OfAnOfflineMount) {  // promise 7
   };
   const auto before = asked();
   EXPECT_EQ(served.names("tags"), (Names{"good", "bad"}));
-  EXPECT_EQ(served.names("tags/good").size(), 6U);
+  EXPECT_EQ(served.names("tags/good").size(), 7U);
   EXPECT_EQ(served.xattr("tags/good", "user.digestfs.stale"), "true");
   EXPECT_EQ(served.read(served.target("tags/good/layers/00/diff")).text,
             test::tar({{.name = "good", .content = "good"}}));
@@ -211,7 +211,7 @@ TEST(Errors, OfAFullDisk) {
   served.names("tags/good/layers");
   settings.limits.free_percent = 100;  // there is never that much free
   served.mount(settings);
-  EXPECT_EQ(served.names("tags/good").size(), 6U);  // what is cached is read
+  EXPECT_EQ(served.names("tags/good").size(), 7U);  // what is cached is read
   EXPECT_EQ(served.read("blobs/" + pair.good.layers[0].digest.str()).error, ENOSPC);
   EXPECT_EQ(served.kernel().wait(served.kernel().send_list(served.kernel().walk("tags/bad"))).error,
             ENOSPC);
@@ -340,7 +340,7 @@ TEST(Mismatch, OfADiffKeepsWhatCameUnderItsTrueName) {  // promise 3
   const std::vector<std::string> layers = {"tags/v1/layers/00",
                                            "images/" + manifest.digest.str() + "/layers/00"};
   for (const auto& path : layers) {
-    EXPECT_EQ(served.names(path), (Names{"blob", "diff", "created_by"}));
+    EXPECT_EQ(served.names(path), (Names{"blob", "diff", "tree", "created_by"}));
     EXPECT_FALSE(served.exists(path + "/diff.actual"));
   }
   const auto time_before = served.attributes(layers[0]).mtimensec;
@@ -349,7 +349,7 @@ TEST(Mismatch, OfADiffKeepsWhatCameUnderItsTrueName) {  // promise 3
   EXPECT_EQ(content.error, EIO);
   EXPECT_EQ(content.text, "");
   for (const auto& path : layers) {
-    EXPECT_EQ(served.names(path), (Names{"blob", "diff", "diff.actual", "created_by"}));
+    EXPECT_EQ(served.names(path), (Names{"blob", "diff", "diff.actual", "tree", "created_by"}));
     EXPECT_EQ(served.link(path + "/diff.actual"), "../../../../diffs/" + actual.str());
     EXPECT_EQ(served.link(path + "/diff"), "../../../../diffs/" + promised.str());
   }

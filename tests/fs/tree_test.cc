@@ -73,10 +73,10 @@ TEST(Tree, ShowsAPlainImage) {
   Served served;
   served.mount(set);
   EXPECT_EQ(served.names(""), (Names{"tags", "images", "indexes", "manifests", "configs", "blobs",
-                                     "diffs", ".digestfs"}));
+                                     "diffs", "trees", ".digestfs"}));
   EXPECT_EQ(served.names("tags"), Names{"v1"});
-  EXPECT_EQ(served.names("tags/v1"),
-            (Names{"image", "manifest.json", "config.json", "layers", "platforms", "host"}));
+  EXPECT_EQ(served.names("tags/v1"), (Names{"image", "manifest.json", "config.json", "layers",
+                                            "rootfs", "platforms", "host"}));
   const std::string manifest = image.manifest.digest.str();
   EXPECT_EQ(served.link("tags/v1/image"), "../../images/" + manifest);
   EXPECT_EQ(served.link("tags/v1/manifest.json"), "../../manifests/" + manifest);
@@ -84,14 +84,14 @@ TEST(Tree, ShowsAPlainImage) {
   EXPECT_EQ(served.names("tags/v1/layers"), (Names{"00", "01"}));
   for (const std::size_t i : {0U, 1U}) {
     const std::string layer = "tags/v1/layers/0" + std::to_string(i);
-    EXPECT_EQ(served.names(layer), (Names{"blob", "diff", "created_by"}));
+    EXPECT_EQ(served.names(layer), (Names{"blob", "diff", "tree", "created_by"}));
     EXPECT_EQ(served.link(layer + "/blob"), "../../../../blobs/" + image.layers[i].digest.str());
     EXPECT_EQ(served.link(layer + "/diff"), "../../../../diffs/" + image.diff_ids[i].str());
     EXPECT_EQ(served.read(layer + "/created_by").text, "made by hand\n");
   }
   // Pinned: the same without what only a tag has, and no link to itself.
   const std::string pinned = "images/" + manifest;
-  EXPECT_EQ(served.names(pinned), (Names{"manifest.json", "config.json", "layers"}));
+  EXPECT_EQ(served.names(pinned), (Names{"manifest.json", "config.json", "layers", "rootfs"}));
   EXPECT_EQ(served.link(pinned + "/manifest.json"), "../../manifests/" + manifest);
   EXPECT_EQ(served.link(pinned + "/layers/01/diff"),
             "../../../../diffs/" + image.diff_ids[1].str());
@@ -175,7 +175,7 @@ TEST(Tree, HasNoHostWhereNoPlatformSuits) {
   served.mount(set, settings);
   EXPECT_EQ(served.names("tags/index"), (Names{"image", "manifest.json", "platforms"}));
   EXPECT_EQ(served.names("tags/plain"),
-            (Names{"image", "manifest.json", "platforms", "config.json", "layers"}));
+            (Names{"image", "manifest.json", "platforms", "config.json", "layers", "rootfs"}));
   EXPECT_FALSE(served.exists("tags/index/host"));
   EXPECT_FALSE(served.exists("tags/plain/host"));
 }
@@ -333,7 +333,7 @@ TEST(Tree, ShowsTheHistoryOfLayersOnlyWherePaired) {  // CFG-2
   Served served;
   served.mount(set);
   EXPECT_EQ(served.read("tags/skipping/layers/00/created_by").text, "COPY / /\n");
-  EXPECT_EQ(served.names("tags/too-long/layers/00"), (Names{"blob", "diff"}));
+  EXPECT_EQ(served.names("tags/too-long/layers/00"), (Names{"blob", "diff", "tree"}));
   EXPECT_EQ(served.names("tags/unpaired/layers/00"), Names{"blob"});
   const auto unpaired = served.problems("unpaired");
   ASSERT_EQ(unpaired.size(), 1U);
@@ -652,7 +652,7 @@ TEST(Tree, ShowsAnImageWhoseConfigCannotBeRead) {
   Served served;
   served.mount(set);
   EXPECT_EQ(served.names("tags/v1"),
-            (Names{"image", "manifest.json", "config.json", "layers", "platforms"}));
+            (Names{"image", "manifest.json", "config.json", "layers", "rootfs", "platforms"}));
   EXPECT_EQ(served.names("tags/v1/platforms"), Names{manifest.digest.str()});
   EXPECT_EQ(served.names("tags/v1/layers/00"), Names{"blob"});
   EXPECT_EQ(served.read(served.target("tags/v1/config.json")).text, "[]");
@@ -704,6 +704,8 @@ class Walker {
       std::string below = path.empty() ? entry.name : path + "/" + entry.name;
       while (S_ISLNK(served_.attributes(below).mode)) below = served_.target(below);
       ++seen_;
+      // Who enters a tree wants its layer.
+      if (entry.name == "tree" || entry.name == "rootfs") continue;
       if (S_ISDIR(served_.attributes(below).mode)) walk(below);
     }
     above_.pop_back();

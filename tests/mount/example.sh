@@ -7,14 +7,14 @@ example=$SOURCE_DIR/examples/multi-arch
 sums() { find "$example" -type f -exec sha256sum {} + | sort; }
 before=$(sums)
 mount_source "oci:$example"
-expect_eq "$(ls "$mnt")" $'blobs\nconfigs\ndiffs\nimages\nindexes\nmanifests\ntags'
+expect_eq "$(ls "$mnt")" $'blobs\nconfigs\ndiffs\nimages\nindexes\nmanifests\ntags\ntrees'
 expect_eq "$(ls "$mnt/.digestfs")" problems.jsonl
 expect_eq "$(ls "$mnt/tags")" $'demo\ndemo-aarch64\ndemo-x86_64'
 expect_eq "$(ls "$mnt/tags/demo")" $'host\nimage\nmanifest.json\nplatforms'
 expect_eq "$(ls "$mnt/tags/demo-x86_64")" \
-  $'config.json\nhost\nimage\nlayers\nmanifest.json\nplatforms'
+  $'config.json\nhost\nimage\nlayers\nmanifest.json\nplatforms\nrootfs'
 expect_eq "$(ls "$mnt/tags/demo/platforms")" $'linux_amd64\nlinux_arm64'
-expect_eq "$(ls "$mnt/tags/demo-x86_64/layers/00")" $'blob\ncreated_by\ndiff'
+expect_eq "$(ls "$mnt/tags/demo-x86_64/layers/00")" $'blob\ncreated_by\ndiff\ntree'
 
 # The empty layer of every buildah image.
 empty=$(
@@ -39,7 +39,7 @@ for folder, _, _ in os.walk(sys.argv[1], followlinks=True):
         way.append(os.stat(up).st_ino)
         up = os.path.dirname(up)
     assert len(set(way)) == len(way), folder
-assert deepest < sys.argv[1].count("/") + 10, deepest
+assert deepest < sys.argv[1].count("/") + 20, deepest
 PYTHON
 find -L "$mnt" -type f -print0 | xargs -0 sha256sum >"$work/sums"
 ! find -L "$mnt" -type l | grep . || fail 'a link leads nowhere'

@@ -61,7 +61,7 @@ struct Served::Mount {
         problems(source.name()),
         content(store, source, workers, problems, settings.network),
         tags(store, source, workers, problems, settings.network, settings.selection.tag_ttl),
-        repository(content, tags, problems, settings.selection),
+        repository(content, tags, problems, workers, settings.selection),
         stop_first{workers} {
     greet();
     tree.emplace(repository);

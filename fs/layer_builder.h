@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "cache/tar_reader.h"
+#include "fs/file_tree.h"
+#include "fs/file_tree_builder.h"
+
+namespace digestfs::fs {
+
+/// Something about a file of an image that its reader should know.
+struct Finding {
+  std::string path;    ///< within the tree, printable
+  std::string detail;  ///< one sentence
+};
+
+/// What was found, up to a bound: a layer has as many findings as whoever made it likes.
+class Findings {
+ public:
+  void add(std::string_view path, std::string_view detail);
+  [[nodiscard]] const std::vector<Finding>& all() const noexcept { return all_; }
+
+ private:
+  std::vector<Finding> all_;
+};
+
+/// Makes the tree of one layer from the entries of its tar: what the tar holds, whiteouts as the
+/// files they are. Paths stay inside the root (PATH-1 to PATH-5), of several entries of one name
+/// the last wins, and links lead to what they name (HL-1 to HL-3). An entry that cannot be shown is
+/// left out, and found.
+class LayerBuilder final : public cache::TarSink {
+ public:
+  explicit LayerBuilder(const FileTreeBuilder::Limits& limits = {}) : tree_(limits) {}
+
+  /// Throws `Errc::too_large` where a limit is passed.
+  void take(cache::TarEntry entry) override;
+
+  /// The archive has ended well. The builder is used up.
+  [[nodiscard]] FileTree finish();
+  [[nodiscard]] const std::vector<Finding>& findings() const noexcept { return findings_.all(); }
+
+ private:
+  using Index = FileTree::Index;
+
+  /// A name that is to lead where nothing was yet.
+  struct Link {
+    Index directory;
+    std::string name;
+    std::string target;
+  };
+
+  [[nodiscard]] bool is_showable(const cache::TarEntry& entry);
+  [[nodiscard]] FileRecord record_of(const cache::TarEntry& entry);
+  [[nodiscard]] FileExtras extras_of(cache::TarEntry& entry);
+  void apply(Index directory, const FileRecord& record, FileExtras extras);
+  void take_root(cache::TarEntry& entry);
+  void take_at(Index directory, std::string_view name, cache::TarEntry& entry);
+  void take_link(Index directory, std::string_view name, cache::TarEntry& entry);
+  [[nodiscard]] Index settle(Index placeholder);
+  void settle_links();
+
+  FileTreeBuilder tree_;
+  Findings findings_;
+  // Hard links to what had not come yet: files that stand in their place.
+  std::unordered_map<Index, Link> links_;
+  std::vector<Index> in_order_;
+};
+
+}  // namespace digestfs::fs

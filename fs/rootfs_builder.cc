@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/rootfs_builder.h"
+
+#include <utility>
+
+#include "base/text.h"
+
+namespace digestfs::fs {
+namespace {
+
+constexpr std::string_view kWhiteout = ".wh.";
+constexpr std::string_view kOpaque = ".wh..wh..opq";
+// What aufs kept for itself (WH-4).
+constexpr std::string_view kAufs = ".wh..wh.";
+
+bool is_marker(std::string_view name) { return name.starts_with(kWhiteout); }
+
+/// Where an absolute link leads, from a directory `depth` levels below the root.
+std::string relative_target(std::string_view target, std::size_t depth) {
+  while (target.starts_with('/')) target.remove_prefix(1);
+  std::string relative;
+  for (std::size_t i = 0; i < depth; ++i) relative += "../";
+  relative += target;
+  return relative.empty() ? "." : relative;
+}
+
+}  // namespace
+
+void RootfsBuilder::apply(const FileTree& layer) {
+  copies_.assign(layer.files().size(), kNone);
+  find_lower_links(layer);
+  hide(layer);
+  merge(layer);
+  ++layers_;
+}
+
+/// Hard links over layers lead to what was there before this layer changed anything (HL-1).
+void RootfsBuilder::find_lower_links(const FileTree& layer) {
+  for (Index i = 0; i < layer.files().size(); ++i) {
+    const FileRecord& file = layer.file(i);
+    if (file.extras == 0) continue;
+    const std::string& target = layer.extras(file).missing_target;
+    if (target.empty()) continue;
+    const auto found = tree_.find_path(target);
+    if (found && !tree_.is_directory(*found)) {
+      copies_[i] = *found;
+    } else {
+      findings_.add(target, "a hard link leads here, to nothing that it could be");
+    }
+  }
+}
+
+void RootfsBuilder::hide(const FileTree& layer) {
+  std::vector<Pair> open{{FileTree::kRoot, FileTree::kRoot}};
+  while (!open.empty()) {
+    const Pair at = open.back();
+    open.pop_back();
+    hide_in(layer, at);
+    for (const auto& entry : layer.entries(at.theirs)) {
+      const std::string_view name = layer.text(entry);
+      const FileRecord& file = layer.file(entry.file);
+      if (file.type != FileType::directory || is_marker(name)) continue;
+      const auto below = tree_.find(at.ours, name);
+      if (!below) continue;
+      if (tree_.is_directory(*below)) {
+        open.push_back({entry.file, *below});
+      } else if (file.implicit) {
+        // A parent that is a link in a lower layer is followed (WH-7).
+        const auto walked = tree_.walk(at.ours, name, FileTreeBuilder::Missing::stop);
+        if (walked.directory) open.push_back({entry.file, *walked.directory});
+      }
+    }
+  }
+}
+
+/// Hides what the markers in one directory name.
+void RootfsBuilder::hide_in(const FileTree& layer, const Pair& at) {
+  for (const auto& entry : layer.entries(at.theirs)) {
+    const std::string_view marker = layer.text(entry);
+    if (!is_marker(marker)) continue;
+    if (marker == kOpaque) {
+      tree_.clear(at.ours);
+      continue;
+    }
+    if (marker.starts_with(kAufs)) continue;
+    const std::string_view name = marker.substr(kWhiteout.size());
+    if (name.empty() || name == "." || name == "..") {
+      findings_.add(marker, "a whiteout of no name; it has no effect (WH-2)");
+      continue;
+    }
+    tree_.remove(at.ours, name);
+  }
+}
+
+void RootfsBuilder::merge(const FileTree& layer) {
+  if (!layer.file(FileTree::kRoot).implicit) {
+    replace_attributes(layer, FileTree::kRoot, FileTree::kRoot);
+  }
+  std::vector<Pair> open{{FileTree::kRoot, FileTree::kRoot}};
+  while (!open.empty()) {
+    const Pair at = open.back();
+    open.pop_back();
+    for (const auto& entry : layer.entries(at.theirs)) {
+      const std::string_view name = layer.text(entry);
+      if (is_marker(name)) continue;
+      if (layer.file(entry.file).type == FileType::directory) {
+        const auto ours = merge_directory(layer, at.ours, name, entry.file);
+        if (ours) open.push_back({entry.file, *ours});
+        continue;
+      }
+      if (copies_[entry.file] == kNone) copies_[entry.file] = copy(layer, entry.file);
+      tree_.put(at.ours, name, copies_[entry.file]);
+    }
+  }
+}
+
+/// The directory that `theirs` is merged into; nothing where there can be none.
+std::optional<FileTree::Index> RootfsBuilder::merge_directory(const FileTree& layer,
+                                                              Index directory,
+                                                              std::string_view name, Index theirs) {
+  const bool is_implicit = layer.file(theirs).implicit;
+  const auto existing = tree_.find(directory, name);
+  if (existing && tree_.is_directory(*existing)) {
+    if (!is_implicit) replace_attributes(layer, *existing, theirs);
+    return existing;
+  }
+  if (existing && is_implicit) {
+    const auto walked = tree_.walk(directory, name, FileTreeBuilder::Missing::make);
+    if (!walked.directory) {
+      findings_.add(name, "left out, with all that is in it: too many symbolic links");
+    } else if (walked.replaced) {
+      findings_.add(name, "a file of a lower layer had to give way to a directory");
+    }
+    return walked.directory;
+  }
+  const Index made = copy(layer, theirs);
+  tree_.put(directory, name, made);
+  return made;
+}
+
+/// The upper directory's attributes take the place of the lower one's, all of them (WH-8).
+void RootfsBuilder::replace_attributes(const FileTree& layer, Index ours, Index theirs) {
+  FileRecord record = layer.file(theirs);
+  FileRecord& existing = tree_.file(ours);
+  record.where = existing.where;
+  record.extras = existing.extras;
+  record.layer = layers_;
+  existing = record;
+  const FileExtras& extras = layer.extras(layer.file(theirs));
+  if (record.extras != 0 || !extras.xattrs.empty()) tree_.set_extras(ours, extras);
+}
+
+FileTree::Index RootfsBuilder::copy(const FileTree& layer, Index theirs) {
+  const FileRecord& original = layer.file(theirs);
+  FileRecord record = original;
+  record.layer = layers_;
+  record.extras = 0;
+  const Index ours = tree_.add(record);
+  if (record.type == FileType::symlink) {
+    tree_.set_link_target(ours, std::string(layer.link_target(original)));
+  }
+  if (original.extras != 0) tree_.set_extras(ours, layer.extras(original));
+  return ours;
+}
+
+/// A link that has names at different depths becomes several.
+void RootfsBuilder::transform_links() {
+  struct Place {
+    Index directory;
+    std::size_t depth;
+  };
+  // How deep the links that were changed were, and what was made of each for other depths.
+  std::map<std::pair<Index, std::size_t>, Index> transformed;
+  std::vector<Place> open{{FileTree::kRoot, 0}};
+  std::vector<std::pair<std::string, Index>> renamed;
+  while (!open.empty()) {
+    const Place at = open.back();
+    open.pop_back();
+    renamed.clear();
+    for (const auto& [name, file] : tree_.names(at.directory)) {
+      const FileType type = tree_.file(file).type;
+      if (type == FileType::directory) open.push_back({file, at.depth + 1});
+      if (type != FileType::symlink || !tree_.link_target(file).starts_with('/')) continue;
+      auto& made = transformed.try_emplace({file, at.depth}, kNone).first->second;
+      if (made == kNone) {
+        FileExtras extras = tree_.extras(file);
+        FileRecord record = tree_.file(file);
+        record.extras = 0;
+        made = tree_.add(record);
+        tree_.set_link_target(made, relative_target(tree_.link_target(file), at.depth));
+        if (!extras.xattrs.empty()) tree_.set_extras(made, std::move(extras));
+      }
+      renamed.emplace_back(name, made);
+    }
+    for (const auto& [name, file] : renamed) tree_.put(at.directory, name, file);
+  }
+}
+
+FileTree RootfsBuilder::finish(AbsoluteLinks links) {
+  if (links == AbsoluteLinks::transform) transform_links();
+  return tree_.finish();
+}
+
+}  // namespace digestfs::fs

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fs/file_tree.h"
+#include "fs/file_tree_builder.h"
+#include "fs/layer_builder.h"
+
+namespace digestfs::fs {
+
+/// What becomes of symbolic links with an absolute target.
+enum class AbsoluteLinks {
+  keep,
+  transform,  ///< they are made relative, so that they lead into the tree wherever it is mounted
+};
+
+/// Merges layers into what a container sees (image-spec layer.md, "Applying Changesets"; WH-1 to
+/// WH-9, HL-4). What a layer hides goes first, whatever the order of its entries, so that it never
+/// hides what the layer itself brings (WH-5).
+class RootfsBuilder {
+ public:
+  explicit RootfsBuilder(const FileTreeBuilder::Limits& limits = {}) : tree_(limits) {}
+
+  /// Puts the next layer, the base first, on top. Throws `Errc::too_large`.
+  void apply(const FileTree& layer);
+
+  /// The builder is used up.
+  [[nodiscard]] FileTree finish(AbsoluteLinks links);
+  [[nodiscard]] const std::vector<Finding>& findings() const noexcept { return findings_.all(); }
+
+ private:
+  using Index = FileTree::Index;
+
+  /// A directory of the layer, and the one of the tree that it is merged into.
+  struct Pair {
+    Index theirs;
+    Index ours;
+  };
+
+  void find_lower_links(const FileTree& layer);
+  void hide(const FileTree& layer);
+  void hide_in(const FileTree& layer, const Pair& at);
+  void merge(const FileTree& layer);
+  [[nodiscard]] std::optional<Index> merge_directory(const FileTree& layer, Index directory,
+                                                     std::string_view name, Index theirs);
+  void replace_attributes(const FileTree& layer, Index ours, Index theirs);
+  [[nodiscard]] Index copy(const FileTree& layer, Index theirs);
+  void transform_links();
+
+  static constexpr Index kNone = UINT32_MAX;
+
+  FileTreeBuilder tree_;
+  Findings findings_;
+  std::uint32_t layers_ = 0;
+  // Of the layer that is being applied: what its files have become.
+  std::vector<Index> copies_;
+};
+
+}  // namespace digestfs::fs
