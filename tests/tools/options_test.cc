@@ -50,10 +50,13 @@ TEST(Options, UnderstandWhatMountAndFstabAdd) {
   EXPECT_EQ(options.mount_options, std::vector<std::string>{"allow_other"});
 }
 
-TEST(Options, RefuseAMountOptionNobodyKnows) {
-  EXPECT_THROW(static_cast<void>(parse({"-o", "cache_size=5G"})), UsageError);
+TEST(Options, TransformAbsoluteLinksOnRequest) {
   EXPECT_EQ(parse({}).absolute_links, fs::AbsoluteLinks::keep);
   EXPECT_EQ(parse({"-o", "transform_symlinks"}).absolute_links, fs::AbsoluteLinks::transform);
+}
+
+TEST(Options, RefuseAMountOptionNobodyKnows) {
+  EXPECT_THROW(static_cast<void>(parse({"-o", "cache_size=5G"})), UsageError);
   EXPECT_THROW(static_cast<void>(parse({"-o", "allow_other=1"})), UsageError);
   EXPECT_THROW(static_cast<void>(parse_options({"alpine", "/mnt", "-o"})), UsageError);
 }
