@@ -11,8 +11,7 @@ namespace digestfs::fs {
 class ImageDirectory final : public Directory {
  public:
   ImageDirectory(InodeNumber inode, Repository& repository, const Digest& digest)
-      : Directory(inode),
-        view_(repository, ImageView::Place::pinned, "images/" + digest.str(), digest, {}) {}
+      : Directory(inode), view_(repository, std::nullopt, "images/" + digest.str(), digest, {}) {}
 
   [[nodiscard]] Attributes attributes() const override { return {.type = FileType::directory}; }
   [[nodiscard]] Xattrs xattrs() const override { return view_.xattrs(); }

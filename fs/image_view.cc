@@ -8,7 +8,9 @@
 #include "base/text.h"
 #include "fs/facts.h"
 #include "fs/layer_directory.h"
+#include "fs/oci_directory.h"
 #include "fs/static_directory.h"
+#include "fs/titles.h"
 #include "fs/tree_directory.h"
 #include "registry/media_type.h"
 
@@ -72,7 +74,7 @@ Entry ImageView::manifest_link(const Document& document) const {
 
 bool ImageView::shows_platforms(const Manifest& manifest) const {
   if (manifest.kind == ManifestKind::index) return true;
-  return place_ == Place::under_tag && manifest.kind == ManifestKind::image;
+  return tag_ && manifest.kind == ManifestKind::image;
 }
 
 std::vector<PlatformEntry> ImageView::platforms(const Manifest& manifest,
@@ -127,6 +129,25 @@ const Directory* ImageView::layers_directory(const Manifest& manifest,
                                                       std::move(entries));
 }
 
+/// Null where no blob of the artifact has a title.
+const Directory* ImageView::files_directory(const Manifest& manifest) const {
+  const TitledBlobs titled = titled_blobs(manifest);
+  for (const std::string& problem : titled.problems) {
+    repository_.problems().report(
+        {.kind = cache::ProblemKind::bad_name, .object = digest_.str(), .detail = problem});
+  }
+  if (titled.blobs.empty()) return nullptr;
+  const std::string path = str_cat(path_, "/files");
+  std::vector<Entry> links;
+  for (const TitledBlob& blob : titled.blobs) {
+    links.push_back(
+        {blob.name, repository_.inodes().symlink(str_cat(path, "/", blob.name),
+                                                 str_cat("../../../blobs/", blob.blob))});
+  }
+  return repository_.inodes().intern<StaticDirectory>(str_cat(path, "@", digest_),
+                                                      std::move(links));
+}
+
 const Node* ImageView::rootfs(const Manifest& manifest) const {
   const std::string path = str_cat(path_, "/rootfs");
   const auto enter = [&repository = repository_, path, digest = digest_,
@@ -141,11 +162,12 @@ const Node* ImageView::rootfs(const Manifest& manifest) const {
 std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& patience) const {
   // No more is asked than the name needs: manifest.json must not cost the config.
   if (name == "image") {
-    if (place_ != Place::under_tag) return std::nullopt;
+    if (!tag_) return std::nullopt;
     return link("image", str_cat("../../images/", digest_));
   }
   const bool known = name == "manifest.json" || name == "platforms" || name == "host" ||
-                     name == "config.json" || name == "layers" || name == "rootfs";
+                     name == "config.json" || name == "layers" || name == "rootfs" ||
+                     name == "oci" || name == "files";
   if (!known) return std::nullopt;
   const auto document = this->document(patience);
   if (name == "manifest.json") return manifest_link(*document);
@@ -160,10 +182,16 @@ std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& pa
     if (name == "host") return host_link(entries);
     return Entry{"platforms", platforms_directory(entries)};
   }
+  if (name == "oci") return Entry{"oci", image_layout(repository_, path_, digest_, hint_, tag_)};
   if (manifest.kind == ManifestKind::index) return std::nullopt;
   if (name == "config.json") {
     if (manifest.kind != ManifestKind::image || !manifest.config) return std::nullopt;
     return link("config.json", str_cat("../../configs/", manifest.config->digest));
+  }
+  if (name == "files") {
+    if (manifest.kind != ManifestKind::artifact) return std::nullopt;
+    const Directory* files = files_directory(manifest);
+    return files == nullptr ? std::nullopt : std::optional(Entry{"files", files});
   }
   if (name == "rootfs") {
     if (manifest.kind != ManifestKind::image) return std::nullopt;
@@ -175,8 +203,8 @@ std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& pa
 std::vector<Entry> ImageView::list(const Patience& patience) const {
   std::vector<Entry> entries;
   const auto document = this->document(patience);
-  for (const char* name :
-       {"image", "manifest.json", "platforms", "host", "config.json", "layers", "rootfs"}) {
+  for (const char* name : {"image", "manifest.json", "platforms", "host", "config.json", "layers",
+                           "rootfs", "files", "oci"}) {
     if (!document->manifest && name != std::string_view("manifest.json") &&
         name != std::string_view("image")) {
       continue;

@@ -18,13 +18,13 @@ namespace digestfs::fs {
 /// `Pending` for what is not there yet.
 class ImageView {
  public:
-  enum class Place { pinned, under_tag };
-
   /// `path` is the image directory's own, two levels down; together with `digest` it says which
-  /// inodes are meant. `hint` is the media type by which the image was referred to.
-  ImageView(Repository& repository, Place place, std::string path, Digest digest, std::string hint)
+  /// inodes are meant. `tag` is the tag that it stands for, if any; `hint` the media type by which
+  /// the image was referred to.
+  ImageView(Repository& repository, std::optional<std::string> tag, std::string path, Digest digest,
+            std::string hint)
       : repository_(repository),
-        place_(place),
+        tag_(std::move(tag)),
         path_(std::move(path)),
         digest_(std::move(digest)),
         hint_(std::move(hint)) {}
@@ -45,11 +45,12 @@ class ImageView {
   [[nodiscard]] std::optional<Entry> host_link(const std::vector<PlatformEntry>& entries) const;
   [[nodiscard]] const Directory* layers_directory(const registry::Manifest& manifest,
                                                   const Patience& patience) const;
+  [[nodiscard]] const Directory* files_directory(const registry::Manifest& manifest) const;
   [[nodiscard]] const Node* rootfs(const registry::Manifest& manifest) const;
   [[nodiscard]] bool shows_platforms(const registry::Manifest& manifest) const;
 
   Repository& repository_;
-  Place place_;
+  std::optional<std::string> tag_;
   std::string path_;
   Digest digest_;
   std::string hint_;

@@ -68,6 +68,40 @@ void Repository::meet_all_of(const Digest& digest, const Document& document) {
   }
 }
 
+bool Repository::is_met(const Digest& digest) const {
+  return blobs.contains(digest) || manifests.contains(digest) || indexes.contains(digest) ||
+         configs.contains(digest);
+}
+
+std::vector<Digest> Repository::all_met() const {
+  std::unordered_set<Digest> seen;
+  std::vector<Digest> all;
+  for (const DigestSet* set : {&indexes, &manifests, &configs, &blobs}) {
+    for (const Digest& digest : set->all()) {
+      if (seen.insert(digest).second) all.push_back(digest);
+    }
+  }
+  return all;
+}
+
+std::int64_t Repository::version() const {
+  return indexes.version() + manifests.version() + configs.version() + blobs.version();
+}
+
+bool Repository::has(const Digest& digest, const Patience& patience) {
+  if (content_.has_blob(digest, patience)) {
+    blobs.add(digest);
+    return true;
+  }
+  try {
+    static_cast<void>(document(digest, {}, patience));
+    return true;
+  } catch (const Error& error) {
+    if (error.code() == Errc::not_found) return false;
+    throw;
+  }
+}
+
 std::shared_ptr<const Document> Repository::known_document(const Digest& digest) const {
   return documents_.known_document(digest);
 }

@@ -88,6 +88,15 @@ class Repository {
   /// Takes note of a blob that somebody names.
   void meet_blob(const registry::Descriptor& descriptor);
 
+  /// Whether somebody named the object, as whatever.
+  [[nodiscard]] bool is_met(const Digest& digest) const;
+  /// All objects as the source stores them that were met, each once.
+  [[nodiscard]] std::vector<Digest> all_met() const;
+  /// Moves whenever one is met.
+  [[nodiscard]] std::int64_t version() const;
+  /// Whether the source has the object behind any of its endpoints.
+  [[nodiscard]] bool has(const Digest& digest, const Patience& patience);
+
   // What was met, by kind. Synchronise themselves.
   DigestSet indexes;
   DigestSet manifests;

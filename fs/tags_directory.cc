@@ -27,8 +27,7 @@ cache::Tag TagDirectory::resolve(const Patience& patience) const {
 }
 
 ImageView TagDirectory::view_of(const cache::Tag& tag) const {
-  return {repository_, ImageView::Place::under_tag, "tags/" + tag_, tag.descriptor.digest,
-          tag.descriptor.media_type};
+  return {repository_, tag_, "tags/" + tag_, tag.descriptor.digest, tag.descriptor.media_type};
 }
 
 Attributes TagDirectory::attributes() const {

@@ -3,6 +3,7 @@
 
 #include "fs/digest_directory.h"
 #include "fs/image_directory.h"
+#include "fs/oci_directory.h"
 #include "fs/static_directory.h"
 #include "fs/tags_directory.h"
 #include "fs/text_file.h"
@@ -41,6 +42,7 @@ class RootDirectory final : public Directory {
         digests("configs", Kind::configs),
         digests("blobs", Kind::blobs),
         digests("diffs", Kind::diffs),
+        {"oci", repository_layout(repository_)},
         {"trees", inodes.intern<TreesDirectory>("trees", repository_)},
         {".digestfs", inodes.intern<StaticDirectory>(
                           ".digestfs", std::vector<Entry>{{"problems.jsonl", journal}})},

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/flight.h"
+#include "fs/repository.h"
+
+namespace digestfs::fs {
+
+/// All that an index or manifest consists of, itself first: of an index every image in it, of an
+/// image its config and layers. Reads documents, no layers. An entry that the source does not have
+/// is there all the same, for an index is often copied with some of its platforms only; what would
+/// be below it is not. Throws `Pending`, and whatever reading a document fails with.
+[[nodiscard]] std::vector<Digest> image_parts(Repository& repository, const Digest& digest,
+                                              const std::string& hint, const Patience& patience);
+
+}  // namespace digestfs::fs
