@@ -268,6 +268,13 @@ bool Tags::is_listed(const std::string& name) const {
   return network_ == Network::offline || now < at->second.believed_until;
 }
 
+bool Tags::is_unlisted(const std::string& name) const {
+  const auto memory = memory_.lock();
+  const Listing& listing = memory->listing;
+  return listing.complete && !listing.stale && Clock::now() < listing.believed_until &&
+         !listing.names->contains(name);
+}
+
 std::optional<Tag> Tags::known(const std::string& name) const {
   const auto memory = memory_.lock();
   const auto at = memory->answers.find(name);

@@ -60,6 +60,9 @@ class Tags {
   /// or was resolved not long ago.
   [[nodiscard]] bool is_listed(const std::string& name) const;
 
+  /// Whether a list that is still believed, and whole, says that there is no such tag.
+  [[nodiscard]] bool is_unlisted(const std::string& name) const;
+
   /// What `name` named last, if it was ever resolved. Never asks.
   [[nodiscard]] std::optional<Tag> known(const std::string& name) const;
 

@@ -9,6 +9,7 @@
 #include "fs/facts.h"
 #include "fs/layer_directory.h"
 #include "fs/oci_directory.h"
+#include "fs/referrers_directory.h"
 #include "fs/static_directory.h"
 #include "fs/titles.h"
 #include "fs/tree_directory.h"
@@ -167,7 +168,7 @@ std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& pa
   }
   const bool known = name == "manifest.json" || name == "platforms" || name == "host" ||
                      name == "config.json" || name == "layers" || name == "rootfs" ||
-                     name == "oci" || name == "files";
+                     name == "oci" || name == "files" || name == "referrers";
   if (!known) return std::nullopt;
   const auto document = this->document(patience);
   if (name == "manifest.json") return manifest_link(*document);
@@ -181,6 +182,11 @@ std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& pa
     const auto entries = platforms(manifest, patience);
     if (name == "host") return host_link(entries);
     return Entry{"platforms", platforms_directory(entries)};
+  }
+  if (name == "referrers") {
+    const std::string path = str_cat(path_, "/referrers");
+    return Entry{"referrers", repository_.inodes().intern<ReferrersDirectory>(
+                                  str_cat(path, "@", digest_), repository_, path, digest_)};
   }
   if (name == "oci") return Entry{"oci", image_layout(repository_, path_, digest_, hint_, tag_)};
   if (manifest.kind == ManifestKind::index) return std::nullopt;
@@ -204,7 +210,7 @@ std::vector<Entry> ImageView::list(const Patience& patience) const {
   std::vector<Entry> entries;
   const auto document = this->document(patience);
   for (const char* name : {"image", "manifest.json", "platforms", "host", "config.json", "layers",
-                           "rootfs", "files", "oci"}) {
+                           "rootfs", "files", "oci", "referrers"}) {
     if (!document->manifest && name != std::string_view("manifest.json") &&
         name != std::string_view("image")) {
       continue;

@@ -5,18 +5,9 @@
 #include <utility>
 
 #include "base/text.h"
+#include "registry/referrers.h"
 
 namespace digestfs::fs {
-namespace {
-
-// MT-8: how BuildKit marks an entry that describes another one.
-bool is_attestation(const registry::Descriptor& descriptor) {
-  const auto at = descriptor.annotations.find("vnd.docker.reference.type");
-  return at != descriptor.annotations.end() && at->second == "attestation-manifest";
-}
-
-}  // namespace
-
 std::string platform_name(const registry::Platform& platform) {
   return registry::directory_name(registry::normalised(platform));
 }
@@ -25,7 +16,7 @@ std::vector<PlatformEntry> platform_entries(const registry::Manifest& index) {
   std::vector<PlatformEntry> entries;
   std::map<std::string, Digest> taken;
   for (const registry::Descriptor& descriptor : index.manifests) {
-    if (is_attestation(descriptor)) continue;
+    if (registry::is_attestation(descriptor)) continue;  // MT-8
     std::string name;
     std::string spelled;
     if (descriptor.platform) {

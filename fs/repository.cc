@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "registry/media_type.h"
+#include "registry/referrers.h"
 
 namespace digestfs::fs {
 
@@ -16,10 +17,11 @@ using registry::Endpoint;
 using registry::Manifest;
 using registry::ManifestKind;
 
-Repository::Repository(cache::Content& content, cache::Tags& tags, cache::Problems& problems,
-                       Workers& workers, Selection selection)
+Repository::Repository(cache::Content& content, cache::Tags& tags, cache::Referrers& referrers,
+                       cache::Problems& problems, Workers& workers, Selection selection)
     : content_(content),
       tags_(tags),
+      referrers_(referrers),
       problems_(problems),
       selection_(std::move(selection)),
       documents_(content, problems),
@@ -45,6 +47,9 @@ void Repository::meet_all_of(const Digest& digest, const Document& document) {
   if (!document.manifest) return;
   const Manifest& manifest = *document.manifest;
   for (const Descriptor& entry : manifest.manifests) {
+    if (const auto image = registry::attested(entry)) {
+      (*attestations_.lock())[*image].push_back(entry);
+    }
     switch (registry::document_class(entry.media_type)) {
       case DocumentClass::index:
       case DocumentClass::manifest:
@@ -66,6 +71,12 @@ void Repository::meet_all_of(const Digest& digest, const Document& document) {
   for (const auto& layer : manifest.layers) {
     if (layer) meet_blob(*layer);
   }
+}
+
+std::vector<Descriptor> Repository::attestations(const Digest& image) const {
+  const auto attestations = attestations_.lock();
+  const auto at = attestations->find(image);
+  return at == attestations->end() ? std::vector<Descriptor>{} : at->second;
 }
 
 bool Repository::is_met(const Digest& digest) const {

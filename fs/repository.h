@@ -4,12 +4,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "base/guarded.h"
 #include "cache/content.h"
 #include "cache/problems.h"
+#include "cache/referrers.h"
 #include "cache/tags.h"
 #include "fs/digest_set.h"
 #include "fs/documents.h"
@@ -45,11 +47,12 @@ struct ImageLayer {
 /// what is not there yet (base/flight.h).
 class Repository {
  public:
-  Repository(cache::Content& content, cache::Tags& tags, cache::Problems& problems,
-             Workers& workers, Selection selection);
+  Repository(cache::Content& content, cache::Tags& tags, cache::Referrers& referrers,
+             cache::Problems& problems, Workers& workers, Selection selection);
 
   [[nodiscard]] cache::Content& content() const noexcept { return content_; }
   [[nodiscard]] cache::Tags& tags() const noexcept { return tags_; }
+  [[nodiscard]] cache::Referrers& referrers() const noexcept { return referrers_; }
   [[nodiscard]] cache::Problems& problems() const noexcept { return problems_; }
   [[nodiscard]] Inodes& inodes() const noexcept { return inodes_; }
   [[nodiscard]] Trees& trees() const noexcept { return trees_; }
@@ -76,6 +79,9 @@ class Repository {
   [[nodiscard]] std::vector<ImageLayer> layers(const Digest& digest,
                                                const registry::Manifest& manifest,
                                                const Patience& patience);
+
+  /// BuildKit's attestations of `image`, as far as indexes that were read name them (MT-8).
+  [[nodiscard]] std::vector<registry::Descriptor> attestations(const Digest& image) const;
 
   /// The diffs that make up the root file system of an image, the base first. Throws
   /// `Errc::corrupt` where its layers and diff_ids do not pair up.
@@ -114,6 +120,7 @@ class Repository {
   // Constant after construction.
   cache::Content& content_;
   cache::Tags& tags_;
+  cache::Referrers& referrers_;
   cache::Problems& problems_;
   Selection selection_;
   // Synchronise themselves.
@@ -122,6 +129,7 @@ class Repository {
   mutable Trees trees_;
   // Guarded by the lock it lives in.
   Guarded<std::unordered_set<Digest>> introduced_;
+  Guarded<std::unordered_map<Digest, std::vector<registry::Descriptor>>> attestations_;
 };
 
 }  // namespace digestfs::fs

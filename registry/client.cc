@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/flight.h"
+#include "base/guarded.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "registry/content_range.h"
@@ -24,6 +26,12 @@ namespace {
 constexpr std::size_t kMaxTagList = std::size_t{64} << 20U;
 // What quay.io takes at most, and everybody takes (EP-10).
 constexpr std::string_view kSmallPage = "n=100";
+
+// How many answers to "what refers to this" are read.
+constexpr int kMaxReferrerPages = 100;
+constexpr std::size_t kMaxReferrers = 10000;
+// How long a registry that does not list referrers is believed not to (EP-12).
+constexpr std::chrono::minutes kFeatureMemory{5};
 
 /// What we can read, in one line: some registries look at one only (EP-1).
 const Field& accept_manifests() {
@@ -120,6 +128,12 @@ class Client::Impl {
 
   std::optional<Descriptor> resolve(const std::string& tag, const std::stop_token& stop) {
     return doing(str_cat("resolve tag ", tag), [&] { return resolve_tag(tag, stop); });
+  }
+
+  std::optional<std::vector<Descriptor>> list_referrers(const Digest& subject,
+                                                        const std::stop_token& stop) {
+    return doing(str_cat("list what refers to ", subject),
+                 [&] { return referrers(subject, stop); });
   }
 
   std::optional<ObjectInfo> find(Endpoint endpoint, const Digest& digest,
@@ -256,6 +270,71 @@ class Client::Impl {
     }
   }
 
+  /// All pages; nothing where the registry does not have the API, which it says in many ways
+  /// (EP-12).
+  std::optional<std::vector<Descriptor>> referrers(const Digest& subject,
+                                                   const std::stop_token& stop) {
+    if (Clock::now() < *no_referrers_until_.lock()) return std::nullopt;
+    std::vector<Descriptor> all;
+    std::optional<std::string> target = str_cat(root_, "/referrers/", subject);
+    for (int pages = 0; target; ++pages) {
+      if (pages == kMaxReferrerPages || all.size() > kMaxReferrers) {
+        throw Error(Errc::too_large, str_cat("there are more than ", kMaxReferrers));
+      }
+      const auto page = referrers_page(*target, stop);
+      if (!page && pages > 0) {
+        throw Error(Errc::corrupt, "a further page of referrers is no image index");
+      }
+      if (!page) {
+        *no_referrers_until_.lock() = Clock::now() + kFeatureMemory;
+        return std::nullopt;
+      }
+      all.insert(all.end(), page->referrers.begin(), page->referrers.end());
+      target = page->next;
+    }
+    return all;
+  }
+
+  struct ReferrersPage {
+    std::vector<Descriptor> referrers;
+    std::optional<std::string> next;
+  };
+
+  std::optional<ReferrersPage> referrers_page(const std::string& asked,
+                                              const std::stop_token& stop) {
+    const Question question{.target = asked,
+                            .fields = {{"Accept", std::string(media_type::kOciIndex)}},
+                            .redirects = Question::Redirects::stay};
+    std::string body;
+    const auto take = [&](const HttpHead& /*head*/, std::span<const std::byte> part) {
+      if (body.size() + part.size() > kMaxManifestBytes) return Flow::enough;
+      body += as_text(part);
+      return Flow::more;
+    };
+    const Reply reply = host_.ask(question, take, stop);
+    const int status = reply.head.status;
+    if (status == 429 || status >= 500) throw failure_of(status, reply.failure_body);
+    const std::string type = bare_media_type(reply.head.field("Content-Type").value_or(""));
+    if (status != 200 || type != media_type::kOciIndex) {
+      DIGESTFS_LOG(debug, "no referrers API status=", status, " type=", type);
+      return std::nullopt;
+    }
+    ReferrersPage page;
+    try {
+      page.referrers = parse_manifest(body, media_type::kOciIndex).manifests;
+    } catch (const Error& error) {
+      DIGESTFS_LOG(debug, "no referrers API: ", error.what());
+      return std::nullopt;
+    }
+    for (const std::string& field : reply.head.all("Link")) {
+      if (const auto link = next_link(field)) {
+        page.next = next_page(*link, asked);
+        break;
+      }
+    }
+    return page;
+  }
+
   std::optional<ObjectInfo> probe(Endpoint endpoint, const Digest& digest,
                                   const std::stop_token& stop) {
     Question question{.method = Method::head,
@@ -330,6 +409,8 @@ class Client::Impl {
   std::string root_;
   // Synchronises itself.
   RegistryHost host_;
+  // Guarded by the lock it lives in: until when the registry is taken not to list referrers.
+  Guarded<Clock::time_point> no_referrers_until_;
 };
 
 Client::Client(const Reference& reference, ClientOptions options)
@@ -345,6 +426,11 @@ TagPage Client::list_tags(const std::optional<std::string>& page, std::stop_toke
 
 std::optional<Descriptor> Client::resolve(const std::string& tag, std::stop_token stop) {
   return impl_->resolve(tag, stop);
+}
+
+std::optional<std::vector<Descriptor>> Client::list_referrers(const Digest& subject,
+                                                              std::stop_token stop) {
+  return impl_->list_referrers(subject, stop);
 }
 
 std::optional<ObjectInfo> Client::find(Endpoint endpoint, const Digest& digest,

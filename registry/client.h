@@ -30,6 +30,8 @@ class Client final : public Source {
                                   std::stop_token stop) override;
   [[nodiscard]] std::optional<Descriptor> resolve(const std::string& tag,
                                                   std::stop_token stop) override;
+  [[nodiscard]] std::optional<std::vector<Descriptor>> list_referrers(
+      const Digest& subject, std::stop_token stop) override;
   [[nodiscard]] std::optional<ObjectInfo> find(Endpoint endpoint, const Digest& digest,
                                                std::stop_token stop) override;
   void fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset, ObjectSink& sink,

@@ -33,6 +33,12 @@ DocumentClass document_class(std::string_view type) {
   return DocumentClass::other;
 }
 
+bool is_layer(std::string_view type) {
+  const std::string bare = bare_media_type(type);
+  return bare.starts_with("application/vnd.oci.image.layer.") ||
+         bare.starts_with("application/vnd.docker.image.rootfs.");
+}
+
 bool is_encrypted(std::string_view type) { return bare_media_type(type).ends_with("+encrypted"); }
 
 }  // namespace digestfs::registry

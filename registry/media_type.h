@@ -33,6 +33,9 @@ enum class DocumentClass { index, manifest, schema1, config, other };
 /// The type without its parameters, in lower case (EP-2).
 [[nodiscard]] std::string bare_media_type(std::string_view content_type);
 
+/// Whether it is the type of a layer of an image's file system, in whatever compression.
+[[nodiscard]] bool is_layer(std::string_view media_type);
+
 /// Whether the layer is encrypted (DEC-h): it can be shown only as it is stored.
 [[nodiscard]] bool is_encrypted(std::string_view media_type);
 

@@ -185,6 +185,11 @@ std::optional<Descriptor> OciLayout::resolve(const std::string& tag, std::stop_t
   return at->second;
 }
 
+std::optional<std::vector<Descriptor>> OciLayout::list_referrers(const Digest& /*subject*/,
+                                                                 std::stop_token /*stop*/) {
+  return std::nullopt;  // a layout has no API; what refers to an image it has under tags
+}
+
 std::optional<ObjectInfo> OciLayout::find(Endpoint /*endpoint*/, const Digest& digest,
                                           std::stop_token /*stop*/) {
   const auto file = open_regular(directory_.get(), blob_path(digest));

@@ -77,6 +77,12 @@ class Source {
   [[nodiscard]] virtual std::optional<Descriptor> resolve(const std::string& tag,
                                                           std::stop_token stop) = 0;
 
+  /// What has `subject` as its subject, by the source's own account, all pages of it
+  /// (distribution-spec, "Listing Referrers"). Nothing where the source keeps no such account; then
+  /// a tag may (`fallback_tag`, EP-12).
+  [[nodiscard]] virtual std::optional<std::vector<Descriptor>> list_referrers(
+      const Digest& subject, std::stop_token stop) = 0;
+
   /// Whether the object exists, without fetching it and without asking anybody but the source
   /// itself (a redirect means that it does).
   [[nodiscard]] virtual std::optional<ObjectInfo> find(Endpoint endpoint, const Digest& digest,

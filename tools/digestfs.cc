@@ -185,7 +185,8 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   cache::Problems problems(origin.source->name());
   cache::Content content(*store, *origin.source, workers, problems, options.network);
   cache::Tags tags(*store, *origin.source, workers, problems, options.network, options.tag_ttl);
-  fs::Repository repository(content, tags, problems, workers,
+  cache::Referrers referrers(*origin.source, workers, options.network, options.tag_ttl);
+  fs::Repository repository(content, tags, referrers, problems, workers,
                             {.tag = origin.tag,
                              .digest = origin.digest,
                              .platform = options.platform,

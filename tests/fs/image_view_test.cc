@@ -72,7 +72,8 @@ TEST(ImageView, GoesByTheBytesWhereTheSourceDoesNotSayWhatTheyAre) {  // MT-3
   set.tag("v1", index);
   Served served;
   served.mount(set);
-  EXPECT_EQ(served.names("tags/v1"), (Names{"image", "manifest.json", "oci", "platforms", "host"}));
+  EXPECT_EQ(served.names("tags/v1"),
+            (Names{"image", "manifest.json", "oci", "referrers", "platforms", "host"}));
   EXPECT_EQ(served.target("tags/v1/manifest.json"), "indexes/" + index.digest.str());
   EXPECT_EQ(served.names("indexes"), Names{index.digest.str()});
   EXPECT_EQ(served.names("manifests"), Names{image.manifest.digest.str()});
@@ -88,7 +89,8 @@ TEST(ImageView, ShowsTheLayersOfAnArtifactAsTheyAre) {  // MT-7
   set.tag("v1", artifact);
   Served served;
   served.mount(set);
-  EXPECT_EQ(served.names("tags/v1"), (Names{"image", "manifest.json", "layers", "oci"}));
+  EXPECT_EQ(served.names("tags/v1"),
+            (Names{"image", "manifest.json", "layers", "oci", "referrers"}));
   EXPECT_FALSE(served.exists("tags/v1/config.json"));
   EXPECT_FALSE(served.exists("tags/v1/platforms"));
   EXPECT_EQ(served.names("tags/v1/layers/00"), Names{"blob"});
@@ -118,7 +120,8 @@ TEST(ImageView, ShowsTheLayersOfSchema1FromTheBase) {  // MT-6
   set.tag("v1", manifest);
   Served served;
   served.mount(set);
-  EXPECT_EQ(served.names("tags/v1"), (Names{"image", "manifest.json", "layers", "oci"}));
+  EXPECT_EQ(served.names("tags/v1"),
+            (Names{"image", "manifest.json", "layers", "oci", "referrers"}));
   EXPECT_EQ(served.target("tags/v1/manifest.json"), "manifests/" + manifest.digest.str());
   EXPECT_EQ(served.names("tags/v1/layers/00"), (Names{"blob", "created_by"}));
   EXPECT_EQ(served.target("tags/v1/layers/00/blob"), "blobs/" + base.digest.str());

@@ -76,7 +76,7 @@ TEST(Tree, ShowsAPlainImage) {
                                      "diffs", "trees", "oci", ".digestfs"}));
   EXPECT_EQ(served.names("tags"), Names{"v1"});
   EXPECT_EQ(served.names("tags/v1"), (Names{"image", "manifest.json", "config.json", "layers",
-                                            "rootfs", "oci", "platforms", "host"}));
+                                            "rootfs", "oci", "referrers", "platforms", "host"}));
   const std::string manifest = image.manifest.digest.str();
   EXPECT_EQ(served.link("tags/v1/image"), "../../images/" + manifest);
   EXPECT_EQ(served.link("tags/v1/manifest.json"), "../../manifests/" + manifest);
@@ -92,7 +92,7 @@ TEST(Tree, ShowsAPlainImage) {
   // Pinned: the same without what only a tag has, and no link to itself.
   const std::string pinned = "images/" + manifest;
   EXPECT_EQ(served.names(pinned),
-            (Names{"manifest.json", "config.json", "layers", "rootfs", "oci"}));
+            (Names{"manifest.json", "config.json", "layers", "rootfs", "oci", "referrers"}));
   EXPECT_EQ(served.link(pinned + "/manifest.json"), "../../manifests/" + manifest);
   EXPECT_EQ(served.link(pinned + "/layers/01/diff"),
             "../../../../diffs/" + image.diff_ids[1].str());
@@ -146,12 +146,14 @@ TEST(Tree, ShowsAnIndex) {
   set.tag("v1", index);
   Served served;
   served.mount(set);
-  EXPECT_EQ(served.names("tags/v1"), (Names{"image", "manifest.json", "oci", "platforms", "host"}));
+  EXPECT_EQ(served.names("tags/v1"),
+            (Names{"image", "manifest.json", "oci", "referrers", "platforms", "host"}));
   EXPECT_EQ(served.link("tags/v1/manifest.json"), "../../indexes/" + index.digest.str());
   EXPECT_FALSE(served.exists("tags/v1/config.json"));
   EXPECT_FALSE(served.exists("tags/v1/layers"));
   const std::string pinned = "images/" + index.digest.str();
-  EXPECT_EQ(served.names(pinned), (Names{"manifest.json", "oci", "platforms", "host"}));
+  EXPECT_EQ(served.names(pinned),
+            (Names{"manifest.json", "oci", "referrers", "platforms", "host"}));
   for (const std::string& image : {std::string("tags/v1"), pinned}) {
     EXPECT_EQ(served.names(image + "/platforms"), (Names{"linux_amd64", "linux_arm64"}));
     EXPECT_EQ(served.link(image + "/platforms/linux_amd64"),
@@ -174,9 +176,10 @@ TEST(Tree, HasNoHostWhereNoPlatformSuits) {
   MountSettings settings;
   settings.selection.platform.architecture = "s390x";
   served.mount(set, settings);
-  EXPECT_EQ(served.names("tags/index"), (Names{"image", "manifest.json", "platforms", "oci"}));
+  EXPECT_EQ(served.names("tags/index"),
+            (Names{"image", "manifest.json", "platforms", "oci", "referrers"}));
   EXPECT_EQ(served.names("tags/plain"), (Names{"image", "manifest.json", "platforms", "config.json",
-                                               "layers", "rootfs", "oci"}));
+                                               "layers", "rootfs", "oci", "referrers"}));
   EXPECT_FALSE(served.exists("tags/index/host"));
   EXPECT_FALSE(served.exists("tags/plain/host"));
 }
@@ -653,7 +656,7 @@ TEST(Tree, ShowsAnImageWhoseConfigCannotBeRead) {
   Served served;
   served.mount(set);
   EXPECT_EQ(served.names("tags/v1"), (Names{"image", "manifest.json", "config.json", "layers",
-                                            "rootfs", "oci", "platforms"}));
+                                            "rootfs", "oci", "referrers", "platforms"}));
   EXPECT_EQ(served.names("tags/v1/platforms"), Names{manifest.digest.str()});
   EXPECT_EQ(served.names("tags/v1/layers/00"), Names{"blob"});
   EXPECT_EQ(served.read(served.target("tags/v1/config.json")).text, "[]");

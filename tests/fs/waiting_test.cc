@@ -58,7 +58,7 @@ struct Stalling {
   /// All that has to work whoever waits.
   void expect_the_rest_to_answer() {
     EXPECT_EQ(served.names("tags").size(), kMany + 2U);
-    EXPECT_EQ(served.names("tags/good").size(), 8U);
+    EXPECT_EQ(served.names("tags/good").size(), 9U);
     EXPECT_EQ(served.link("tags/good/image"), "../../images/" + good.manifest.digest.str());
     EXPECT_EQ(served.names("configs").size(), 2U);
     EXPECT_EQ(served.read(diff()).text, test::tar({{.name = "good"}}));
@@ -156,7 +156,7 @@ TEST(Waiting, DownloadsThatStallDoNotHoldUpQuestions) {
   }
   served.source.await_stalled(4);
   // Nothing of these was asked for before.
-  EXPECT_EQ(served.names("tags/t7").size(), 8U);
+  EXPECT_EQ(served.names("tags/t7").size(), 9U);
   EXPECT_EQ(served.error_of("blobs/" + unknown_digest(1).str()), ENOENT);
   EXPECT_EQ(served.error_of("manifests/" + unknown_digest(2).str()), ENOENT);
   EXPECT_EQ(served.error_of("tags/nothing"), ENOENT);

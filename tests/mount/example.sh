@@ -10,9 +10,9 @@ mount_source "oci:$example"
 expect_eq "$(ls "$mnt")" $'blobs\nconfigs\ndiffs\nimages\nindexes\nmanifests\noci\ntags\ntrees'
 expect_eq "$(ls "$mnt/.digestfs")" problems.jsonl
 expect_eq "$(ls "$mnt/tags")" $'demo\ndemo-aarch64\ndemo-x86_64'
-expect_eq "$(ls "$mnt/tags/demo")" $'host\nimage\nmanifest.json\noci\nplatforms'
+expect_eq "$(ls "$mnt/tags/demo")" $'host\nimage\nmanifest.json\noci\nplatforms\nreferrers'
 expect_eq "$(ls "$mnt/tags/demo-x86_64")" \
-  $'config.json\nhost\nimage\nlayers\nmanifest.json\noci\nplatforms\nrootfs'
+  $'config.json\nhost\nimage\nlayers\nmanifest.json\noci\nplatforms\nreferrers\nrootfs'
 expect_eq "$(ls "$mnt/tags/demo/platforms")" $'linux_amd64\nlinux_arm64'
 expect_eq "$(ls "$mnt/tags/demo-x86_64/layers/00")" $'blob\ncreated_by\ndiff\ntree'
 

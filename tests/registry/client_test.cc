@@ -670,6 +670,87 @@ TEST_F(ClientTest, EndsEveryCallOnStop) {
   EXPECT_EQ(interrupted, 8);
 }
 
+// --- referrers
+// ------------------------------------------------------------------------------------
+
+constexpr const char* kIndexType = "application/vnd.oci.image.index.v1+json";
+
+TEST_F(ClientTest, TakesNoReferrersForWhatIsNoSuchList) {  // EP-12, L6
+  const Digest subject = digest_of("subject");
+  const std::string html = "<html></html>";
+  const std::vector<Response> answers = {
+      {.status = 404},
+      {.status = 400},
+      {.status = 401},
+      {.status = 403},
+      {.status = 405},
+      {.status = 406},
+      {.status = 303, .fields = {{"Location", "https://github.com/"}}},
+      {.fields = {{"Content-Type", "text/html"}}, .body = html},
+      {.fields = {{"Content-Type", kIndexType}}, .body = html},
+  };
+  for (const Response& answer : answers) {
+    fake.clear_handlers();
+    fake.on(fake.path("/referrers/"), answer);
+    auto reader = client();
+    fake.forget_requests();
+    EXPECT_EQ(reader.list_referrers(subject, {}), std::nullopt) << answer.status;
+    EXPECT_EQ(reader.list_referrers(digest_of("other"), {}), std::nullopt);
+    EXPECT_EQ(fake.count("GET", fake.path("/referrers/")), 1U) << "it is remembered for a while";
+  }
+}
+
+TEST_F(ClientTest, FindsNoReferrersInAListOfNone) {  // L6
+  for (const std::string manifests : {"null", "[]"}) {
+    fake.clear_handlers();
+    fake.on(fake.path("/referrers/"),
+            {.fields = {{"Content-Type", kIndexType}},
+             .body = R"({"schemaVersion":2,"mediaType":")" + std::string(kIndexType) +
+                     R"(","manifests":)" + manifests + "}"});
+    auto reader = client();
+    const auto referrers = reader.list_referrers(digest_of("subject"), {});
+    ASSERT_TRUE(referrers) << manifests;
+    EXPECT_TRUE(referrers->empty());
+  }
+}
+
+TEST_F(ClientTest, ReadsEveryPageOfReferrers) {  // EP-12, L7
+  const Digest subject = digest_of("subject");
+  const auto page = [](const std::string& content) {
+    return R"({"schemaVersion":2,"manifests":[{"mediaType":"a/b","artifactType":"c/d","digest":")" +
+           digest_of(content).str() + R"(","size":1}]})";
+  };
+  const std::string path = fake.path("/referrers/" + subject.str());
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() != path) return std::nullopt;
+    EXPECT_EQ(request.field("Accept"), kIndexType);
+    Response response{.fields = {{"Content-Type", std::string(kIndexType) + "; charset=utf-8"}},
+                      .body = page("first")};
+    if (request.target == path) {
+      response.fields.emplace_back("Link", "<" + path + "?next=2>; rel=\"next\"");
+    } else {
+      response.body = page("second");
+    }
+    return response;
+  });
+  auto reader = client();
+  const auto referrers = reader.list_referrers(subject, {});
+  ASSERT_TRUE(referrers);
+  ASSERT_EQ(referrers->size(), 2U);
+  EXPECT_EQ((*referrers)[0].digest, digest_of("first"));
+  EXPECT_EQ((*referrers)[0].artifact_type, "c/d");
+  EXPECT_EQ((*referrers)[1].digest, digest_of("second"));
+}
+
+TEST_F(ClientTest, TellsAFailureToListReferrersFromTheirAbsence) {
+  auto reader = client();
+  const auto ask = [&] { static_cast<void>(reader.list_referrers(digest_of("subject"), {})); };
+  fake.on(fake.path("/referrers/"), {.status = 429});
+  EXPECT_EQ(failure(ask).code(), Errc::rate_limited);
+  fake.on(fake.path("/referrers/"), {.status = 503});
+  EXPECT_EQ(failure(ask).code(), Errc::unavailable);
+}
+
 TEST_F(ClientTest, SaysThatNobodyListens) {
   std::string address;
   {

@@ -196,6 +196,21 @@ std::optional<Descriptor> MemorySource::resolve(const std::string& tag, std::sto
   return at->second;
 }
 
+void MemorySource::add_referrers(const Digest& subject, const std::vector<Descriptor>& referrers) {
+  const auto state = state_.lock();
+  if (!state->referrers) state->referrers.emplace();
+  auto& all = (*state->referrers)[subject];
+  all.insert(all.end(), referrers.begin(), referrers.end());
+}
+
+std::optional<std::vector<Descriptor>> MemorySource::list_referrers(const Digest& subject,
+                                                                    std::stop_token stop) {
+  answer_or_not(nullptr, stop);
+  const auto state = state_.lock();
+  if (!state->referrers) return std::nullopt;
+  return (*state->referrers)[subject];
+}
+
 std::optional<registry::ObjectInfo> MemorySource::find(Endpoint endpoint, const Digest& digest,
                                                        std::stop_token stop) {
   ++state_.lock()->finds;

@@ -41,6 +41,8 @@ class MemorySource final : public registry::Source {
   void set_page_size(std::size_t tags);
   /// Said with the first page of tags.
   void add_untagged(const registry::Descriptor& descriptor);
+  /// What refers to `subject`. Until this is called the source does not list referrers at all.
+  void add_referrers(const Digest& subject, const std::vector<registry::Descriptor>& referrers);
   /// Said with every page of tags.
   void add_left_out(const registry::LeftOut& left_out);
 
@@ -86,6 +88,8 @@ class MemorySource final : public registry::Source {
                                             std::stop_token stop) override;
   [[nodiscard]] std::optional<registry::Descriptor> resolve(const std::string& tag,
                                                             std::stop_token stop) override;
+  [[nodiscard]] std::optional<std::vector<registry::Descriptor>> list_referrers(
+      const Digest& subject, std::stop_token stop) override;
   [[nodiscard]] std::optional<registry::ObjectInfo> find(registry::Endpoint endpoint,
                                                          const Digest& digest,
                                                          std::stop_token stop) override;
@@ -110,6 +114,7 @@ class MemorySource final : public registry::Source {
     std::map<std::string, registry::Descriptor> tags;
     std::vector<registry::Descriptor> untagged;
     std::vector<registry::LeftOut> left_out;
+    std::optional<std::map<Digest, std::vector<registry::Descriptor>>> referrers;
     std::size_t page_size = SIZE_MAX;
 
     std::map<Digest, Misbehaviour> misbehaviour;

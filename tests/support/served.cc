@@ -61,7 +61,8 @@ struct Served::Mount {
         problems(source.name()),
         content(store, source, workers, problems, settings.network),
         tags(store, source, workers, problems, settings.network, settings.selection.tag_ttl),
-        repository(content, tags, problems, workers, settings.selection),
+        referrers(source, workers, settings.network, settings.selection.tag_ttl),
+        repository(content, tags, referrers, problems, workers, settings.selection),
         stop_first{workers} {
     greet();
     tree.emplace(repository);
@@ -92,6 +93,7 @@ struct Served::Mount {
   cache::Problems problems;
   cache::Content content;
   cache::Tags tags;
+  cache::Referrers referrers;
   fs::Repository repository;
   StopFirst stop_first;
   std::optional<fs::Tree> tree;

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/referrers.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace digestfs::cache {
+
+std::optional<std::vector<registry::Descriptor>> Referrers::list(const Digest& subject,
+                                                                 const Patience& patience) {
+  const auto believed = [&]() -> std::optional<Answer> {
+    const auto answers = answers_.lock();
+    const auto at = answers->find(subject);
+    if (at == answers->end()) return std::nullopt;
+    const Answer& answer = at->second;
+    const bool fresh = Clock::now() < answer.believed_until || answer.asked_at >= patience.since;
+    return fresh ? std::optional(answer) : std::nullopt;
+  };
+  if (auto answer = believed()) return std::move(answer->referrers);
+  if (network_ == Network::offline) {
+    throw Error(Errc::timed_out, str_cat("cannot list what refers to ", subject, " in ",
+                                         source_.name(), ": --offline was given"));
+  }
+  const auto ask = [this, subject](const std::stop_token& stop) {
+    auto referrers = source_.list_referrers(subject, stop);
+    const auto now = Clock::now();
+    const auto answers = answers_.lock();
+    Answer& answer = (*answers)[subject];
+    answer = {std::move(referrers), now, now + time_to_live_, answer.version + 2};
+  };
+  await(flights_.join("referrers " + subject.str(), Lane::question, ask), patience);
+  return list(subject, patience);
+}
+
+std::int64_t Referrers::version(const Digest& subject) const {
+  const auto answers = answers_.lock();
+  const auto at = answers->find(subject);
+  if (at == answers->end()) return 0;
+  return at->second.version + (Clock::now() < at->second.believed_until ? 0 : 1);
+}
+
+}  // namespace digestfs::cache

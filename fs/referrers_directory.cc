@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/referrers_directory.h"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "fs/digest_directory.h"
+#include "fs/static_directory.h"
+#include "registry/media_type.h"
+#include "registry/referrers.h"
+
+namespace digestfs::fs {
+namespace {
+
+using registry::Descriptor;
+
+/// Whether a document has nothing in it that makes a file system.
+bool is_statement(const Document& document) {
+  if (document.is_index || !document.manifest) return false;
+  return std::ranges::none_of(document.manifest->layers, [](const auto& layer) {
+    return layer && registry::is_layer(layer->media_type);
+  });
+}
+
+/// Runs all steps, so that what they wait for is asked for side by side.
+class SideBySide {
+ public:
+  template <class Step>
+  void run(const Step& step) {
+    try {
+      step();
+    } catch (Pending& thrown) {
+      if (!pending_) pending_ = std::move(thrown);
+    }
+  }
+  void wait() {
+    if (pending_) throw *std::exchange(pending_, std::nullopt);
+  }
+
+ private:
+  std::optional<Pending> pending_;
+};
+
+}  // namespace
+
+Attributes ReferrersDirectory::attributes() const {
+  return {.type = FileType::directory,
+          .modified = from_nanoseconds(repository_.referrers().version(subject_)),
+          .valid = Clock::duration::zero()};
+}
+
+Clock::duration ReferrersDirectory::absence_valid() const {
+  return std::min<Clock::duration>(std::chrono::seconds(5), repository_.selection().tag_ttl);
+}
+
+/// What `tag` names. Most images are not signed: where the list of tags says so nobody is asked.
+std::optional<cache::Tag> ReferrersDirectory::resolve(const std::string& tag,
+                                                      const Patience& patience) const {
+  if (repository_.tags().is_unlisted(tag)) return std::nullopt;
+  return repository_.tags().resolve(tag, patience);
+}
+
+/// What the source, or the index under the fallback tag, says has our image as its subject.
+std::vector<Descriptor> ReferrersDirectory::by_subject(const Patience& patience) const {
+  if (auto referrers = repository_.referrers().list(subject_, patience)) {
+    return std::move(*referrers);
+  }
+  const auto tag = resolve(registry::fallback_tag(subject_), patience);
+  if (!tag) return {};
+  const Descriptor& fallback = tag->descriptor;
+  const auto document = repository_.document(fallback.digest, fallback.media_type, patience);
+  // Anybody may have pushed something else under that name (L7).
+  return document->is_index && document->manifest ? document->manifest->manifests
+                                                  : std::vector<Descriptor>{};
+}
+
+std::vector<ReferrersDirectory::Candidate> ReferrersDirectory::candidates(
+    const Patience& patience) const {
+  std::vector<Candidate> candidates;
+  SideBySide side_by_side;
+  side_by_side.run([&] {
+    for (Descriptor& descriptor : by_subject(patience)) {
+      candidates.push_back({std::move(descriptor), Relation::subject});
+    }
+  });
+  for (const Descriptor& attestation : repository_.attestations(subject_)) {
+    candidates.push_back({attestation, Relation::said});
+  }
+  for (const std::string& name : registry::cosign_tags(subject_)) {
+    side_by_side.run([&] {
+      if (const auto tag = resolve(name, patience)) {
+        candidates.push_back({tag->descriptor, Relation::said});
+      }
+    });
+  }
+  side_by_side.wait();
+  return candidates;
+}
+
+/// Whether a candidate is what it was said to be.
+bool ReferrersDirectory::refers(const Candidate& candidate, const Document& subject,
+                                const Patience& patience) const {
+  const Digest& digest = candidate.descriptor.digest;
+  const auto report = [&](std::string_view why) {
+    repository_.problems().report({.kind = cache::ProblemKind::bad_document,
+                                   .object = digest.str(),
+                                   .detail = str_cat("said to refer to ", subject_, ": ", why)});
+    return false;
+  };
+  std::shared_ptr<const Document> document;
+  try {
+    document = repository_.document(digest, candidate.descriptor.media_type, patience);
+  } catch (const Error& error) {
+    if (error.code() != Errc::not_found) throw;
+    return report("the source does not have it");
+  }
+  if (!document->manifest) return report("it cannot be read");
+  const bool among_statements = is_statement(*document) || !is_statement(subject);
+  if (candidate.relation == Relation::said) {
+    return !is_statement(subject) && is_statement(*document);
+  }
+  const auto& named = document->manifest->subject;
+  if (!named || named->digest != subject_) return report("its subject is another");
+  return among_statements;
+}
+
+Listing ReferrersDirectory::list(const Patience& patience) const {
+  const auto subject = repository_.document(subject_, {}, patience);
+  std::vector<Entry> entries;
+  std::unordered_set<Digest> seen;
+  SideBySide side_by_side;
+  for (const Candidate& candidate : candidates(patience)) {
+    side_by_side.run([&] {
+      const Digest& digest = candidate.descriptor.digest;
+      if (!refers(candidate, *subject, patience) || !seen.insert(digest).second) return;
+      entries.push_back({digest.str(),
+                         repository_.inodes().symlink(str_cat(path_, "/", digest),
+                                                      str_cat("../../../images/", digest)),
+                         repository_.selection().tag_ttl});
+    });
+  }
+  side_by_side.wait();
+  return make_listing(std::move(entries));
+}
+
+std::optional<Entry> ReferrersDirectory::lookup(std::string_view name,
+                                                const Patience& patience) const {
+  if (auto entry = find_entry(list(patience), name)) return entry;
+  const auto digest = Digest::parse_hyphenated(name);
+  if (!digest || !find_entry(list(patience), digest->str())) return std::nullopt;
+  return hyphenated_entry(repository_, path_, name, *digest);
+}
+
+}  // namespace digestfs::fs

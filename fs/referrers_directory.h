@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fs/node.h"
+#include "fs/repository.h"
+
+namespace digestfs::fs {
+
+/// `referrers/` of an image directory: what says that it is about this image. The referrers API or
+/// its fallback tag (EP-12), cosign's tags (EP-13) and BuildKit's attestations (MT-8).
+///
+/// No link leads back to where it was followed from, whoever made the documents and tags. What has
+/// this image as its `subject` contains its digest, so that the reverse cannot be. What a tag or an
+/// annotation says could be said both ways; that counts only of an image for something that is none
+/// (a statement: no file system in its layers), and of a statement only what has it as its subject
+/// and is a statement too.
+class ReferrersDirectory final : public Directory {
+ public:
+  /// `path` is the directory's own, three levels down.
+  ReferrersDirectory(InodeNumber inode, Repository& repository, std::string path, Digest subject)
+      : Directory(inode),
+        repository_(repository),
+        path_(std::move(path)),
+        subject_(std::move(subject)) {}
+
+  [[nodiscard]] Attributes attributes() const override;
+  [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
+                                            const Patience& patience) const override;
+  [[nodiscard]] Listing list(const Patience& patience) const override;
+  [[nodiscard]] Clock::duration absence_valid() const override;
+
+ private:
+  enum class Relation {
+    subject,  ///< it should name our image as its subject
+    said,     ///< a tag or an annotation says so
+  };
+  struct Candidate {
+    registry::Descriptor descriptor;
+    Relation relation;
+  };
+
+  [[nodiscard]] std::optional<cache::Tag> resolve(const std::string& tag,
+                                                  const Patience& patience) const;
+  [[nodiscard]] std::vector<Candidate> candidates(const Patience& patience) const;
+  [[nodiscard]] std::vector<registry::Descriptor> by_subject(const Patience& patience) const;
+  [[nodiscard]] bool refers(const Candidate& candidate, const Document& subject,
+                            const Patience& patience) const;
+
+  // Constant after construction.
+  Repository& repository_;
+  std::string path_;
+  Digest subject_;
+};
+
+}  // namespace digestfs::fs

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// referrers/ of an image: what says that it is about it, by API, tag or annotation.
+
+#include "registry/referrers.h"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "tests/support/served.h"
+
+namespace digestfs::fs {
+namespace {
+
+using registry::Descriptor;
+using registry::Endpoint;
+using test::Image;
+using test::ObjectSet;
+using test::Served;
+using Names = std::set<std::string>;
+
+constexpr const char* kManifestType = "application/vnd.oci.image.manifest.v1+json";
+constexpr const char* kIndexType = "application/vnd.oci.image.index.v1+json";
+
+std::string json_of(const Descriptor& descriptor) {
+  return R"({"mediaType":")" + descriptor.media_type + R"(","digest":")" + descriptor.digest.str() +
+         R"(","size":)" + std::to_string(descriptor.size.value_or(0)) + "}";
+}
+
+/// An artifact whose one blob is of `layer_type`, about `subject` if there is one.
+Descriptor add_artifact(ObjectSet& set, const std::string& content,
+                        const std::optional<Digest>& subject,
+                        const std::string& layer_type = "text/plain") {
+  const auto empty = set.add(Endpoint::blobs, "{}", "application/vnd.oci.empty.v1+json");
+  const auto blob = set.add(Endpoint::blobs, content, layer_type);
+  std::string text = R"({"schemaVersion":2,"mediaType":")" + std::string(kManifestType) +
+                     R"(","artifactType":"application/x-test","config":)" + json_of(empty) +
+                     R"(,"layers":[)" + json_of(blob) + "]";
+  if (subject) {
+    text +=
+        R"(,"subject":)" + json_of({.digest = *subject, .media_type = kManifestType, .size = 1});
+  }
+  return set.add(Endpoint::manifests, text + "}", kManifestType);
+}
+
+struct Fixture {
+  Fixture() : image(add_image(set, {test::gzip_layer({{.name = "f", .content = "x"}})})) {
+    set.tag("v1", image.manifest);
+  }
+
+  [[nodiscard]] const Digest& subject() const { return image.manifest.digest; }
+
+  ObjectSet set;
+  Image image;
+  Served served;
+};
+
+TEST(Referrers, AreWhatTheSourceListsAndWhatReallyNamesTheImage) {  // EP-12, L7
+  Fixture fixture;
+  const auto sbom = add_artifact(fixture.set, "sbom", fixture.subject());
+  const auto other = add_artifact(fixture.set, "other", digest_of("another image"));
+  const auto none = add_artifact(fixture.set, "none", std::nullopt);
+  const Descriptor missing{.digest = digest_of("missing"), .media_type = kManifestType};
+  fixture.served.source.add_referrers(fixture.subject(), {sbom, other, none, missing, sbom});
+  fixture.served.mount(fixture.set);
+  Served& served = fixture.served;
+  EXPECT_EQ(served.names("tags/v1/referrers"), Names{sbom.digest.str()});
+  EXPECT_EQ(served.link("tags/v1/referrers/" + sbom.digest.str()),
+            "../../../images/" + sbom.digest.str());
+  EXPECT_EQ(served.names("images/" + fixture.subject().str() + "/referrers"),
+            Names{sbom.digest.str()});
+  EXPECT_FALSE(served.exists("tags/v1/referrers/" + other.digest.str()));
+  EXPECT_EQ(served.problems("bad-document").size(), 3U);
+  // What refers to nothing has nothing that refers to it.
+  EXPECT_EQ(served.names("images/" + sbom.digest.str() + "/referrers"), Names());
+  std::string hyphenated = sbom.digest.str();
+  hyphenated[6] = '-';
+  EXPECT_EQ(served.link("tags/v1/referrers/" + hyphenated), sbom.digest.str());
+}
+
+TEST(Referrers, ComeFromTheFallbackTagWhereTheSourceListsNone) {  // EP-12
+  Fixture fixture;
+  const auto sbom = add_artifact(fixture.set, "sbom", fixture.subject());
+  const auto index =
+      fixture.set.add(Endpoint::manifests,
+                      R"({"schemaVersion":2,"mediaType":")" + std::string(kIndexType) +
+                          R"(","manifests":[)" + json_of(sbom) + "]}",
+                      kIndexType);
+  fixture.set.tag(registry::fallback_tag(fixture.subject()), index);
+  fixture.served.mount(fixture.set);
+  EXPECT_EQ(fixture.served.names("tags/v1/referrers"), Names{sbom.digest.str()});
+}
+
+TEST(Referrers, AreNoneWhereTheFallbackTagIsSomethingElse) {  // L7
+  Fixture fixture;
+  fixture.set.tag(registry::fallback_tag(fixture.subject()), fixture.image.manifest);
+  fixture.served.mount(fixture.set);
+  EXPECT_EQ(fixture.served.names("tags/v1/referrers"), Names());
+}
+
+TEST(Referrers, OfCosignAreFoundByTheirTags) {  // EP-13
+  Fixture fixture;
+  const auto signature = add_artifact(fixture.set, "signature", std::nullopt,
+                                      "application/vnd.dev.cosign.simplesigning.v1+json");
+  fixture.set.tag(registry::cosign_tags(fixture.subject())[0], signature);
+  fixture.set.tag(registry::cosign_tags(fixture.subject())[1], fixture.image.manifest);
+  fixture.served.mount(fixture.set);
+  // An image is no signature, and nothing is its own.
+  EXPECT_EQ(fixture.served.names("tags/v1/referrers"), Names{signature.digest.str()});
+  EXPECT_TRUE(fixture.served.exists("tags/" + registry::cosign_tags(fixture.subject())[0]));
+}
+
+TEST(Referrers, OfBuildKitAreFoundInTheIndex) {  // MT-8
+  Fixture fixture;
+  const auto attestation =
+      add_artifact(fixture.set, "{}", std::nullopt, "application/vnd.in-toto+json");
+  std::string entry = json_of(attestation);
+  entry.insert(entry.size() - 1,
+               R"(,"platform":{"os":"unknown","architecture":"unknown"},"annotations":{)"
+               R"("vnd.docker.reference.type":"attestation-manifest",)"
+               R"("vnd.docker.reference.digest":")" +
+                   fixture.subject().str() + R"("})");
+  const auto index = fixture.set.add(Endpoint::manifests,
+                                     R"({"schemaVersion":2,"mediaType":")" +
+                                         std::string(kIndexType) + R"(","manifests":[)" +
+                                         json_of(fixture.image.manifest) + "," + entry + "]}",
+                                     kIndexType);
+  fixture.set.tag("index", index);
+  fixture.served.mount(fixture.set);
+  Served& served = fixture.served;
+  EXPECT_EQ(served.names("tags/index/platforms").size(), 1U);
+  EXPECT_EQ(served.names("images/" + fixture.subject().str() + "/referrers"),
+            Names{attestation.digest.str()});
+  EXPECT_EQ(served.names("images/" + attestation.digest.str() + "/referrers"), Names());
+}
+
+TEST(Referrers, LeadNobodyInACircle) {  // design, "No walk loops"
+  Fixture fixture;
+  // Two that say of each other, and of themselves, that they sign them.
+  const auto one = add_artifact(fixture.set, "one", std::nullopt);
+  const auto two = add_artifact(fixture.set, "two", one.digest);
+  fixture.set.tag(registry::cosign_tags(fixture.subject())[0], one);
+  fixture.set.tag(registry::cosign_tags(one.digest)[0], two);
+  fixture.set.tag(registry::cosign_tags(one.digest)[1], one);
+  fixture.set.tag(registry::cosign_tags(two.digest)[0], one);
+  // And an image about a signature, whose signature that one is.
+  const auto image =
+      add_artifact(fixture.set, "layer", one.digest, "application/vnd.oci.image.layer.v1.tar");
+  fixture.set.tag(registry::cosign_tags(image.digest)[0], one);
+  fixture.served.source.add_referrers(one.digest, {two, image});
+  fixture.served.mount(fixture.set);
+  Served& served = fixture.served;
+  const auto referrers = [&](const Digest& digest) {
+    return served.names("images/" + digest.str() + "/referrers");
+  };
+  EXPECT_EQ(referrers(fixture.subject()), Names{one.digest.str()});
+  EXPECT_EQ(referrers(one.digest), Names{two.digest.str()});
+  EXPECT_EQ(referrers(two.digest), Names());
+  EXPECT_EQ(referrers(image.digest), Names{one.digest.str()});
+}
+
+TEST(Referrers, FailWhereTheSourceDoes) {
+  Fixture fixture;
+  fixture.served.mount(fixture.set);
+  Served& served = fixture.served;
+  const auto directory = served.kernel().walk("tags/v1/referrers");
+  served.source.fail_all(Errc::denied);
+  EXPECT_EQ(served.kernel().wait(served.kernel().send_list(directory)).error, EACCES);
+}
+
+}  // namespace
+}  // namespace digestfs::fs
