@@ -37,8 +37,8 @@ constexpr Field kGnuRealSize{483, 12};
 
 // A sparse map in a block: entries of two numbers, then a flag that it goes on.
 constexpr std::size_t kSparseNumber = 12;
-constexpr Field kHeaderMap{386, 4 * 2 * kSparseNumber};
-constexpr Field kExtensionMap{0, 21 * 2 * kSparseNumber};
+constexpr Field kHeaderMap{386, kSparseNumber * 2 * 4};
+constexpr Field kExtensionMap{0, kSparseNumber * 2 * 21};
 
 std::string_view field(const TarBlock& block, Field at) {
   return std::string_view(block.data(), block.size()).substr(at.offset, at.size);

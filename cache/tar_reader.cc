@@ -357,7 +357,7 @@ class TarReader::Impl {
     long_link_.clear();
   }
 
-  [[nodiscard]] bool is_mergeable(const PaxRecords& records) {
+  [[nodiscard]] static bool is_mergeable(const PaxRecords& records) {
     TarEntry entry;
     std::int64_t size = 0;
     return merge(records, entry, size);

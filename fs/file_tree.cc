@@ -30,8 +30,8 @@ std::string_view FileTree::link_target(const FileRecord& symlink) const {
 }
 
 const FileExtras& FileTree::extras(const FileRecord& file) const {
-  static const FileExtras kNone;
-  return file.extras == 0 ? kNone : extras_[file.extras - 1];
+  static const FileExtras none;
+  return file.extras == 0 ? none : extras_[file.extras - 1];
 }
 
 }  // namespace digestfs::fs

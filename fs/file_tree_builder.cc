@@ -128,9 +128,9 @@ void FileTreeBuilder::set_extras(Index file, FileExtras extras) {
 }
 
 const FileExtras& FileTreeBuilder::extras(Index file) const {
-  static const FileExtras kNone;
+  static const FileExtras none;
   const std::uint32_t place = files_[file].extras;
-  return place == 0 ? kNone : extras_[place - 1];
+  return place == 0 ? none : extras_[place - 1];
 }
 
 FileTreeBuilder::Walked FileTreeBuilder::walk(Index directory, std::string_view path,

@@ -54,7 +54,7 @@ class LayerBuilder final : public cache::TarSink {
   };
 
   [[nodiscard]] bool is_showable(const cache::TarEntry& entry);
-  [[nodiscard]] FileRecord record_of(const cache::TarEntry& entry);
+  [[nodiscard]] static FileRecord record_of(const cache::TarEntry& entry);
   [[nodiscard]] FileExtras extras_of(cache::TarEntry& entry);
   void apply(Index directory, const FileRecord& record, FileExtras extras);
   void take_root(cache::TarEntry& entry);

@@ -135,11 +135,11 @@ Trees::TreePointer Trees::known(const std::string& key) const {
   return at->second.tree;
 }
 
-void Trees::settle(const std::string& key, Outcome outcome) {
+void Trees::settle(const std::string& key, const Outcome& outcome) {
   if (outcome.failure && is_interruption(outcome.failure)) {
     std::rethrow_exception(outcome.failure);
   }
-  outcomes_.lock()->try_emplace(key, std::move(outcome));
+  outcomes_.lock()->try_emplace(key, outcome);
 }
 
 void Trees::report(const std::string& path, const std::vector<Finding>& findings) {
@@ -172,7 +172,7 @@ void Trees::finish_layer(const Digest& diff, LayerBuilder& builder,
                         .detail = error.what()});
     }
   }
-  settle(diff.str(), std::move(outcome));
+  settle(diff.str(), outcome);
 }
 
 /// Builds the tree of a layer that is decompressed already.
@@ -216,7 +216,7 @@ void Trees::merge(const std::string& key, const std::string& path,
     outcome.failure = failure_of(path);
   }
   report(path, builder.findings());
-  settle(key, std::move(outcome));
+  settle(key, outcome);
 }
 
 const TreeView& Trees::view(const std::string& key, const TreePointer& tree,

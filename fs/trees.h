@@ -51,7 +51,7 @@ class Trees {
   [[nodiscard]] std::vector<TreePointer> all_layer_files(const std::vector<Digest>& diffs,
                                                          const Patience& patience);
   [[nodiscard]] TreePointer known(const std::string& key) const;
-  void settle(const std::string& key, Outcome outcome);
+  void settle(const std::string& key, const Outcome& outcome);
   void finish_layer(const Digest& diff, LayerBuilder& builder, const std::exception_ptr& failure);
   void read_layer(const std::shared_ptr<const cache::VerifiedFile>& tar,
                   const std::stop_token& stop);
