@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/caller.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -162,7 +163,8 @@ void answer(fuse_req_t request, const char* name, Patience patience, Operation o
         [operation = std::move(operation), patience]() mutable { operation(patience); },
         [request, name](const std::exception_ptr& failure) {
           reply_failure(request, name, failure);
-        });
+        },
+        [caller = fuse_req_ctx(request)->pid] { return has_given_up(caller); });
     // Before it may be answered from elsewhere: after that the request is gone.
     fuse_req_interrupt_func(request, on_interrupt, reinterpret_cast<void*>(id));
     parking.wait(id, std::move(pending));

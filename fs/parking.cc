@@ -9,6 +9,9 @@
 namespace digestfs::fs {
 namespace {
 
+// How soon one that was interrupted for no reason is looked at again.
+constexpr std::chrono::milliseconds kSecondLook{100};
+
 std::exception_ptr interruption() {
   return std::make_exception_ptr(Error(Errc::interrupted, "interrupted while waiting"));
 }
@@ -19,10 +22,11 @@ Parking::Parking() : watch_([this](const std::stop_token& stop) { watch_deadline
 
 Parking::~Parking() { close(); }
 
-Parking::Id Parking::enter(Attempt attempt, Fail fail) {
+Parking::Id Parking::enter(Attempt attempt, Fail fail, GivenUp given_up) {
   auto request = std::make_shared<Request>();
   request->attempt = std::move(attempt);
   request->fail = std::move(fail);
+  request->given_up = std::move(given_up);
   const auto lot = lot_.lock();
   request->id = ++lot->last;
   lot->requests.emplace(request->id, request);
@@ -58,7 +62,7 @@ void Parking::settle(const std::shared_ptr<Request>& request, Pending pending) {
     if (pending.flight->on_landing([this, request] { wake(request); })) {
       // Only now: a deadline that is over before the request waits would find nobody to wake. One
       // that outlives this wait does no harm, it makes for one more attempt.
-      if (pending.deadline) add_deadline(*pending.deadline, request->id);
+      if (pending.deadline) add_deadline(*pending.deadline, {request->id, Due::What::attempt});
       return;
     }
     // It had landed before we could wait for it.
@@ -88,8 +92,8 @@ std::optional<Pending> Parking::attempt(Request& request) {
   return std::nullopt;
 }
 
-void Parking::add_deadline(Clock::time_point deadline, Id id) {
-  lot_.lock()->deadlines.emplace(deadline, id);
+void Parking::add_deadline(Clock::time_point deadline, Due due) {
+  lot_.lock()->deadlines.emplace(deadline, due);
   deadline_added_.notify_one();
 }
 
@@ -108,6 +112,15 @@ void Parking::leave(const Request& request) { lot_.lock()->requests.erase(reques
 void Parking::interrupt(Id id) {
   const auto request = find(id);
   if (!request) return;
+  if (request->given_up()) {
+    end(request);
+  } else {
+    add_deadline(Clock::now() + kSecondLook, {id, Due::What::interrupt});
+  }
+}
+
+/// Ends the waiting of a request, or keeps it from beginning.
+void Parking::end(const std::shared_ptr<Request>& request) {
   {
     const auto state = request->state.lock();
     state->interrupted = true;
@@ -120,18 +133,18 @@ void Parking::interrupt(Id id) {
 }
 
 void Parking::close() {
-  std::vector<Id> waiting;
+  std::vector<std::shared_ptr<Request>> waiting;
   {
     const auto lot = lot_.lock();
     lot->closed = true;
-    for (const auto& [id, request] : lot->requests) waiting.push_back(id);
+    for (const auto& [id, request] : lot->requests) waiting.push_back(request);
   }
-  for (const Id id : waiting) interrupt(id);
+  for (const auto& request : waiting) end(request);
 }
 
 void Parking::watch_deadlines(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    std::vector<Id> due;
+    std::vector<Due> due;
     {
       auto lot = lot_.lock();
       const auto any = [&lot] { return !lot->deadlines.empty(); };
@@ -149,8 +162,12 @@ void Parking::watch_deadlines(const std::stop_token& stop) {
         lot->deadlines.erase(lot->deadlines.begin());
       }
     }
-    for (const Id id : due) {
-      if (const auto request = find(id)) wake(request);
+    for (const auto& [id, what] : due) {
+      if (what == Due::What::interrupt) {
+        interrupt(id);
+      } else if (const auto request = find(id)) {
+        wake(request);
+      }
     }
   }
 }

@@ -27,6 +27,9 @@ class Parking {
   using Attempt = std::function<void()>;
   /// Answers the request with a failure.
   using Fail = std::function<void(std::exception_ptr)>;
+  /// Whether whoever asked has really given up. Called from any thread, also once the request is
+  /// answered.
+  using GivenUp = std::function<bool()>;
 
   Parking();
   Parking(const Parking&) = delete;
@@ -34,10 +37,13 @@ class Parking {
   ~Parking();
 
   /// Takes a request in. It is not attempted before `wait`, but may be interrupted from here on.
-  [[nodiscard]] Id enter(Attempt attempt, Fail fail);
+  [[nodiscard]] Id enter(
+      Attempt attempt, Fail fail, GivenUp given_up = [] { return true; });
   /// Lets it wait for `pending`. Call once, after `enter`.
   void wait(Id id, Pending pending);
-  /// Ends its waiting: it fails with `Errc::interrupted`. Nothing happens for one that is answered.
+  /// Ends its waiting, if whoever asked has given up: it fails with `Errc::interrupted`. If not, it
+  /// is looked at again and again from now on, for the kernel does not say it twice. Nothing
+  /// happens for one that is answered.
   void interrupt(Id id);
   /// Ends all waiting, now and from now on: the mount is gone, or about to go.
   void close();
@@ -50,6 +56,7 @@ class Parking {
     Id id = 0;
     Attempt attempt;
     Fail fail;
+    GivenUp given_up;
     // Guarded by the lock it lives in.
     struct State {
       Stage stage = Stage::entered;
@@ -58,16 +65,27 @@ class Parking {
     Guarded<State> state;
   };
 
+  /// Something to be done about a request at some time.
+  struct Due {
+    enum class What {
+      attempt,    ///< its patience is over
+      interrupt,  ///< see again whether it was given up
+    };
+    Id id = 0;
+    What what = What::attempt;
+  };
+
   struct Lot {
     Id last = 0;
     bool closed = false;
     std::unordered_map<Id, std::shared_ptr<Request>> requests;
-    std::multimap<Clock::time_point, Id> deadlines;
+    std::multimap<Clock::time_point, Due> deadlines;
   };
 
   void settle(const std::shared_ptr<Request>& request, Pending pending);
   [[nodiscard]] std::optional<Pending> attempt(Request& request);
-  void add_deadline(Clock::time_point deadline, Id id);
+  void add_deadline(Clock::time_point deadline, Due due);
+  void end(const std::shared_ptr<Request>& request);
   void wake(const std::shared_ptr<Request>& request);
   void leave(const Request& request);
   void fail(Request& request, std::exception_ptr failure);

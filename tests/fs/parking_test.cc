@@ -57,6 +57,36 @@ TEST(Parking, AttemptsAtOnceWhatHasLandedAlready) {
   EXPECT_EQ(waiter.done.get_future().get(), "answered");
 }
 
+TEST(Parking, LooksAgainWhetherARequestWasReallyGivenUp) {
+  Parking parking;
+  const auto flight = std::make_shared<Flight>();
+  std::atomic<bool> given_up{false};
+  std::atomic<int> looks{0};
+  std::promise<Errc> done;
+  const auto id = parking.enter(
+      [&] {
+        throw Pending{flight, {}};
+      },
+      [&](const std::exception_ptr& failure) {
+        try {
+          std::rethrow_exception(failure);
+        } catch (const Error& error) {
+          done.set_value(error.code());
+        }
+      },
+      [&] {
+        ++looks;
+        return given_up.load();
+      });
+  parking.wait(id, Pending{flight, {}});
+  parking.interrupt(id);
+  auto outcome = done.get_future();
+  while (looks < 3) std::this_thread::yield();
+  EXPECT_EQ(outcome.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  given_up = true;
+  EXPECT_EQ(outcome.get(), Errc::interrupted);
+}
+
 TEST(Parking, PassesAFailureOn) {
   Parking parking;
   Waiter waiter(std::make_shared<Flight>());

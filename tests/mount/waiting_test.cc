@@ -65,7 +65,8 @@ class Waiter {
     ::waitpid(pid_, nullptr, 0);
   }
 
-  void kill() const { ::kill(pid_, SIGKILL); }
+  void kill() const { signal(SIGKILL); }
+  void signal(int number) const { ::kill(pid_, number); }
 
   /// The errno its call failed with (0: none), or nothing if it still waits after `limit`.
   std::optional<int> result(std::chrono::milliseconds limit) {
@@ -231,6 +232,32 @@ TEST(Waiting, IsOverAtOnceOnASignal) {
   while (fake.stalled() == 0) std::this_thread::sleep_for(1ms);
   cat.signal(SIGINT);
   EXPECT_EQ(cat.wait(kSoon), 128 + SIGINT);
+}
+
+/// A shell is told of the end of its children all the time; what it waits for must not fail by
+/// that, for a failure looks to it as if nothing were there. Ctrl-C after that still ends it.
+TEST(Waiting, IsNotEndedByNewsOfAChild) {
+  FakeRegistry fake;
+  test::ObjectSet set;
+  const auto image = test::add_image(set, {test::gzip_layer({{"file"}})});
+  set.tag("t", image.manifest);
+  fake.add(set);
+  const Mounted mounted(DIGESTFS_BINARY, fake.source(), {"--timeout", "600"});
+  static_cast<void>(test::slurp(mounted.path() / "tags/t/config.json"));
+  fake.on(fake.path("/blobs/"), {.stall = true});
+  struct sigaction heed {};
+  heed.sa_handler = [](int) {};
+  struct sigaction before {};
+  ::sigaction(SIGCHLD, &heed, &before);  // the waiter inherits it
+  Waiter waiter(Call::open, mounted.path() / "tags/t/layers/00/blob");
+  ::sigaction(SIGCHLD, &before, nullptr);
+  while (fake.stalled() == 0) std::this_thread::sleep_for(1ms);
+  for (int i = 0; i < 3; ++i) {
+    waiter.signal(SIGCHLD);
+    EXPECT_EQ(waiter.result(200ms), std::nullopt) << "the news of a child ended its call";
+  }
+  waiter.signal(SIGTERM);
+  EXPECT_EQ(waiter.result(kSoon), -SIGTERM);
 }
 
 /// A stall ends in an error that says why.
