@@ -5,11 +5,16 @@
 #include <array>
 #include <utility>
 
+#include <malloc.h>
+
 #include "base/error.h"
 #include "base/text.h"
 
 namespace digestfs::fs {
 namespace {
+
+// Trees of fewer files are not worth tidying up after.
+constexpr std::size_t kMany = 100'000;
 
 /// The components of a path, to be walked one by one; links put theirs in front.
 class Trail {
@@ -251,6 +256,12 @@ FileTree FileTreeBuilder::finish() {
     }
     files.push_back(record);
   }
+  files_ = {};
+  contents_ = {};
+  targets_ = {};
+  extras_ = {};
+  // What building took is several times what the tree takes, in pieces that the heap would keep.
+  if (files.size() > kMany) ::malloc_trim(0);
   return {std::move(files), std::move(all_names), std::move(texts), std::move(extras)};
 }
 
