@@ -116,6 +116,11 @@ bool LayerBuilder::is_showable(const TarEntry& entry) {
     default:
       break;
   }
+  // The one way for it to get into a name is a sparse file's (`GNU.sparse.name`).
+  if (entry.name.find('\0') != std::string::npos) {
+    findings_.add(entry.name, "left out: there is a NUL in its name");
+    return false;
+  }
   if (entry.type == TarType::other) {
     findings_.add(entry.name, str_cat("left out: its type ", printable({&entry.flag, 1}),
                                       " is none of a file; a runtime refuses it"));

@@ -112,6 +112,7 @@ TEST(LayerBuilder, KeepsPathsInsideTheRoot) {  // T5, PATH-1, PATH-2
        {"f 0644 0:0 0@1 A", "f 0644 0:0 0@1 a", "f 0644 0:0 0@1 a ",
         "f 0644 0:0 0@1 \\xe9\\x0a \\\\:"}},  // T13
       {"255 bytes", {file(std::string(255, 'n'))}, {"f 0644 0:0 0@1 " + std::string(255, 'n')}},
+      {"a NUL", {file("a\0b"s), file("x")}, {x}, {"a\\x00b"}},
       {"256 bytes", {file(std::string(256, 'n')), file("x")}, {x}, {std::string(256, 'n')}},
       {"256 bytes of a parent",
        {file(std::string(256, 'n') + "/x")},
