@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/side_by_side.h"
 #include "base/text.h"
 #include "registry/media_type.h"
 
@@ -81,19 +82,18 @@ std::vector<Digest> image_parts(Repository& repository, const Digest& digest,
                                 const std::string& hint, const Patience& patience) {
   Collector collector;
   collector.add_document(digest, hint);
-  std::optional<Pending> pending;
+  SideBySide side_by_side;
   while (const auto unread = collector.next()) {
     try {
-      const auto document = repository.document(unread->digest, unread->hint, patience);
-      if (document->manifest) collector.add_parts_of(*document->manifest);
-    } catch (Pending& thrown) {
-      // The others are asked for meanwhile.
-      if (!pending) pending = std::move(thrown);
+      side_by_side.run([&] {
+        const auto document = repository.document(unread->digest, unread->hint, patience);
+        if (document->manifest) collector.add_parts_of(*document->manifest);
+      });
     } catch (const Error& error) {
       if (error.code() != Errc::not_found || unread->digest == digest) throw;
     }
   }
-  if (pending) throw *std::move(pending);
+  side_by_side.wait();
   return std::move(collector).parts();
 }
 

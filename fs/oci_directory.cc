@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/guarded.h"
+#include "base/side_by_side.h"
 #include "base/text.h"
 #include "fs/digest_file.h"
 #include "fs/image_parts.h"
@@ -207,14 +208,7 @@ nlohmann::ordered_json tag_entry(Repository& repository, Descriptor descriptor,
 /// The repository's index: all tags, resolved side by side.
 std::string repository_index(Repository& repository, const Patience& patience) {
   auto manifests = nlohmann::ordered_json::array();
-  std::optional<Pending> pending;
-  const auto attempt = [&pending](const auto& step) {
-    try {
-      step();
-    } catch (Pending& thrown) {
-      if (!pending) pending = std::move(thrown);
-    }
-  };
+  SideBySide side_by_side;
   const Selection& selection = repository.selection();
   std::vector<Descriptor> untagged;
   std::set<std::string> tags;
@@ -227,7 +221,7 @@ std::string repository_index(Repository& repository, const Patience& patience) {
     untagged = repository.tags().untagged();
   }
   for (const std::string& name : tags) {
-    attempt([&] {
+    side_by_side.run([&] {
       // One that went meanwhile is none.
       if (const auto tag = repository.tags().resolve(name, patience)) {
         manifests.push_back(tag_entry(repository, tag->descriptor, name, patience));
@@ -235,9 +229,9 @@ std::string repository_index(Repository& repository, const Patience& patience) {
     });
   }
   for (const Descriptor& descriptor : untagged) {
-    attempt([&] { manifests.push_back(tag_entry(repository, descriptor, {}, patience)); });
+    side_by_side.run([&] { manifests.push_back(tag_entry(repository, descriptor, {}, patience)); });
   }
-  if (pending) throw *std::move(pending);
+  side_by_side.wait();
   return index_text(std::move(manifests));
 }
 

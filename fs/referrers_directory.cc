@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/side_by_side.h"
 #include "base/text.h"
 #include "fs/digest_directory.h"
 #include "fs/static_directory.h"
@@ -24,25 +25,6 @@ bool is_statement(const Document& document) {
     return layer && registry::is_layer(layer->media_type);
   });
 }
-
-/// Runs all steps, so that what they wait for is asked for side by side.
-class SideBySide {
- public:
-  template <class Step>
-  void run(const Step& step) {
-    try {
-      step();
-    } catch (Pending& thrown) {
-      if (!pending_) pending_ = std::move(thrown);
-    }
-  }
-  void wait() {
-    if (pending_) throw *std::exchange(pending_, std::nullopt);
-  }
-
- private:
-  std::optional<Pending> pending_;
-};
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/side_by_side.h"
 #include "base/text.h"
 #include "cache/tar_reader.h"
 
@@ -99,15 +100,11 @@ const TreeView& Trees::rootfs(const std::string& path, const std::vector<Digest>
 std::vector<Trees::TreePointer> Trees::all_layer_files(const std::vector<Digest>& diffs,
                                                        const Patience& patience) {
   std::vector<TreePointer> layers;
-  std::optional<Pending> pending;
+  SideBySide side_by_side;
   for (const Digest& diff : diffs) {
-    try {
-      layers.push_back(layer_files(diff, patience));
-    } catch (Pending& thrown) {
-      if (!pending) pending = std::move(thrown);
-    }
+    side_by_side.run([&] { layers.push_back(layer_files(diff, patience)); });
   }
-  if (pending) throw *std::move(pending);
+  side_by_side.wait();
   return layers;
 }
 
