@@ -270,7 +270,7 @@ TEST(Waiting, LookupsGiveUpTogetherAndAKnownTagKeepsItsDigest) {
   // Those who come next do not wait as long again.
   EXPECT_EQ(kernel.lookup(known, "manifest.json").error, 0);
   EXPECT_EQ(kernel.wait(kernel.send_list(known)).error, 0);
-  EXPECT_LT(Clock::now() - after_stale, 1500ms);
+  EXPECT_LT(Clock::now() - after_stale, 1900ms);  // 2 s is what the first one waited
 
   for (const auto lookup : lookups) EXPECT_EQ(kernel.wait(lookup).error, ETIMEDOUT);
   const auto after_lookups = Clock::now();
