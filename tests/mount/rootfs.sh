@@ -3,36 +3,9 @@
 # rootfs/ is what umoci makes of the image (as root, for owners), and other programs can use it.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/images.inc"
+. "$(dirname "$0")/rootfs.inc"
 
-((EUID == 0)) || skip 'only root can unpack owners and devices'
 require rsync file
-list=("$(command -v python3)" "$(dirname "$0")/list_files.py")
-
-# unpack TAG FOLDER: what umoci makes of a tag, from a copy that skopeo makes of it.
-unpack() {
-  local name=$1
-  [[ $name =~ [A-Z] ]] && name=image
-  skopeo copy --quiet "${tls[@]}" "$from:$1" "oci:$work/copy-$1:$name"
-  umoci unpack --image "$work/copy-$1:$name" "$2" >"$work/umoci" 2>&1 ||
-    fail "umoci: $(cat "$work/umoci")"
-}
-
-# same_rootfs TAG: what differs between umoci and the specification:
-# PATH-3: folders that no layer speaks of are from the time when umoci made them; so is the root, and
-# folders whose content an upper layer changed get that time, too (it puts entries in, and then sets
-# the times of those folders only that the layer speaks of). So times of folders are compared in
-# trees.sh, where each layer's are exact.
-same_rootfs() {
-  rm -rf "$work/bundle"
-  unpack "$1" "$work/bundle"
-  "${list[@]}" --without mtime folder "$work/bundle/rootfs" >"$work/unpacked"
-  "${list[@]}" --without mtime folder "$mnt/tags/$1/rootfs" >"$work/shown"
-  diff "$work/unpacked" "$work/shown" || fail "rootfs of $1 is not what umoci makes of it"
-  "${list[@]}" folder "$work/bundle/rootfs" | grep -v '"type": "d"' >"$work/unpacked"
-  "${list[@]}" folder "$mnt/tags/$1/rootfs" | grep -v '"type": "d"' |
-    diff "$work/unpacked" - || fail "times in the rootfs of $1 are not what umoci makes of them"
-}
-
 start_registry
 push_images test/images
 mount_source "$registry/test/images"
@@ -118,20 +91,4 @@ mount_source "oci:$work/layout" -o transform_symlinks
 expect_eq "$(readlink "$mnt/tags/top/rootfs/absolute")" etc/one
 expect_eq "$(cat "$mnt/tags/top/rootfs/absolute")" 'one again'
 expect_eq "$(readlink "$mnt/tags/top/layers/00/tree/absolute")" /etc/one 'a layer stays as it is'
-unmount
-
-# Many files that nobody made for the test; of the folder that ROOTFS names, if it names one, such as
-# one that debootstrap made.
-"${buildah[@]}" from --name many scratch >/dev/null
-if [[ -n ${ROOTFS:-} ]]; then
-  "${buildah[@]}" copy --quiet many "$ROOTFS" / >/dev/null
-else
-  "${buildah[@]}" copy --quiet many /etc /etc >/dev/null
-  "${buildah[@]}" copy --quiet many /usr/share/perl5 /usr/share/perl5 >/dev/null
-fi
-"${buildah[@]}" commit --quiet --format docker many many >/dev/null
-"${buildah[@]}" push --quiet many "oci:$work/layout:many"
-mount_source "oci:$work/layout"
-from=oci:$work/layout tls=()
-same_rootfs many
 unmount
