@@ -51,9 +51,9 @@ void RootfsBuilder::find_lower_links(const FileTree& layer) {
 }
 
 void RootfsBuilder::hide(const FileTree& layer) {
-  std::vector<Pair> open{{FileTree::kRoot, FileTree::kRoot}};
+  std::vector<Pair> open{{FileTree::kRoot, FileTree::kRoot, {}}};
   while (!open.empty()) {
-    const Pair at = open.back();
+    const Pair at = std::move(open.back());
     open.pop_back();
     hide_in(layer, at);
     for (const auto& entry : layer.entries(at.theirs)) {
@@ -63,11 +63,13 @@ void RootfsBuilder::hide(const FileTree& layer) {
       const auto below = tree_.find(at.ours, name);
       if (!below) continue;
       if (tree_.is_directory(*below)) {
-        open.push_back({entry.file, *below});
+        open.push_back({entry.file, *below, str_cat(at.path, name, "/")});
       } else if (file.implicit) {
         // A parent that is a link in a lower layer is followed (WH-7).
         const auto walked = tree_.walk(at.ours, name, FileTreeBuilder::Missing::stop);
-        if (walked.directory) open.push_back({entry.file, *walked.directory});
+        if (walked.directory) {
+          open.push_back({entry.file, *walked.directory, str_cat(at.path, name, "/")});
+        }
       }
     }
   }
@@ -85,7 +87,8 @@ void RootfsBuilder::hide_in(const FileTree& layer, const Pair& at) {
     if (marker.starts_with(kAufs)) continue;
     const std::string_view name = marker.substr(kWhiteout.size());
     if (name.empty() || name == "." || name == "..") {
-      findings_.add(marker, "a whiteout of no name; it has no effect (WH-2)");
+      findings_.add(at.path + std::string(marker),
+                    "a whiteout of no name; it has no effect (WH-2)");
       continue;
     }
     tree_.remove(at.ours, name);
@@ -96,16 +99,16 @@ void RootfsBuilder::merge(const FileTree& layer) {
   if (!layer.file(FileTree::kRoot).implicit) {
     replace_attributes(layer, FileTree::kRoot, FileTree::kRoot);
   }
-  std::vector<Pair> open{{FileTree::kRoot, FileTree::kRoot}};
+  std::vector<Pair> open{{FileTree::kRoot, FileTree::kRoot, {}}};
   while (!open.empty()) {
-    const Pair at = open.back();
+    const Pair at = std::move(open.back());
     open.pop_back();
     for (const auto& entry : layer.entries(at.theirs)) {
       const std::string_view name = layer.text(entry);
       if (is_marker(name)) continue;
       if (layer.file(entry.file).type == FileType::directory) {
-        const auto ours = merge_directory(layer, at.ours, name, entry.file);
-        if (ours) open.push_back({entry.file, *ours});
+        const auto ours = merge_directory(layer, at, name, entry.file);
+        if (ours) open.push_back({entry.file, *ours, str_cat(at.path, name, "/")});
         continue;
       }
       if (copies_[entry.file] == kNone) copies_[entry.file] = copy(layer, entry.file);
@@ -115,26 +118,27 @@ void RootfsBuilder::merge(const FileTree& layer) {
 }
 
 /// The directory that `theirs` is merged into; nothing where there can be none.
-std::optional<FileTree::Index> RootfsBuilder::merge_directory(const FileTree& layer,
-                                                              Index directory,
+std::optional<FileTree::Index> RootfsBuilder::merge_directory(const FileTree& layer, const Pair& at,
                                                               std::string_view name, Index theirs) {
   const bool is_implicit = layer.file(theirs).implicit;
-  const auto existing = tree_.find(directory, name);
+  const auto existing = tree_.find(at.ours, name);
   if (existing && tree_.is_directory(*existing)) {
     if (!is_implicit) replace_attributes(layer, *existing, theirs);
     return existing;
   }
   if (existing && is_implicit) {
-    const auto walked = tree_.walk(directory, name, FileTreeBuilder::Missing::make);
+    const auto walked = tree_.walk(at.ours, name, FileTreeBuilder::Missing::make);
     if (!walked.directory) {
-      findings_.add(name, "left out, with all that is in it: too many symbolic links");
+      findings_.add(str_cat(at.path, name),
+                    "left out, with all that is in it: too many symbolic links");
     } else if (walked.replaced) {
-      findings_.add(name, "a file of a lower layer had to give way to a directory");
+      findings_.add(str_cat(at.path, name),
+                    "a file of a lower layer had to give way to a directory");
     }
     return walked.directory;
   }
   const Index made = copy(layer, theirs);
-  tree_.put(directory, name, made);
+  tree_.put(at.ours, name, made);
   return made;
 }
 

@@ -39,13 +39,14 @@ class RootfsBuilder {
   struct Pair {
     Index theirs;
     Index ours;
+    std::string path;  ///< in the layer, with a slash at its end
   };
 
   void find_lower_links(const FileTree& layer);
   void hide(const FileTree& layer);
   void hide_in(const FileTree& layer, const Pair& at);
   void merge(const FileTree& layer);
-  [[nodiscard]] std::optional<Index> merge_directory(const FileTree& layer, Index directory,
+  [[nodiscard]] std::optional<Index> merge_directory(const FileTree& layer, const Pair& at,
                                                      std::string_view name, Index theirs);
   void replace_attributes(const FileTree& layer, Index ours, Index theirs);
   [[nodiscard]] Index copy(const FileTree& layer, Index theirs);
