@@ -126,6 +126,10 @@ bool LayerBuilder::is_showable(const TarEntry& entry) {
                                       " is none of a file; a runtime refuses it"));
     return false;
   }
+  if (entry.type == TarType::symlink && (entry.link.empty() || entry.link.size() >= PATH_MAX)) {
+    findings_.add(entry.name, "left out: no link can have its target");
+    return false;
+  }
   if (is_device(entry)) {
     if (entry.device_major < 0 || entry.device_major > kMaxMajor || entry.device_minor < 0 ||
         entry.device_minor > kMaxMinor) {
@@ -251,7 +255,8 @@ void LayerBuilder::take_link(Index directory, std::string_view name, TarEntry& e
   extras.defect = str_cat("it is a hard link to ", printable(target), ", which is not there");
   tree_.set_extras(placeholder, std::move(extras));
   tree_.put(directory, name, placeholder);
-  links_.emplace(placeholder, Link{directory, std::string(name), std::move(target)});
+  links_.emplace(placeholder,
+                 Link{directory, std::string(name), std::move(entry.name), std::move(target)});
   in_order_.push_back(placeholder);
 }
 
@@ -280,11 +285,15 @@ LayerBuilder::Index LayerBuilder::settle(Index placeholder) {
 }
 
 void LayerBuilder::settle_links() {
+  // Before any is settled: what does not have its name by now was replaced.
+  std::erase_if(in_order_, [this](Index placeholder) {
+    const Link& link = links_.at(placeholder);
+    return tree_.find(link.directory, link.name) != placeholder;
+  });
   for (const Index placeholder : in_order_) {
     const Link& link = links_.at(placeholder);
-    if (tree_.find(link.directory, link.name) != placeholder) continue;  // settled or replaced
     const Index file = settle(placeholder);
-    findings_.add(link.name, links_.contains(file)
+    findings_.add(link.path, links_.contains(file)
                                  ? str_cat("a hard link to ", printable(link.target),
                                            ", which this layer does not have")
                                  : str_cat("a hard link to ", printable(link.target),

@@ -50,6 +50,7 @@ class LayerBuilder final : public cache::TarSink {
   struct Link {
     Index directory;
     std::string name;
+    std::string path;  ///< as the entry has it
     std::string target;
   };
 

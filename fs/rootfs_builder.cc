@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include <linux/limits.h>
+
 #include "base/text.h"
 
 namespace digestfs::fs {
@@ -17,7 +19,11 @@ bool is_marker(std::string_view name) { return name.starts_with(kWhiteout); }
 
 /// Where an absolute link leads, from a directory `depth` levels below the root.
 std::string relative_target(std::string_view target, std::size_t depth) {
-  while (target.starts_with('/')) target.remove_prefix(1);
+  // Above the root is the root.
+  for (const std::string_view begin : {"/", "./", "../"}) {
+    if (target.starts_with(begin)) return relative_target(target.substr(begin.size()), depth);
+  }
+  if (target == "." || target == "..") target = {};
   std::string relative;
   for (std::size_t i = 0; i < depth; ++i) relative += "../";
   relative += target;
@@ -42,18 +48,37 @@ void RootfsBuilder::find_lower_links(const FileTree& layer) {
     const std::string& target = layer.extras(file).missing_target;
     if (target.empty()) continue;
     const auto found = tree_.find_path(target);
-    if (found && !tree_.is_directory(*found)) {
-      copies_[i] = *found;
-    } else {
-      findings_.add(target, "a hard link leads here, to nothing that it could be");
-    }
+    if (found && !tree_.is_directory(*found)) copies_[i] = *found;
   }
 }
 
+/// Begins a walk through a layer at its root.
+RootfsBuilder::Pair RootfsBuilder::begin() {
+  steps_.assign(1, {});
+  return {FileTree::kRoot, FileTree::kRoot, 0};
+}
+
+RootfsBuilder::Pair RootfsBuilder::enter(const Pair& from, std::string_view name, Index theirs,
+                                         Index ours) {
+  steps_.push_back({name, from.step});
+  return {theirs, ours, steps_.size() - 1};
+}
+
+/// The path of an entry of a directory, for a finding: made only then, for there may be as many
+/// directories as a hostile layer likes.
+std::string RootfsBuilder::path_of(const Pair& at, std::string_view name) const {
+  std::string path(name);
+  for (std::size_t step = at.step; step != 0; step = steps_[step].before) {
+    path.insert(0, str_cat(steps_[step].name, "/"));
+    if (path.size() > PATH_MAX) break;
+  }
+  return path;
+}
+
 void RootfsBuilder::hide(const FileTree& layer) {
-  std::vector<Pair> open{{FileTree::kRoot, FileTree::kRoot, {}}};
+  std::vector<Pair> open{begin()};
   while (!open.empty()) {
-    const Pair at = std::move(open.back());
+    const Pair at = open.back();
     open.pop_back();
     hide_in(layer, at);
     for (const auto& entry : layer.entries(at.theirs)) {
@@ -63,12 +88,12 @@ void RootfsBuilder::hide(const FileTree& layer) {
       const auto below = tree_.find(at.ours, name);
       if (!below) continue;
       if (tree_.is_directory(*below)) {
-        open.push_back({entry.file, *below, str_cat(at.path, name, "/")});
+        open.push_back(enter(at, name, entry.file, *below));
       } else if (file.implicit) {
         // A parent that is a link in a lower layer is followed (WH-7).
         const auto walked = tree_.walk(at.ours, name, FileTreeBuilder::Missing::stop);
         if (walked.directory) {
-          open.push_back({entry.file, *walked.directory, str_cat(at.path, name, "/")});
+          open.push_back(enter(at, name, entry.file, *walked.directory));
         }
       }
     }
@@ -87,8 +112,7 @@ void RootfsBuilder::hide_in(const FileTree& layer, const Pair& at) {
     if (marker.starts_with(kAufs)) continue;
     const std::string_view name = marker.substr(kWhiteout.size());
     if (name.empty() || name == "." || name == "..") {
-      findings_.add(at.path + std::string(marker),
-                    "a whiteout of no name; it has no effect (WH-2)");
+      findings_.add(path_of(at, marker), "a whiteout of no name; it has no effect (WH-2)");
       continue;
     }
     tree_.remove(at.ours, name);
@@ -99,19 +123,26 @@ void RootfsBuilder::merge(const FileTree& layer) {
   if (!layer.file(FileTree::kRoot).implicit) {
     replace_attributes(layer, FileTree::kRoot, FileTree::kRoot);
   }
-  std::vector<Pair> open{{FileTree::kRoot, FileTree::kRoot, {}}};
+  std::vector<Pair> open{begin()};
   while (!open.empty()) {
-    const Pair at = std::move(open.back());
+    const Pair at = open.back();
     open.pop_back();
     for (const auto& entry : layer.entries(at.theirs)) {
       const std::string_view name = layer.text(entry);
       if (is_marker(name)) continue;
       if (layer.file(entry.file).type == FileType::directory) {
         const auto ours = merge_directory(layer, at, name, entry.file);
-        if (ours) open.push_back({entry.file, *ours, str_cat(at.path, name, "/")});
+        if (ours) open.push_back(enter(at, name, entry.file, *ours));
         continue;
       }
-      if (copies_[entry.file] == kNone) copies_[entry.file] = copy(layer, entry.file);
+      if (copies_[entry.file] == kNone) {
+        copies_[entry.file] = copy(layer, entry.file);
+        const std::string& target = layer.extras(layer.file(entry.file)).missing_target;
+        if (!target.empty()) {
+          findings_.add(path_of(at, name), str_cat("a hard link to ", printable(target),
+                                                   ", which no layer below has"));
+        }
+      }
       tree_.put(at.ours, name, copies_[entry.file]);
     }
   }
@@ -129,11 +160,9 @@ std::optional<FileTree::Index> RootfsBuilder::merge_directory(const FileTree& la
   if (existing && is_implicit) {
     const auto walked = tree_.walk(at.ours, name, FileTreeBuilder::Missing::make);
     if (!walked.directory) {
-      findings_.add(str_cat(at.path, name),
-                    "left out, with all that is in it: too many symbolic links");
+      findings_.add(path_of(at, name), "left out, with all that is in it: too many symbolic links");
     } else if (walked.replaced) {
-      findings_.add(str_cat(at.path, name),
-                    "a file of a lower layer had to give way to a directory");
+      findings_.add(path_of(at, name), "a file of a lower layer had to give way to a directory");
     }
     return walked.directory;
   }
@@ -185,13 +214,15 @@ void RootfsBuilder::transform_links() {
       const FileType type = tree_.file(file).type;
       if (type == FileType::directory) open.push_back({file, at.depth + 1});
       if (type != FileType::symlink || !tree_.link_target(file).starts_with('/')) continue;
+      const std::string target = relative_target(tree_.link_target(file), at.depth);
+      if (target.size() >= PATH_MAX) continue;
       auto& made = transformed.try_emplace({file, at.depth}, kNone).first->second;
       if (made == kNone) {
         FileExtras extras = tree_.extras(file);
         FileRecord record = tree_.file(file);
         record.extras = 0;
         made = tree_.add(record);
-        tree_.set_link_target(made, relative_target(tree_.link_target(file), at.depth));
+        tree_.set_link_target(made, target);
         if (!extras.xattrs.empty()) tree_.set_extras(made, std::move(extras));
       }
       renamed.emplace_back(name, made);

@@ -39,8 +39,17 @@ class RootfsBuilder {
   struct Pair {
     Index theirs;
     Index ours;
-    std::string path;  ///< in the layer, with a slash at its end
+    std::size_t step;  ///< how the directory of the layer was reached
   };
+  /// A directory that was entered, by its name and the step before.
+  struct Step {
+    std::string_view name;
+    std::size_t before;
+  };
+
+  [[nodiscard]] Pair begin();
+  [[nodiscard]] Pair enter(const Pair& from, std::string_view name, Index theirs, Index ours);
+  [[nodiscard]] std::string path_of(const Pair& at, std::string_view name) const;
 
   void find_lower_links(const FileTree& layer);
   void hide(const FileTree& layer);
@@ -59,6 +68,8 @@ class RootfsBuilder {
   std::uint32_t layers_ = 0;
   // Of the layer that is being applied: what its files have become.
   std::vector<Index> copies_;
+  // Of the walk through it that is under way.
+  std::vector<Step> steps_;
 };
 
 }  // namespace digestfs::fs

@@ -210,6 +210,10 @@ TEST(RootfsBuilder, FollowsParentsThatAreLinksBelow) {  // PATH-4, WH-7, T6
   });
 }
 
+TEST(RootfsBuilder, SaysWhereABrokenHardLinkIs) {
+  EXPECT_EQ(merge({{"x"}, {"d/e/b => a"}}).found, Lines{"d/e/b"});
+}
+
 TEST(RootfsBuilder, KeepsHardLinksOverLayers) {  // HL-1, HL-4, T7, T8
   check({
       {"in one layer", {{"a", "b => a"}}, {"1 a", "= b a"}},
@@ -285,6 +289,10 @@ TEST(RootfsBuilder, TellsWhichLayerAFileComesFrom) {
 TEST(RootfsBuilder, MakesAbsoluteLinksRelativeOnRequest) {
   const Lines lines{"a -> /x/y", "d/e/b -> //x", "d/c -> x", "r -> /",
                     "d/r -> /",  "h -> /x",      "d/h => h", "g => h"};
+  EXPECT_EQ(
+      merge({{"a -> /../../x", "d/a -> /./.././x/../y", "d/r -> /.."}}, AbsoluteLinks::transform)
+          .lines,
+      (Lines{"l a -> x", "d/", "l d/a -> ../x/../y", "l d/r -> ../"}));
   EXPECT_EQ(merge({lines}).lines,
             (Lines{"l a -> /x/y", "d/", "l d/c -> x", "d/e/", "l d/e/b -> //x", "l d/h -> /x",
                    "l d/r -> /", "= g d/h", "= h d/h", "l r -> /"}));
