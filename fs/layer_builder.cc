@@ -32,6 +32,8 @@ constexpr std::uint32_t kNobody = 65534;
 constexpr std::int64_t kMaxMajor = 0xfff;
 constexpr std::int64_t kMaxMinor = 0xfffff;
 
+constexpr std::string_view kWhiteout = ".wh.";
+
 std::string join(const std::vector<std::string_view>& components, std::size_t count) {
   std::string path;
   for (std::size_t i = 0; i < count; ++i) {
@@ -65,6 +67,22 @@ bool is_device(const TarEntry& entry) {
   return entry.type == TarType::character_device || entry.type == TarType::block_device;
 }
 
+/// Whether the kernel's device numbers have room for it.
+bool is_device_number(const TarEntry& entry) {
+  return entry.device_major >= 0 && entry.device_major <= kMaxMajor && entry.device_minor >= 0 &&
+         entry.device_minor <= kMaxMinor;
+}
+
+/// A whiteout hides by its name, whatever it is (WH-1): what cannot be shown as such is an empty
+/// file.
+void make_plain(TarEntry& entry) {
+  entry.type = TarType::file;
+  entry.flag = '0';
+  entry.size = 0;
+  entry.sparse = false;
+  entry.runs.clear();
+}
+
 bool is_id(std::int64_t id) { return id >= 0 && id <= std::numeric_limits<std::uint32_t>::max(); }
 
 std::uint32_t to_id(std::int64_t id) {
@@ -80,8 +98,13 @@ void Findings::add(std::string_view path, std::string_view detail) {
 }
 
 void LayerBuilder::take(TarEntry entry) {
-  if (!is_showable(entry)) return;
   const CleanPath path = clean_path(entry.name);
+  const bool is_odd =
+      entry.type == TarType::other || (is_device(entry) && !is_device_number(entry));
+  if (is_odd && !path.components.empty() && path.components.back().starts_with(kWhiteout)) {
+    make_plain(entry);
+  }
+  if (!is_showable(entry)) return;
   if (path.escapes) findings_.add(entry.name, "the path leads out of the root; it is kept inside");
   if (path.components.empty()) {
     take_root(entry);
@@ -131,8 +154,7 @@ bool LayerBuilder::is_showable(const TarEntry& entry) {
     return false;
   }
   if (is_device(entry)) {
-    if (entry.device_major < 0 || entry.device_major > kMaxMajor || entry.device_minor < 0 ||
-        entry.device_minor > kMaxMinor) {
+    if (!is_device_number(entry)) {
       findings_.add(entry.name, str_cat("left out: no device has the number ", entry.device_major,
                                         ":", entry.device_minor));
       return false;
@@ -234,6 +256,11 @@ void LayerBuilder::take_link(Index directory, std::string_view name, TarEntry& e
   const CleanPath path = clean_path(entry.link);
   std::string target = join(path.components, path.components.size());
   const auto file = tree_.find_path(target);
+  if (file && tree_.is_directory(*file) && name.starts_with(kWhiteout)) {
+    make_plain(entry);
+    take_at(directory, name, entry);
+    return;
+  }
   if (file && tree_.is_directory(*file)) {
     findings_.add(entry.name, "left out: a hard link to a directory");
     return;

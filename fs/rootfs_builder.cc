@@ -37,6 +37,7 @@ void RootfsBuilder::apply(const FileTree& layer) {
   find_lower_links(layer);
   hide(layer);
   merge(layer);
+  mend_links();
   ++layers_;
 }
 
@@ -135,17 +136,29 @@ void RootfsBuilder::merge(const FileTree& layer) {
         if (ours) open.push_back(enter(at, name, entry.file, *ours));
         continue;
       }
-      if (copies_[entry.file] == kNone) {
-        copies_[entry.file] = copy(layer, entry.file);
-        const std::string& target = layer.extras(layer.file(entry.file)).missing_target;
-        if (!target.empty()) {
-          findings_.add(path_of(at, name), str_cat("a hard link to ", printable(target),
-                                                   ", which no layer below has"));
-        }
+      if (copies_[entry.file] == kNone) copies_[entry.file] = copy(layer, entry.file);
+      const FileRecord& file = tree_.file(copies_[entry.file]);
+      if (file.extras != 0 && !tree_.extras(copies_[entry.file]).missing_target.empty()) {
+        broken_.push_back({at.ours, std::string(name),
+                           layer.extras(layer.file(entry.file)).missing_target, path_of(at, name)});
       }
       tree_.put(at.ours, name, copies_[entry.file]);
     }
   }
+}
+
+/// What the layer itself has, but under a path that only the layers below make lead there (PATH-4).
+void RootfsBuilder::mend_links() {
+  for (const BrokenLink& link : broken_) {
+    const auto found = tree_.find_path(link.target);
+    if (found && !tree_.is_directory(*found) && tree_.extras(*found).missing_target.empty()) {
+      tree_.put(link.directory, link.name, *found);
+    } else {
+      findings_.add(link.path, str_cat("a hard link to ", printable(link.target),
+                                       ", which no layer up to this one has"));
+    }
+  }
+  broken_.clear();
 }
 
 /// The directory that `theirs` is merged into; nothing where there can be none.

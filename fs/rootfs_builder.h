@@ -47,6 +47,14 @@ class RootfsBuilder {
     std::size_t before;
   };
 
+  /// A name of the tree that leads to nothing, and where it is to lead.
+  struct BrokenLink {
+    Index directory;
+    std::string name;
+    std::string target;
+    std::string path;
+  };
+
   [[nodiscard]] Pair begin();
   [[nodiscard]] Pair enter(const Pair& from, std::string_view name, Index theirs, Index ours);
   [[nodiscard]] std::string path_of(const Pair& at, std::string_view name) const;
@@ -59,6 +67,7 @@ class RootfsBuilder {
                                                      std::string_view name, Index theirs);
   void replace_attributes(const FileTree& layer, Index ours, Index theirs);
   [[nodiscard]] Index copy(const FileTree& layer, Index theirs);
+  void mend_links();
   void transform_links();
 
   static constexpr Index kNone = UINT32_MAX;
@@ -68,6 +77,8 @@ class RootfsBuilder {
   std::uint32_t layers_ = 0;
   // Of the layer that is being applied: what its files have become.
   std::vector<Index> copies_;
+  // Its hard links that have not found anything yet.
+  std::vector<BrokenLink> broken_;
   // Of the walk through it that is under way.
   std::vector<Step> steps_;
 };

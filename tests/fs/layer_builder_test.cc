@@ -271,6 +271,16 @@ TEST(LayerBuilder, ShowsDevicesAndReportsWhatIsNoFile) {  // T16, TAR-7, DEV-1
   });
 }
 
+TEST(LayerBuilder, KeepsWhiteoutsOfWhateverType) {  // WH-1
+  TarEntry odd = entry('V', "d/.wh.a");
+  odd.size = 5;
+  check({{"whiteouts",
+          {directory("d"), odd, device(".wh.b", -1, 0), device(".wh.c", 1, 3),
+           hardlink(".wh.d", "d"), symlink(".wh.e", "x")},
+          {"f 0644 0:0 0@0 .wh.b", "c 0644 0:0 1,3 .wh.c", "f 0644 0:0 0@0 .wh.d", "l .wh.e -> x",
+           "d 0700 0:0 d", "f 0644 0:0 0@0 d/.wh.a"}}});
+}
+
 TEST(LayerBuilder, ShowsNoOwnerThatIsNone) {  // TAR-3
   TarEntry last = file("a");
   last.uid = 4294967295;

@@ -129,6 +129,7 @@ TEST(RootfsBuilder, HidesWhatIsWhitedOut) {  // WH-1, WH-5, WH-6, T9
       {"as a directory", {{"a"}, {".wh.a/"}}, {}},
       {"with something in it", {{"a"}, {".wh.a/x"}}, {}},
       {"as a link", {{"a"}, {".wh.a -> b"}}, {}},
+      {"as a hard link to nothing", {{"a"}, {".wh.a => b"}}, {}},
       {"a name that begins like one", {{".what"}, {"a"}}, {"1 .what", "2 a"}},
   });
 }
@@ -227,6 +228,9 @@ TEST(RootfsBuilder, KeepsHardLinksOverLayers) {  // HL-1, HL-4, T7, T8
        {"1 b", "2 c"}},
       {"one name is replaced", {{"a", "b => a"}, {"a"}}, {"2 a", "1 b"}},
       {"one name is hidden", {{"a", "b => a"}, {".wh.a"}}, {"1 b"}},
+      {"to what is there only by a link below",
+       {{"lib -> usr/lib"}, {"usr/lib/a", "lib/x", "b => lib/a"}},
+       {"2 b", "l lib -> usr/lib", "usr/", "usr/lib/", "= usr/lib/a b", "2 usr/lib/x"}},
       {"to nothing", {{"x"}, {"b => a"}}, {"! b", "1 x"}, 1},
       {"to a directory", {{"d/"}, {"b => d"}}, {"! b", "d/"}, 1},
       {"still to nothing further up", {{"b => a"}, {"a"}}, {"2 a", "! b"}, 1},
