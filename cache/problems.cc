@@ -2,10 +2,12 @@
 #include "cache/problems.h"
 
 #include <ctime>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/text.h"
 
 namespace digestfs::cache {
 namespace {
@@ -77,11 +79,18 @@ void Problems::report(const Problem& problem) {
   const std::string text = line.dump(-1, ' ', true, replace) + '\n';
   {
     const auto journal = journal_.lock();
-    if (!journal->seen.insert(key).second) return;
-    if (journal->seen.size() <= kMaxProblems) {
+    if (journal->seen.contains(key)) return;
+    if (journal->seen.size() < kMaxProblems) {
+      journal->seen.insert(key);
       journal->text += text;
-    } else {
-      journal->seen.erase(key);
+    } else if (!std::exchange(journal->is_full, true)) {
+      line["kind"] = to_string(ProblemKind::limit);
+      line["object"] = "problems.jsonl";
+      line.erase("promised");
+      line.erase("actual");
+      line["detail"] = str_cat("there are more than ", kMaxProblems,
+                               " problems; those after this line are only in the log");
+      journal->text += line.dump(-1, ' ', true, replace) + '\n';
     }
   }
   DIGESTFS_LOG(warning, problem.detail, " kind=", to_string(problem.kind),

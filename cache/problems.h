@@ -50,7 +50,7 @@ class Problems {
   /// `source` is what every line names as its source.
   explicit Problems(std::string source);
 
-  /// Also logs it as a warning. Past 10,000 problems the rest is only logged.
+  /// Also logs it as a warning. Past 10,000 problems one line says that the rest is only logged.
   void report(const Problem& problem);
 
   /// Everything so far. Only ever grows.
@@ -61,6 +61,7 @@ class Problems {
   struct Journal {
     std::string text;
     std::unordered_set<std::string> seen;
+    bool is_full = false;
   };
 
   // Constant after construction.

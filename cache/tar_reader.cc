@@ -147,13 +147,13 @@ std::optional<std::vector<SparseRun>> header_map(const PaxRecords& records) {
   const auto count = parse_decimal(find_record(records, "GNU.sparse.numblocks"));
   std::vector<std::int64_t> numbers;
   std::string_view map = find_record(records, "GNU.sparse.map");
-  while (!map.empty()) {
+  for (bool goes_on = !map.empty(); goes_on;) {
     const auto comma = map.find(',');
     const auto number = parse_decimal(map.substr(0, comma));
     if (!number) return std::nullopt;
     numbers.push_back(*number);
-    if (comma == std::string_view::npos) break;
-    map.remove_prefix(comma + 1);
+    goes_on = comma != std::string_view::npos;
+    if (goes_on) map.remove_prefix(comma + 1);
   }
   if (!count || *count < 0 || numbers.size() % 2 != 0 ||
       numbers.size() / 2 != static_cast<std::uint64_t>(*count)) {
@@ -170,9 +170,7 @@ class TarReader::Impl {
 
   void write(std::string_view bytes) {
     while (!bytes.empty()) {
-      const std::size_t taken = step(bytes);
-      at_ += taken;
-      bytes.remove_prefix(taken);
+      bytes.remove_prefix(step(bytes));
     }
   }
 
@@ -190,7 +188,9 @@ class TarReader::Impl {
         return;
       case State::special:
         if (special_.size() < special_size_) fail("it ends inside an extended header");
-        // Whole but for its padding: it says something of an entry that does not come.
+        // Whole but for its padding: it says something of an entry that does not come, but it has
+        // to say it well.
+        take_special();
         return;
       case State::sparse_extension:
       case State::sparse_map:
@@ -204,8 +204,11 @@ class TarReader::Impl {
   }
 
   void skip(std::uint64_t bytes) {
-    at_ += bytes;
-    if (state_ == State::content) pass_over(bytes);
+    if (state_ == State::content) {
+      pass_over(bytes);
+    } else {
+      at_ += bytes;
+    }
   }
 
  private:
@@ -225,7 +228,8 @@ class TarReader::Impl {
     throw Error(Errc::corrupt, str_cat("no valid tar: ", why, " (at byte ", at_, ")"));
   }
 
-  /// Takes some of `bytes`; how many.
+  /// Takes some of `bytes`; how many. What it makes of them, and says of them, does not depend on
+  /// how the archive is cut into pieces.
   std::size_t step(std::string_view bytes) {
     switch (state_) {
       case State::header:
@@ -244,10 +248,12 @@ class TarReader::Impl {
       case State::broken:
         break;
     }
+    at_ += bytes.size();
     return bytes.size();
   }
 
   void pass_over(std::uint64_t bytes) {
+    at_ += bytes;
     const auto content = std::min(bytes, content_left_);
     content_left_ -= content;
     padding_left_ -= bytes - content;
@@ -258,10 +264,9 @@ class TarReader::Impl {
     const std::size_t taken = std::min(bytes.size(), kTarBlock - filled_);
     std::ranges::copy(bytes.substr(0, taken), block_.begin() + static_cast<long>(filled_));
     filled_ += taken;
+    at_ += taken;
     if (filled_ < kTarBlock) return taken;
     filled_ = 0;
-    // Offsets are those of what follows the block.
-    next_ = at_ + taken;
     switch (state_) {
       case State::sparse_extension:
         take_sparse_extension();
@@ -317,12 +322,14 @@ class TarReader::Impl {
       const std::size_t wanted = static_cast<std::size_t>(special_size_) - special_.size();
       const std::size_t taken = std::min(bytes.size(), wanted);
       special_ += bytes.substr(0, taken);
+      at_ += taken;
       if (special_.size() == special_size_ && padding_left_ == 0) take_special();
       return taken;
     }
     const auto taken =
         static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), padding_left_));
     padding_left_ -= taken;
+    at_ += taken;
     if (padding_left_ == 0) take_special();
     return taken;
   }
@@ -343,8 +350,7 @@ class TarReader::Impl {
     auto records = parse_pax(special_);
     if (!records) fail("a pax header is no sequence of records");
     if (special_type_ == 'g') {
-      // Go hands it out as an entry, and with it goes what was pending (13.1).
-      if (!is_mergeable(*records)) fail("a pax header has a number that is none");
+      // Go hands it out as an entry, whatever it says, and with it goes what was pending (13.1).
       forget_pending();
       return;
     }
@@ -355,12 +361,6 @@ class TarReader::Impl {
     records_.clear();
     long_name_.clear();
     long_link_.clear();
-  }
-
-  [[nodiscard]] static bool is_mergeable(const PaxRecords& records) {
-    TarEntry entry;
-    std::int64_t size = 0;
-    return merge(records, entry, size);
   }
 
   /// Lets what the records say go before the header; false where that is no number or time.
@@ -416,7 +416,7 @@ class TarReader::Impl {
     content_left_ = has_content ? static_cast<std::uint64_t>(size) : 0;
     padding_left_ = padding_of(content_left_);
     entry.size = content_left_;
-    entry.offset = next_;
+    entry.offset = at_;
     const PaxRecords records = std::exchange(records_, {});
     forget_pending();
     entry_ = std::move(entry);
@@ -468,7 +468,7 @@ class TarReader::Impl {
       throw Error(Errc::too_large,
                   str_cat("no usable tar: a sparse map is too long (at byte ", at_, ")"));
     }
-    entry_.offset = next_;
+    entry_.offset = at_;
     state_ = State::sparse_extension;
     if (!part.goes_on) hand_out();
   }
@@ -534,7 +534,7 @@ class TarReader::Impl {
     }
     if (map_wanted_ && map_numbers_.size() == *map_wanted_) {
       entry_.runs = to_runs(map_numbers_).value_or(std::vector<SparseRun>{});
-      entry_.offset = next_;
+      entry_.offset = at_;
       hand_out();
     } else if (content_left_ < kTarBlock || map_.size() > kTarBlock) {
       give_up_map("its sparse map does not end");
@@ -550,8 +550,7 @@ class TarReader::Impl {
   TarSink& sink_;
   // Where the reading is.
   State state_ = State::header;
-  std::uint64_t at_ = 0;    ///< bytes taken
-  std::uint64_t next_ = 0;  ///< the end of the block that was collected last
+  std::uint64_t at_ = 0;  ///< bytes taken
   TarBlock block_{};
   std::size_t filled_ = 0;
   std::uint64_t content_left_ = 0;

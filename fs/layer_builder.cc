@@ -17,8 +17,7 @@ namespace {
 using cache::TarEntry;
 using cache::TarType;
 
-constexpr std::size_t kMaxFindings = 1000;
-// Of what a finding quotes.
+// Of a name that a finding quotes.
 constexpr std::size_t kMaxQuoted = 1024;
 
 constexpr std::size_t kMaxXattrs = 1000;
@@ -90,12 +89,6 @@ std::uint32_t to_id(std::int64_t id) {
 }
 
 }  // namespace
-
-void Findings::add(std::string_view path, std::string_view detail) {
-  if (all_.size() < kMaxFindings) {
-    all_.push_back({printable(path.substr(0, kMaxQuoted)), std::string(detail)});
-  }
-}
 
 void LayerBuilder::take(TarEntry entry) {
   const CleanPath path = clean_path(entry.name);

@@ -9,24 +9,9 @@
 #include "cache/tar_reader.h"
 #include "fs/file_tree.h"
 #include "fs/file_tree_builder.h"
+#include "fs/findings.h"
 
 namespace digestfs::fs {
-
-/// Something about a file of an image that its reader should know.
-struct Finding {
-  std::string path;    ///< within the tree, printable
-  std::string detail;  ///< one sentence
-};
-
-/// What was found, up to a bound: a layer has as many findings as whoever made it likes.
-class Findings {
- public:
-  void add(std::string_view path, std::string_view detail);
-  [[nodiscard]] const std::vector<Finding>& all() const noexcept { return all_; }
-
- private:
-  std::vector<Finding> all_;
-};
 
 /// Makes the tree of one layer from the entries of its tar: what the tar holds, whiteouts as the
 /// files they are. Paths stay inside the root (PATH-1 to PATH-5), of several entries of one name
@@ -41,7 +26,7 @@ class LayerBuilder final : public cache::TarSink {
 
   /// The archive has ended well. The builder is used up.
   [[nodiscard]] FileTree finish();
-  [[nodiscard]] const std::vector<Finding>& findings() const noexcept { return findings_.all(); }
+  [[nodiscard]] const Findings& findings() const noexcept { return findings_; }
 
  private:
   using Index = FileTree::Index;

@@ -14,6 +14,8 @@ constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
 // What aufs kept for itself (WH-4).
 constexpr std::string_view kAufs = ".wh..wh.";
+// Where it put files that had several names over layers (HL-3).
+constexpr std::string_view kPseudoLinks = ".wh..wh.plnk";
 
 bool is_marker(std::string_view name) { return name.starts_with(kWhiteout); }
 
@@ -37,6 +39,7 @@ void RootfsBuilder::apply(const FileTree& layer) {
   find_lower_links(layer);
   hide(layer);
   merge(layer);
+  keep_pseudo_links(layer);
   mend_links();
   ++layers_;
 }
@@ -48,8 +51,28 @@ void RootfsBuilder::find_lower_links(const FileTree& layer) {
     if (file.extras == 0) continue;
     const std::string& target = layer.extras(file).missing_target;
     if (target.empty()) continue;
-    const auto found = tree_.find_path(target);
-    if (found && !tree_.is_directory(*found)) copies_[i] = *found;
+    if (const auto found = find_target(target)) copies_[i] = *found;
+  }
+}
+
+std::optional<FileTree::Index> RootfsBuilder::find_target(const std::string& target) {
+  if (const auto found = tree_.find_path(target)) {
+    if (tree_.is_directory(*found)) return std::nullopt;
+    return found;
+  }
+  const auto kept = pseudo_links_.find(target);
+  if (kept == pseudo_links_.end()) return std::nullopt;
+  return kept->second;
+}
+
+void RootfsBuilder::keep_pseudo_links(const FileTree& layer) {
+  const auto folder = layer.find(FileTree::kRoot, kPseudoLinks);
+  if (!folder || layer.file(*folder).type != FileType::directory) return;
+  for (const auto& entry : layer.entries(*folder)) {
+    if (layer.file(entry.file).type == FileType::directory) continue;
+    if (copies_[entry.file] == kNone) copies_[entry.file] = copy(layer, entry.file);
+    pseudo_links_.insert_or_assign(str_cat(kPseudoLinks, "/", layer.text(entry)),
+                                   copies_[entry.file]);
   }
 }
 

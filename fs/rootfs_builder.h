@@ -2,13 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "fs/file_tree.h"
 #include "fs/file_tree_builder.h"
-#include "fs/layer_builder.h"
+#include "fs/findings.h"
 
 namespace digestfs::fs {
 
@@ -30,7 +32,7 @@ class RootfsBuilder {
 
   /// The builder is used up.
   [[nodiscard]] FileTree finish(AbsoluteLinks links);
-  [[nodiscard]] const std::vector<Finding>& findings() const noexcept { return findings_.all(); }
+  [[nodiscard]] const Findings& findings() const noexcept { return findings_; }
 
  private:
   using Index = FileTree::Index;
@@ -60,6 +62,8 @@ class RootfsBuilder {
   [[nodiscard]] std::string path_of(const Pair& at, std::string_view name) const;
 
   void find_lower_links(const FileTree& layer);
+  [[nodiscard]] std::optional<Index> find_target(const std::string& target);
+  void keep_pseudo_links(const FileTree& layer);
   void hide(const FileTree& layer);
   void hide_in(const FileTree& layer, const Pair& at);
   void merge(const FileTree& layer);
@@ -75,6 +79,9 @@ class RootfsBuilder {
   FileTreeBuilder tree_;
   Findings findings_;
   std::uint32_t layers_ = 0;
+  // The files in aufs's folder of the layers so far by their path: no name of the tree, but what
+  // hard links may lead to (HL-3).
+  std::map<std::string, Index, std::less<>> pseudo_links_;
   // Of the layer that is being applied: what its files have become.
   std::vector<Index> copies_;
   // Its hard links that have not found anything yet.

@@ -139,11 +139,17 @@ void Trees::settle(const std::string& key, const Outcome& outcome) {
   outcomes_.lock()->try_emplace(key, outcome);
 }
 
-void Trees::report(const std::string& path, const std::vector<Finding>& findings) {
-  for (const Finding& finding : findings) {
+void Trees::report(const std::string& path, const Findings& findings) {
+  for (const Finding& finding : findings.all()) {
     problems_.report({.kind = cache::ProblemKind::bad_entry,
                       .object = str_cat(path, "/", finding.path),
                       .detail = finding.detail});
+  }
+  if (findings.omitted() > 0) {
+    problems_.report({.kind = cache::ProblemKind::limit,
+                      .object = path,
+                      .detail = str_cat(findings.omitted(),
+                                        " more findings like those above are not listed")});
   }
 }
 

@@ -57,7 +57,7 @@ class Trees {
                   const std::stop_token& stop);
   void merge(const std::string& key, const std::string& path,
              const std::vector<TreePointer>& layers, const std::stop_token& stop);
-  void report(const std::string& path, const std::vector<Finding>& findings);
+  void report(const std::string& path, const Findings& findings);
   [[nodiscard]] const TreeView& view(const std::string& key, const TreePointer& tree,
                                      std::vector<Digest> diffs, LayerFact layer_fact);
 

@@ -95,7 +95,9 @@ TEST(Problems, StayLinesOfJsonWhateverTheNamesAre) {
 TEST(Problems, AreBounded) {
   Problems problems("memory:x");
   for (int i = 0; i < 10100; ++i) problems.report(problem(std::to_string(i)));
-  EXPECT_EQ(lines(problems).size(), 10000U);
+  ASSERT_EQ(lines(problems).size(), 10001U);
+  EXPECT_EQ(nlohmann::json::parse(lines(problems).back())["object"], "problems.jsonl");
+  EXPECT_EQ(nlohmann::json::parse(lines(problems).back())["kind"], "limit");
 }
 
 TEST(Problems, AreTakenFromManyThreads) {

@@ -49,6 +49,12 @@ class Listing final : public TarSink {
   TarEntry last;
 };
 
+constexpr std::string_view kError = "ERROR ";
+
+std::string error_line(const Error& error) {
+  return str_cat(kError, to_string(error.code()), ": ", error.what());
+}
+
 /// The lines of a tar read in pieces of `piece` bytes; an error is the last.
 Lines read_in_pieces(std::string_view tar, std::size_t piece) {
   Listing listing;
@@ -61,7 +67,7 @@ Lines read_in_pieces(std::string_view tar, std::size_t piece) {
     }
     reader.finish();
   } catch (const Error& error) {
-    listing.lines.push_back(str_cat("ERROR ", to_string(error.code())));
+    listing.lines.push_back(error_line(error));
   }
   return listing.lines;
 }
@@ -82,7 +88,7 @@ Lines read_headers(std::string_view tar) {
     }
     reader.finish();
   } catch (const Error& error) {
-    listing.lines.push_back(str_cat("ERROR ", to_string(error.code())));
+    listing.lines.push_back(error_line(error));
   }
   return listing.lines;
 }
@@ -93,6 +99,10 @@ Lines read(const std::string& tar) {
     EXPECT_EQ(read_in_pieces(tar, piece), whole) << "in pieces of " << piece;
   }
   EXPECT_EQ(read_headers(tar), whole) << "with its content passed over";
+  // Where an error was found must be the same as well, but is not what the cases are about.
+  if (!whole.empty() && whole.back().starts_with(kError)) {
+    whole.back().erase(whole.back().find(':'));
+  }
   return whole;
 }
 
@@ -178,6 +188,9 @@ TEST(TarReader, FindsTheNextHeaderWhereGoDoes) {  // T2, TAR-5, TAR-8, 13.1
       {"g forgets x",
        pax_header({{"path", "p"}}) + pax_header({{"comment", "c"}}, 'g') + tar_file("a"),
        {"0 a 0@2560"}},
+      {"a g of numbers that are none",
+       pax_header({{"size", "five"}, {"mtime", "now"}}, 'g') + tar_file("a"),
+       {"0 a 0@1536"}},
       {"g forgets L",
        gnu_long('L', "long") + pax_header({{"path", "p"}}, 'g') + tar_file("a"),
        {"0 a 0@2560"}},
@@ -220,6 +233,12 @@ TEST(TarReader, EndsWhereGoDoes) {  // T4, TAR-1, TAR-2
       {"a zero block and a part of one", file + zero + std::string(100, '\0'), with_error(a)},
       {"a part of a header", file + std::string(100, 'x'), with_error(a)},
       {"short content", TarBlockBuilder("a", '0', 9).block() + "x", with_error({"0 a 9@512"})},
+      {"a dangling x without its padding",
+       file + TarBlockBuilder("x", 'x', 9).block() + "9 path=p\n",
+       a},
+      {"a dangling x that is no sequence of records, without its padding",
+       file + TarBlockBuilder("x", 'x', 9).block() + "8 path=p\n",
+       with_error(a)},
       {"a short x", pax_header({{"path", "p"}}).substr(0, 520), kCorrupt},
       {"a wrong checksum", file + TarBlockBuilder("b").broken(), with_error(a)},
       {"no tar at all", std::string(512, 'x'), kCorrupt},
@@ -391,6 +410,12 @@ TEST(TarReader, ReadsSparseFilesOfPax) {  // T14, TAR-9
       {"1.0 with a map without end",
        pax_header(version10) + file(512) + padded("9\n1\n") + kNext,
        {"0 s 2000@1536 runs DEFECT", "0 next 0@2560"}},
+      {"a comma too many",
+       pax_header({{"GNU.sparse.size", "9"},
+                   {"GNU.sparse.numblocks", "1"},
+                   {"GNU.sparse.map", "0,3,"}}) +
+           file(3) + padded("abc") + kNext,
+       {"0 GNUSparseFile.1/s 9@1536 runs DEFECT", "0 next 0@2560"}},
       {"more numbers than runs",
        pax_header({{"GNU.sparse.size", "9"},
                    {"GNU.sparse.numblocks", "1"},

@@ -76,7 +76,7 @@ Built build(const std::vector<TarEntry>& entries, const FileTreeBuilder::Limits&
   const FileTree tree = builder.finish();
   Built built{tree_text(tree), {}};
   built.lines.erase(built.lines.begin());
-  for (const Finding& finding : builder.findings()) built.found.push_back(finding.path);
+  for (const Finding& finding : builder.findings().all()) built.found.push_back(finding.path);
   return built;
 }
 
@@ -314,7 +314,16 @@ TEST(LayerBuilder, KeepsExtendedAttributesWithinTheKernelsLimits) {  // T15, TAR
   EXPECT_EQ(xattrs("a"), good.xattrs);
   EXPECT_TRUE(xattrs("b").empty());
   EXPECT_EQ(xattrs("c").size(), 1000U);
-  EXPECT_EQ(builder.findings().size(), 104U);
+  EXPECT_EQ(builder.findings().all().size(), 104U);
+}
+
+TEST(LayerBuilder, CountsWhatItDoesNotList) {  // T17
+  LayerBuilder builder;
+  for (int i = 0; i < 1003; ++i) builder.take(entry('V', std::to_string(i)));
+  static_cast<void>(builder.finish());
+  EXPECT_EQ(builder.findings().all().size(), 1000U);
+  EXPECT_EQ(builder.findings().all().back().path, "999");
+  EXPECT_EQ(builder.findings().omitted(), 3U);
 }
 
 TEST(LayerBuilder, BoundsWhatALayerCosts) {  // T17, TAR-11

@@ -80,7 +80,7 @@ Merged merge(const std::vector<Lines>& layers, AbsoluteLinks links = AbsoluteLin
   const FileTree tree = builder.finish(links);
   for (const std::string& line : tree_text(tree)) merged.lines.push_back(in_short(line));
   merged.lines.erase(merged.lines.begin());
-  for (const Finding& finding : builder.findings()) merged.found.push_back(finding.path);
+  for (const Finding& finding : builder.findings().all()) merged.found.push_back(finding.path);
   return merged;
 }
 
@@ -234,6 +234,12 @@ TEST(RootfsBuilder, KeepsHardLinksOverLayers) {  // HL-1, HL-4, T7, T8
       {"to nothing", {{"x"}, {"b => a"}}, {"! b", "1 x"}, 1},
       {"to a directory", {{"d/"}, {"b => d"}}, {"! b", "d/"}, 1},
       {"still to nothing further up", {{"b => a"}, {"a"}}, {"2 a", "! b"}, 1},
+      {"into aufs's folder of a lower layer",
+       {{".wh..wh.plnk/1", "a => .wh..wh.plnk/1"}, {"b => .wh..wh.plnk/1"}},
+       {"1 a", "= b a"}},
+      {"into aufs's folder of the uppermost that has it",
+       {{".wh..wh.plnk/1"}, {".wh..wh.plnk/1"}, {"b => .wh..wh.plnk/1"}},
+       {"2 b"}},
       {"into aufs's own folder", {{".wh..wh.plnk/1", "b => .wh..wh.plnk/1"}}, {"1 b"}},
   });
 }

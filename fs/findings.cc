@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/findings.h"
+
+#include "fs/file_tree_builder.h"
+
+namespace digestfs::fs {
+namespace {
+
+constexpr std::size_t kMaxFindings = 1000;
+// Of the path that a finding quotes.
+constexpr std::size_t kMaxQuoted = 1024;
+
+}  // namespace
+
+void Findings::add(std::string_view path, std::string_view detail) {
+  if (all_.size() == kMaxFindings) {
+    ++omitted_;
+    return;
+  }
+  all_.push_back({printable(path.substr(0, kMaxQuoted)), std::string(detail)});
+}
+
+}  // namespace digestfs::fs
