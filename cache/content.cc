@@ -274,6 +274,7 @@ void Content::open_diff(const Digest& diff, std::vector<Digest> layers, const Pa
   for (const Digest& blob : layers) {
     try {
       if (const auto actual = actual_diff(diff, blob)) throw wrong_diff(diff, blob, *actual);
+      if (const auto undecodable = object(blob).undecodable) throw Error(*undecodable);
       const auto layer = open(blob, patience, lane, limit);
       const auto inflate = [this, diff, layer, observe](std::stop_token stop) {
         const auto observer = observe ? observe() : nullptr;
@@ -541,7 +542,11 @@ void Content::decompress(const Digest& diff, const std::shared_ptr<const Verifie
     } else if (error.code() == Errc::too_large) {
       problems_.report({ProblemKind::limit, object, promised, std::nullopt, detail});
     }
-    throw Error(error.code(), detail);
+    const Error failure(error.code(), detail);
+    if (error.code() == Errc::corrupt || error.code() == Errc::too_large) {
+      (*objects_.lock())[layer->digest()].undecodable = failure;
+    }
+    throw failure;
   } catch (...) {
     store_.discard(std::move(partial));
     throw;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "base/error.h"
 #include "base/flights.h"
 #include "base/guarded.h"
 #include "cache/layer_pass.h"
@@ -112,6 +113,7 @@ class Content {
     std::vector<Digest> layers;          ///< blobs that are said to decompress to it
     std::optional<Digest> diff;          ///< what it is said to decompress to
     std::optional<ActualDiff> unpacked;  ///< what it did decompress to
+    std::optional<Error> undecodable;    ///< why it can never be: the bytes are what they are
     std::optional<std::uint64_t> claimed;
     std::optional<std::uint64_t> noted;  ///< by an earlier mount
     std::optional<std::uint64_t> proven;

@@ -152,6 +152,7 @@ std::optional<std::vector<SparseRun>> header_map(const PaxRecords& records) {
     const auto number = parse_decimal(map.substr(0, comma));
     if (!number) return std::nullopt;
     numbers.push_back(*number);
+    if (numbers.size() > kMaxSpecial / sizeof(std::int64_t)) return std::nullopt;
     goes_on = comma != std::string_view::npos;
     if (goes_on) map.remove_prefix(comma + 1);
   }

@@ -53,6 +53,15 @@ std::vector<FileTree::Index> order_of(const std::vector<FileRecord>& files,
   return order;
 }
 
+/// About what it takes in memory.
+std::uint64_t size_of(const FileExtras& extras) {
+  constexpr std::uint64_t kPerXattr = 128;
+  std::uint64_t size = sizeof(FileExtras) + extras.runs.size() * sizeof(cache::SparseRun) +
+                       extras.defect.size() + extras.missing_target.size();
+  for (const auto& [name, value] : extras.xattrs) size += name.size() + value.size() + kPerXattr;
+  return size;
+}
+
 }  // namespace
 
 FileTreeBuilder::FileTreeBuilder(const Limits& limits) : limits_(limits) {
@@ -114,7 +123,17 @@ void FileTreeBuilder::remove(Index directory, std::string_view name) {
 
 void FileTreeBuilder::clear(Index directory) { contents(directory).names.clear(); }
 
+void FileTreeBuilder::charge(std::uint64_t bytes) {
+  bytes_ += bytes;
+  if (bytes_ > limits_.bytes) {
+    throw Error(Errc::too_large,
+                str_cat("its links, extended attributes and sparse maps take more than ",
+                        limits_.bytes, " bytes"));
+  }
+}
+
 void FileTreeBuilder::set_link_target(Index symlink, std::string target) {
+  charge(target.size());
   targets_[static_cast<std::size_t>(files_[symlink].where)] = std::move(target);
 }
 
@@ -123,6 +142,7 @@ const std::string& FileTreeBuilder::link_target(Index symlink) const {
 }
 
 void FileTreeBuilder::set_extras(Index file, FileExtras extras) {
+  charge(size_of(extras));
   FileRecord& record = files_[file];
   if (record.extras != 0) {
     extras_[record.extras - 1] = std::move(extras);

@@ -26,6 +26,9 @@ class FileTreeBuilder {
     std::size_t files = std::size_t{4} << 20U;
     /// Components that may be walked on behalf of symbolic links.
     std::uint64_t link_steps = std::uint64_t{64} << 20U;
+    /// What is kept of files besides their records and names: targets of links, extended
+    /// attributes, sparse maps.
+    std::uint64_t bytes = std::uint64_t{512} << 20U;
   };
   /// Symbolic links in one path, as containerd has it; the kernel gives up at 40 (PATH-4).
   static constexpr int kMaxLinks = 255;
@@ -52,6 +55,7 @@ class FileTreeBuilder {
   void remove(Index directory, std::string_view name);
   void clear(Index directory);
 
+  /// These throw `Errc::too_large` where it gets too much.
   void set_link_target(Index symlink, std::string target);
   [[nodiscard]] const std::string& link_target(Index symlink) const;
   void set_extras(Index file, FileExtras extras);
@@ -84,11 +88,13 @@ class FileTreeBuilder {
     Index parent = FileTree::kRoot;
   };
 
+  void charge(std::uint64_t bytes);
   [[nodiscard]] Contents& contents(Index directory);
   [[nodiscard]] const Contents& contents(Index directory) const;
 
   Limits limits_;
   std::uint64_t link_steps_ = 0;
+  std::uint64_t bytes_ = 0;
   // While it is built a directory's `where` is its place among the contents, a link's among the
   // targets.
   std::vector<FileRecord> files_;

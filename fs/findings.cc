@@ -7,7 +7,7 @@ namespace digestfs::fs {
 namespace {
 
 constexpr std::size_t kMaxFindings = 1000;
-// Of the path that a finding quotes.
+// Of what a finding quotes.
 constexpr std::size_t kMaxQuoted = 1024;
 
 }  // namespace
@@ -17,7 +17,9 @@ void Findings::add(std::string_view path, std::string_view detail) {
     ++omitted_;
     return;
   }
-  all_.push_back({printable(path.substr(0, kMaxQuoted)), std::string(detail)});
+  all_.push_back({quoted(path), std::string(detail)});
 }
+
+std::string quoted(std::string_view bytes) { return printable(bytes.substr(0, kMaxQuoted)); }
 
 }  // namespace digestfs::fs

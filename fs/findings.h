@@ -28,4 +28,7 @@ class Findings {
   std::uint64_t omitted_ = 0;
 };
 
+/// The beginning of a text of the image's maker, printable, for a finding to quote.
+[[nodiscard]] std::string quoted(std::string_view bytes);
+
 }  // namespace digestfs::fs

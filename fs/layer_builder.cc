@@ -17,9 +17,6 @@ namespace {
 using cache::TarEntry;
 using cache::TarType;
 
-// Of a name that a finding quotes.
-constexpr std::size_t kMaxQuoted = 1024;
-
 constexpr std::size_t kMaxXattrs = 1000;
 // listxattr(2) fails altogether for a list over its limit; facts of our own need some room too.
 constexpr std::size_t kMaxXattrNames = XATTR_LIST_MAX - 1024;
@@ -82,6 +79,31 @@ void make_plain(TarEntry& entry) {
   entry.runs.clear();
 }
 
+/// Whether a link can have its target; that of a hard link is looked up by us alone.
+bool has_usable_target(const TarEntry& entry) {
+  switch (entry.type) {
+    case TarType::symlink:
+      return !entry.link.empty() && entry.link.size() < PATH_MAX;
+    case TarType::hardlink:
+      return entry.link.size() < PATH_MAX;
+    default:
+      return true;
+  }
+}
+
+/// Whether an entry is none that a file tree can have, whatever its name.
+bool is_odd(const TarEntry& entry) {
+  return entry.type == TarType::other || (is_device(entry) && !is_device_number(entry)) ||
+         !has_usable_target(entry);
+}
+
+bool is_whiteout(std::string_view name) { return name.starts_with(kWhiteout); }
+
+/// The longest name. A whiteout's is longer than that of what it hides.
+std::size_t max_name(std::string_view name) {
+  return NAME_MAX + (is_whiteout(name) ? kWhiteout.size() : 0);
+}
+
 bool is_id(std::int64_t id) { return id >= 0 && id <= std::numeric_limits<std::uint32_t>::max(); }
 
 std::uint32_t to_id(std::int64_t id) {
@@ -92,9 +114,7 @@ std::uint32_t to_id(std::int64_t id) {
 
 void LayerBuilder::take(TarEntry entry) {
   const CleanPath path = clean_path(entry.name);
-  const bool is_odd =
-      entry.type == TarType::other || (is_device(entry) && !is_device_number(entry));
-  if (is_odd && !path.components.empty() && path.components.back().starts_with(kWhiteout)) {
+  if (!path.components.empty() && is_whiteout(path.components.back()) && is_odd(entry)) {
     make_plain(entry);
   }
   if (!is_showable(entry)) return;
@@ -105,11 +125,13 @@ void LayerBuilder::take(TarEntry entry) {
   }
   const std::string_view name = path.components.back();
   const std::string parents = join(path.components, path.components.size() - 1);
-  if (parents.size() + name.size() + 1 > PATH_MAX ||
-      std::ranges::any_of(path.components, [](auto part) { return part.size() > NAME_MAX; })) {
+  if (parents.size() + name.size() + 1 > PATH_MAX || name.size() > max_name(name) ||
+      std::any_of(path.components.begin(), path.components.end() - 1,
+                  [](auto part) { return part.size() > NAME_MAX; })) {
     findings_.add(entry.name, "left out: its path or a name in it is too long");
     return;
   }
+  if (name.size() > NAME_MAX) findings_.add(entry.name, "not listed: its name is too long");
   const auto walked = tree_.walk(FileTree::kRoot, parents, FileTreeBuilder::Missing::make);
   if (!walked.directory) {
     findings_.add(entry.name, "left out: its path goes through too many symbolic links");
@@ -142,7 +164,7 @@ bool LayerBuilder::is_showable(const TarEntry& entry) {
                                       " is none of a file; a runtime refuses it"));
     return false;
   }
-  if (entry.type == TarType::symlink && (entry.link.empty() || entry.link.size() >= PATH_MAX)) {
+  if (!has_usable_target(entry)) {
     findings_.add(entry.name, "left out: no link can have its target");
     return false;
   }
@@ -186,15 +208,14 @@ FileExtras LayerBuilder::extras_of(TarEntry& entry) {
   FileExtras extras;
   std::size_t listed = 0;
   for (auto& [name, value] : entry.xattrs) {
-    listed += name.size() + 1;
     if (name.empty() || name.find('\0') != std::string::npos || name.size() > XATTR_NAME_MAX ||
-        value.size() > XATTR_SIZE_MAX || listed > kMaxXattrNames ||
+        value.size() > XATTR_SIZE_MAX || listed + name.size() + 1 > kMaxXattrNames ||
         extras.xattrs.size() >= kMaxXattrs) {
-      findings_.add(entry.name, str_cat("its extended attribute ",
-                                        printable(std::string_view(name).substr(0, kMaxQuoted)),
-                                        " is left out: over a limit"));
+      findings_.add(entry.name,
+                    str_cat("its extended attribute ", quoted(name), " is left out: over a limit"));
       continue;
     }
+    listed += name.size() + 1;
     extras.xattrs.emplace(name, std::move(value));
   }
   if (!entry.defect.empty()) {
@@ -242,6 +263,16 @@ void LayerBuilder::take_at(Index directory, std::string_view name, TarEntry& ent
   if (!extras.xattrs.empty() || extras.sparse || !extras.defect.empty()) {
     tree_.set_extras(file, std::move(extras));
   }
+  put(directory, name, file, entry.name);
+}
+
+/// Gives `file` a name; an earlier entry of that name gives way (PATH-5).
+void LayerBuilder::put(Index directory, std::string_view name, Index file, std::string_view path) {
+  if (const auto earlier = tree_.find(directory, name)) {
+    findings_.add(path, !tree_.is_directory(*earlier) || tree_.names(*earlier).empty()
+                            ? "an earlier entry of this name is left out"
+                            : "a directory of this name is left out, with all that is in it");
+  }
   tree_.put(directory, name, file);
 }
 
@@ -264,7 +295,7 @@ void LayerBuilder::take_link(Index directory, std::string_view name, TarEntry& e
     return;
   }
   if (file && !links_.contains(*file)) {
-    tree_.put(directory, name, *file);
+    put(directory, name, *file, entry.name);
     return;
   }
   FileRecord record = record_of(entry);
@@ -272,9 +303,9 @@ void LayerBuilder::take_link(Index directory, std::string_view name, TarEntry& e
   const Index placeholder = tree_.add(record);
   FileExtras extras;
   extras.missing_target = target;
-  extras.defect = str_cat("it is a hard link to ", printable(target), ", which is not there");
+  extras.defect = str_cat("it is a hard link to ", quoted(target), ", which is not there");
   tree_.set_extras(placeholder, std::move(extras));
-  tree_.put(directory, name, placeholder);
+  put(directory, name, placeholder, entry.name);
   links_.emplace(placeholder,
                  Link{directory, std::string(name), std::move(entry.name), std::move(target)});
   in_order_.push_back(placeholder);
@@ -314,9 +345,9 @@ void LayerBuilder::settle_links() {
     const Link& link = links_.at(placeholder);
     const Index file = settle(placeholder);
     findings_.add(link.path, links_.contains(file)
-                                 ? str_cat("a hard link to ", printable(link.target),
+                                 ? str_cat("a hard link to ", quoted(link.target),
                                            ", which this layer does not have")
-                                 : str_cat("a hard link to ", printable(link.target),
+                                 : str_cat("a hard link to ", quoted(link.target),
                                            ", which comes after it; a runtime refuses it"));
   }
 }

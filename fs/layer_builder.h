@@ -45,6 +45,7 @@ class LayerBuilder final : public cache::TarSink {
   void apply(Index directory, const FileRecord& record, FileExtras extras);
   void take_root(cache::TarEntry& entry);
   void take_at(Index directory, std::string_view name, cache::TarEntry& entry);
+  void put(Index directory, std::string_view name, Index file, std::string_view path);
   void take_link(Index directory, std::string_view name, cache::TarEntry& entry);
   [[nodiscard]] Index settle(Index placeholder);
   void settle_links();

@@ -87,7 +87,9 @@ struct stat to_stat(const Operations& operations, const Node& node, const Attrib
       static_cast<blkcnt_t>((attributes.stored.value_or(attributes.size) + 511) / 512);
   status.st_blksize = 128 << 10;
   status.st_mtim = {attributes.modified.seconds, attributes.modified.nanoseconds};
-  status.st_ctim = status.st_mtim;
+  // Files of an image have no such time. It must not move either when the attributes of a tree's
+  // root take the place of the placeholder, or tar says that the root changed as it was read.
+  if (!attributes.ownership) status.st_ctim = status.st_mtim;
   status.st_atim = status.st_mtim;
   return status;
 }

@@ -11,6 +11,7 @@
 #include "fs/digest_directory.h"
 #include "fs/static_directory.h"
 #include "registry/media_type.h"
+#include "registry/reference.h"
 #include "registry/referrers.h"
 
 namespace digestfs::fs {
@@ -72,6 +73,7 @@ std::vector<ReferrersDirectory::Candidate> ReferrersDirectory::candidates(
     candidates.push_back({attestation, Relation::said});
   }
   for (const std::string& name : registry::cosign_tags(subject_)) {
+    if (!registry::is_tag(name)) continue;  // of a SHA-512 it is too long for one (REF-1)
     side_by_side.run([&] {
       if (const auto tag = resolve(name, patience)) {
         candidates.push_back({tag->descriptor, Relation::said});
@@ -110,6 +112,21 @@ bool ReferrersDirectory::refers(const Candidate& candidate, const Document& subj
 }
 
 Listing ReferrersDirectory::list(const Patience& patience) const {
+  try {
+    auto listing = ask(patience);
+    *last_.lock() = listing;
+    return listing;
+  } catch (const Error& error) {
+    // What was found stays readable while the source does not answer (promise 7).
+    const bool is_silence = error.code() == Errc::unavailable || error.code() == Errc::timed_out ||
+                            error.code() == Errc::rate_limited;
+    const auto last = *last_.lock();
+    if (!is_silence || !last) throw;
+    return last;
+  }
+}
+
+Listing ReferrersDirectory::ask(const Patience& patience) const {
   const auto subject = repository_.document(subject_, {}, patience);
   std::vector<Entry> entries;
   std::unordered_set<Digest> seen;

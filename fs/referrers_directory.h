@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/guarded.h"
 #include "fs/node.h"
 #include "fs/repository.h"
 
@@ -44,6 +45,7 @@ class ReferrersDirectory final : public Directory {
 
   [[nodiscard]] std::optional<cache::Tag> resolve(const std::string& tag,
                                                   const Patience& patience) const;
+  [[nodiscard]] Listing ask(const Patience& patience) const;
   [[nodiscard]] std::vector<Candidate> candidates(const Patience& patience) const;
   [[nodiscard]] std::vector<registry::Descriptor> by_subject(const Patience& patience) const;
   [[nodiscard]] bool refers(const Candidate& candidate, const Document& subject,
@@ -53,6 +55,8 @@ class ReferrersDirectory final : public Directory {
   Repository& repository_;
   std::string path_;
   Digest subject_;
+  // Guarded by the lock it lives in: what was found last.
+  mutable Guarded<Listing> last_;
 };
 
 }  // namespace digestfs::fs

@@ -40,7 +40,7 @@ void RootfsBuilder::apply(const FileTree& layer) {
   hide(layer);
   merge(layer);
   keep_pseudo_links(layer);
-  mend_links();
+  mend_links(layer);
   ++layers_;
 }
 
@@ -128,7 +128,8 @@ void RootfsBuilder::hide(const FileTree& layer) {
 void RootfsBuilder::hide_in(const FileTree& layer, const Pair& at) {
   for (const auto& entry : layer.entries(at.theirs)) {
     const std::string_view marker = layer.text(entry);
-    if (!is_marker(marker)) continue;
+    // A directory of such a name that only its content implies is no entry, so no marker (WH-1).
+    if (!is_marker(marker) || layer.file(entry.file).implicit) continue;
     if (marker == kOpaque) {
       tree_.clear(at.ours);
       continue;
@@ -147,64 +148,103 @@ void RootfsBuilder::merge(const FileTree& layer) {
   if (!layer.file(FileTree::kRoot).implicit) {
     replace_attributes(layer, FileTree::kRoot, FileTree::kRoot);
   }
+  outward_.clear();
+  implied_.clear();
   std::vector<Pair> open{begin()};
-  while (!open.empty()) {
+  while (!open.empty() || !through_.empty()) {
+    if (open.empty()) {
+      // Only now: a link on the way may be one that this layer itself has changed (PATH-4).
+      const Place place = through_.front();
+      through_.pop_front();
+      merge_through(place, open);
+      continue;
+    }
     const Pair at = open.back();
     open.pop_back();
-    for (const auto& entry : layer.entries(at.theirs)) {
-      const std::string_view name = layer.text(entry);
-      if (is_marker(name)) continue;
-      if (layer.file(entry.file).type == FileType::directory) {
-        const auto ours = merge_directory(layer, at, name, entry.file);
-        if (ours) open.push_back(enter(at, name, entry.file, *ours));
-        continue;
-      }
-      if (copies_[entry.file] == kNone) copies_[entry.file] = copy(layer, entry.file);
-      const FileRecord& file = tree_.file(copies_[entry.file]);
-      if (file.extras != 0 && !tree_.extras(copies_[entry.file]).missing_target.empty()) {
-        broken_.push_back({at.ours, std::string(name),
-                           layer.extras(layer.file(entry.file)).missing_target, path_of(at, name)});
-      }
-      tree_.put(at.ours, name, copies_[entry.file]);
+    merge_entries(layer, at, open);
+  }
+  drop_empty(layer);
+}
+
+void RootfsBuilder::merge_entries(const FileTree& layer, const Pair& at, std::vector<Pair>& open) {
+  for (const auto& entry : layer.entries(at.theirs)) {
+    const std::string_view name = layer.text(entry);
+    if (is_marker(name)) continue;
+    const FileRecord& file = layer.file(entry.file);
+    if (file.type == FileType::directory) {
+      merge_directory(layer, {at, name, entry.file}, open);
+      continue;
     }
+    if (copies_[entry.file] == kNone) copies_[entry.file] = copy(layer, entry.file);
+    if (!layer.extras(file).missing_target.empty()) outward_.push_back({at, name, entry.file});
+    tree_.put(at.ours, name, copies_[entry.file]);
   }
 }
 
-/// What the layer itself has, but under a path that only the layers below make lead there (PATH-4).
-void RootfsBuilder::mend_links() {
-  for (const BrokenLink& link : broken_) {
-    const auto found = tree_.find_path(link.target);
-    if (found && !tree_.is_directory(*found) && tree_.extras(*found).missing_target.empty()) {
-      tree_.put(link.directory, link.name, *found);
-    } else {
-      findings_.add(link.path, str_cat("a hard link to ", printable(link.target),
-                                       ", which no layer up to this one has"));
-    }
-  }
-  broken_.clear();
-}
-
-/// The directory that `theirs` is merged into; nothing where there can be none.
-std::optional<FileTree::Index> RootfsBuilder::merge_directory(const FileTree& layer, const Pair& at,
-                                                              std::string_view name, Index theirs) {
+void RootfsBuilder::merge_directory(const FileTree& layer, const Place& place,
+                                    std::vector<Pair>& open) {
+  const auto& [at, name, theirs] = place;
   const bool is_implicit = layer.file(theirs).implicit;
   const auto existing = tree_.find(at.ours, name);
   if (existing && tree_.is_directory(*existing)) {
     if (!is_implicit) replace_attributes(layer, *existing, theirs);
-    return existing;
+    open.push_back(enter(at, name, theirs, *existing));
+    return;
   }
   if (existing && is_implicit) {
-    const auto walked = tree_.walk(at.ours, name, FileTreeBuilder::Missing::make);
-    if (!walked.directory) {
-      findings_.add(path_of(at, name), "left out, with all that is in it: too many symbolic links");
-    } else if (walked.replaced) {
-      findings_.add(path_of(at, name), "a file of a lower layer had to give way to a directory");
-    }
-    return walked.directory;
+    through_.push_back(place);
+    return;
   }
   const Index made = copy(layer, theirs);
   tree_.put(at.ours, name, made);
-  return made;
+  if (is_implicit) implied_.push_back(place);
+  open.push_back(enter(at, name, theirs, made));
+}
+
+/// Enters a directory that the layer only implies, where the tree has a link, or a file.
+void RootfsBuilder::merge_through(const Place& place, std::vector<Pair>& open) {
+  const auto& [at, name, theirs] = place;
+  const auto walked = tree_.walk(at.ours, name, FileTreeBuilder::Missing::make);
+  if (!walked.directory) {
+    findings_.add(path_of(at, name), "left out, with all that is in it: too many symbolic links");
+    return;
+  }
+  if (walked.replaced) {
+    findings_.add(path_of(at, name), "a file of a lower layer had to give way to a directory");
+  }
+  open.push_back(enter(at, name, theirs, *walked.directory));
+}
+
+/// Directories that are implied by nothing but whiteouts come to nothing (WH-6), unless they are
+/// opaque (WH-3).
+void RootfsBuilder::drop_empty(const FileTree& layer) {
+  for (auto place = implied_.rbegin(); place != implied_.rend(); ++place) {
+    const auto made = tree_.find(place->at.ours, place->name);
+    if (made && tree_.is_directory(*made) && tree_.names(*made).empty() &&
+        !layer.find(place->theirs, kOpaque)) {
+      tree_.remove(place->at.ours, place->name);
+    }
+  }
+}
+
+/// Hard links to what the layer itself has, but under a path that only the layers below make lead
+/// there (PATH-4). That goes before what lower layers have at that path (HL-1).
+void RootfsBuilder::mend_links(const FileTree& layer) {
+  for (const auto& [at, name, theirs] : outward_) {
+    if (tree_.find(at.ours, name) != copies_[theirs]) continue;  // replaced since
+    const std::string& target = layer.extras(layer.file(theirs)).missing_target;
+    const auto is_broken = [this](Index file) {
+      return !tree_.extras(file).missing_target.empty();
+    };
+    const auto found = tree_.find_path(target);
+    if (found && !tree_.is_directory(*found) && !is_broken(*found) &&
+        (is_broken(copies_[theirs]) || tree_.file(*found).layer == layers_)) {
+      tree_.put(at.ours, name, *found);
+    } else if (is_broken(copies_[theirs])) {
+      findings_.add(path_of(at, name), str_cat("a hard link to ", quoted(target),
+                                               ", which no layer up to this one has"));
+    }
+  }
 }
 
 /// The upper directory's attributes take the place of the lower one's, all of them (WH-8).
@@ -234,16 +274,16 @@ FileTree::Index RootfsBuilder::copy(const FileTree& layer, Index theirs) {
 
 /// A link that has names at different depths becomes several.
 void RootfsBuilder::transform_links() {
-  struct Place {
+  struct Level {
     Index directory;
     std::size_t depth;
   };
   // How deep the links that were changed were, and what was made of each for other depths.
   std::map<std::pair<Index, std::size_t>, Index> transformed;
-  std::vector<Place> open{{FileTree::kRoot, 0}};
+  std::vector<Level> open{{FileTree::kRoot, 0}};
   std::vector<std::pair<std::string, Index>> renamed;
   while (!open.empty()) {
-    const Place at = open.back();
+    const Level at = open.back();
     open.pop_back();
     renamed.clear();
     for (const auto& [name, file] : tree_.names(at.directory)) {

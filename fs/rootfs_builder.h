@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -49,12 +50,11 @@ class RootfsBuilder {
     std::size_t before;
   };
 
-  /// A name of the tree that leads to nothing, and where it is to lead.
-  struct BrokenLink {
-    Index directory;
-    std::string name;
-    std::string target;
-    std::string path;
+  /// An entry of a directory of the layer.
+  struct Place {
+    Pair at;
+    std::string_view name;
+    Index theirs;
   };
 
   [[nodiscard]] Pair begin();
@@ -67,11 +67,13 @@ class RootfsBuilder {
   void hide(const FileTree& layer);
   void hide_in(const FileTree& layer, const Pair& at);
   void merge(const FileTree& layer);
-  [[nodiscard]] std::optional<Index> merge_directory(const FileTree& layer, const Pair& at,
-                                                     std::string_view name, Index theirs);
+  void merge_entries(const FileTree& layer, const Pair& at, std::vector<Pair>& open);
+  void merge_directory(const FileTree& layer, const Place& place, std::vector<Pair>& open);
+  void merge_through(const Place& place, std::vector<Pair>& open);
+  void drop_empty(const FileTree& layer);
   void replace_attributes(const FileTree& layer, Index ours, Index theirs);
   [[nodiscard]] Index copy(const FileTree& layer, Index theirs);
-  void mend_links();
+  void mend_links(const FileTree& layer);
   void transform_links();
 
   static constexpr Index kNone = UINT32_MAX;
@@ -84,8 +86,11 @@ class RootfsBuilder {
   std::map<std::string, Index, std::less<>> pseudo_links_;
   // Of the layer that is being applied: what its files have become.
   std::vector<Index> copies_;
-  // Its hard links that have not found anything yet.
-  std::vector<BrokenLink> broken_;
+  // Its hard links to what it does not have by that name itself.
+  std::vector<Place> outward_;
+  // Its implied directories where the tree has something else, and those that were made.
+  std::deque<Place> through_;
+  std::vector<Place> implied_;
   // Of the walk through it that is under way.
   std::vector<Step> steps_;
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <linux/limits.h>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "fs/facts.h"
@@ -224,6 +226,8 @@ void PlacedDirectory::visit(Place past, const Show& show, const Patience& /*pati
   const auto entries = tree.entries(index_);
   for (Place place = past; place < entries.size(); ++place) {
     const auto& name = entries[static_cast<std::size_t>(place)];
+    // A whiteout of a long name: to be looked up, but no program has room for it in a listing.
+    if (tree.text(name).size() > NAME_MAX) continue;
     const Entry entry{std::string(tree.text(name)), place_->node(name.file)};
     if (!show(entry, place + 1)) return;
   }

@@ -146,10 +146,22 @@ void Trees::report(const std::string& path, const Findings& findings) {
                       .detail = finding.detail});
   }
   if (findings.omitted() > 0) {
-    problems_.report({.kind = cache::ProblemKind::limit,
+    problems_.report(
+        {.kind = cache::ProblemKind::limit,
+         .object = path,
+         .detail = str_cat(findings.omitted(), " more findings like those above are not listed")});
+  }
+}
+
+void Trees::report_failure(const std::string& path, const Outcome& outcome) {
+  if (!outcome.failure || is_interruption(outcome.failure)) return;
+  try {
+    std::rethrow_exception(outcome.failure);
+  } catch (const Error& error) {
+    problems_.report({.kind = error.code() == Errc::too_large ? cache::ProblemKind::limit
+                                                              : cache::ProblemKind::undecodable,
                       .object = path,
-                      .detail = str_cat(findings.omitted(),
-                                        " more findings like those above are not listed")});
+                      .detail = error.what()});
   }
 }
 
@@ -165,16 +177,7 @@ void Trees::finish_layer(const Digest& diff, LayerBuilder& builder,
     outcome.failure = failure_of(path);
   }
   report(path, builder.findings());
-  if (outcome.failure && !is_interruption(outcome.failure)) {
-    try {
-      std::rethrow_exception(outcome.failure);
-    } catch (const Error& error) {
-      problems_.report({.kind = error.code() == Errc::too_large ? cache::ProblemKind::limit
-                                                                : cache::ProblemKind::undecodable,
-                        .object = path,
-                        .detail = error.what()});
-    }
-  }
+  report_failure(path, outcome);
   settle(diff.str(), outcome);
 }
 
@@ -219,6 +222,7 @@ void Trees::merge(const std::string& key, const std::string& path,
     outcome.failure = failure_of(path);
   }
   report(path, builder.findings());
+  report_failure(path, outcome);
   settle(key, outcome);
 }
 

@@ -58,6 +58,7 @@ class Trees {
   void merge(const std::string& key, const std::string& path,
              const std::vector<TreePointer>& layers, const std::stop_token& stop);
   void report(const std::string& path, const Findings& findings);
+  void report_failure(const std::string& path, const Outcome& outcome);
   [[nodiscard]] const TreeView& view(const std::string& key, const TreePointer& tree,
                                      std::vector<Digest> diffs, LayerFact layer_fact);
 

@@ -130,8 +130,14 @@ void read_manifest(const json& document, Manifest& manifest) {
   const bool withdrawn = document_class(manifest.media_type) == DocumentClass::manifest &&
                          bare_media_type(manifest.media_type) == media_type::kOciArtifact;
   read_layers(array_member(document, withdrawn ? "blobs" : "layers"), manifest);
-  const bool is_image =
-      manifest.config && document_class(manifest.config->media_type) == DocumentClass::config;
+  // MT-7: signatures and attestations come with the config of an image, too, but nothing in them is
+  // a layer.
+  const bool has_layers =
+      manifest.layers.empty() || std::ranges::any_of(manifest.layers, [](const auto& layer) {
+        return !layer || layer->media_type.empty() || is_layer(layer->media_type);
+      });
+  const bool is_image = manifest.config && has_layers &&
+                        document_class(manifest.config->media_type) == DocumentClass::config;
   manifest.kind = is_image ? ManifestKind::image : ManifestKind::artifact;
   // MT-7: what an artifact is, its config's type says where nothing else does.
   if (!is_image && manifest.artifact_type.empty() && manifest.config) {

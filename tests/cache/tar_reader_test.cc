@@ -234,11 +234,9 @@ TEST(TarReader, EndsWhereGoDoes) {  // T4, TAR-1, TAR-2
       {"a part of a header", file + std::string(100, 'x'), with_error(a)},
       {"short content", TarBlockBuilder("a", '0', 9).block() + "x", with_error({"0 a 9@512"})},
       {"a dangling x without its padding",
-       file + TarBlockBuilder("x", 'x', 9).block() + "9 path=p\n",
-       a},
+       file + TarBlockBuilder("x", 'x', 9).block() + "9 path=p\n", a},
       {"a dangling x that is no sequence of records, without its padding",
-       file + TarBlockBuilder("x", 'x', 9).block() + "8 path=p\n",
-       with_error(a)},
+       file + TarBlockBuilder("x", 'x', 9).block() + "8 path=p\n", with_error(a)},
       {"a short x", pax_header({{"path", "p"}}).substr(0, 520), kCorrupt},
       {"a wrong checksum", file + TarBlockBuilder("b").broken(), with_error(a)},
       {"no tar at all", std::string(512, 'x'), kCorrupt},
@@ -411,9 +409,8 @@ TEST(TarReader, ReadsSparseFilesOfPax) {  // T14, TAR-9
        pax_header(version10) + file(512) + padded("9\n1\n") + kNext,
        {"0 s 2000@1536 runs DEFECT", "0 next 0@2560"}},
       {"a comma too many",
-       pax_header({{"GNU.sparse.size", "9"},
-                   {"GNU.sparse.numblocks", "1"},
-                   {"GNU.sparse.map", "0,3,"}}) +
+       pax_header(
+           {{"GNU.sparse.size", "9"}, {"GNU.sparse.numblocks", "1"}, {"GNU.sparse.map", "0,3,"}}) +
            file(3) + padded("abc") + kNext,
        {"0 GNUSparseFile.1/s 9@1536 runs DEFECT", "0 next 0@2560"}},
       {"more numbers than runs",

@@ -164,6 +164,19 @@ TEST(Referrers, LeadNobodyInACircle) {  // design, "No walk loops"
   EXPECT_EQ(referrers(image.digest), Names{one.digest.str()});
 }
 
+TEST(Referrers, StayWhatTheyWereWhileTheSourceIsSilent) {  // promise 7
+  Fixture fixture;
+  const auto signature = add_artifact(fixture.set, "one", fixture.subject());
+  fixture.served.source.add_referrers(fixture.subject(), {signature});
+  test::MountSettings settings;
+  settings.selection.tag_ttl = Clock::duration::zero();
+  fixture.served.mount(fixture.set, settings);
+  Served& served = fixture.served;
+  EXPECT_EQ(served.names("tags/v1/referrers"), Names{signature.digest.str()});
+  served.source.fail_all(Errc::unavailable);
+  EXPECT_EQ(served.names("tags/v1/referrers"), Names{signature.digest.str()});
+}
+
 TEST(Referrers, FailWhereTheSourceDoes) {
   Fixture fixture;
   fixture.served.mount(fixture.set);

@@ -70,22 +70,24 @@ sparse.size = 513
 hole = sparse.tobuf(tarfile.PAX_FORMAT) + b"1\n0\n1\n".ljust(512, b"\0") + b"x".ljust(512, b"\0")
 image("sparse", [good, layer(hole + tar_of(["beside"]))])
 
-def empty_files(count):
+def empty_files(count, a_folder):
     header = tarfile.TarInfo("x" * 12).tobuf(tarfile.USTAR_FORMAT)
     total = sum(header) - 12 * ord("x") - sum(header[148:156]) + 8 * 32
     head, tail = header[12:148], header[156:]
     for i in range(count):
-        name = b"%05d/%06d" % (i // 1000, i)
+        name = b"%05d/%06d" % (i // a_folder, i % 1000000)
         yield name + head + b"%06o\0 " % (total + sum(name)) + tail
 
-def many(count):
+def many(count, a_folder=1000):
     sum, out, pack = hashlib.sha256(), [], zlib.compressobj(1, zlib.DEFLATED, 31)
-    for header in empty_files(count):
+    for header in empty_files(count, a_folder):
         sum.update(header)
         out.append(pack.compress(header))
     out.append(pack.flush())
     return "sha256:" + sum.hexdigest(), out
 image("million", [good, many(1000 * 1000)])
+image("millions", [good, many(2000 * 1000)])
+image("crowd", [good, many(100 * 1000, 100 * 1000)])
 image("deep", [good, layer(tar_of(["d/" * 5000 + "x", "beside"]))])
 image("long", [good, layer(tar_of(["x"], pax_headers={"comment": "c" * (2 << 20)}))])
 
@@ -137,8 +139,12 @@ if ! grep -qE '__(asan|tsan)_init' "$DIGESTFS"; then
 fi
 expect_eq "$(stat -c %s "$mnt/tags/million/rootfs/00999/999999")" 0
 
+# Twice as many are no reason to fail, nor are many in one directory.
+expect_eq "$(find "$mnt/tags/millions/rootfs" -type f | wc -l)" 2000001
+expect_eq "$(ls "$mnt/tags/crowd/rootfs/00000" | wc -l)" 100000
+
 # All the others are none the worse.
-for tag in bomb sparse million deep long; do
+for tag in bomb sparse million millions crowd deep long; do
   expect_eq "$(ls "$mnt/tags/$tag/layers/00/tree")" good "$tag"
   sha256sum "$mnt/tags/$tag/layers/01/blob" >/dev/null
 done

@@ -50,6 +50,8 @@ commit top
 "${buildah[@]}" rm "$container" >/dev/null
 expect_eq "$(skopeo inspect "oci:$work/layout:top" | jq '.Layers | length')" 3 'layers'
 mount_source "oci:$work/layout"
+# Also where nobody has looked into it before: for tar the root does not change under its hands.
+tar -C "$mnt/tags/top/rootfs" -cf /dev/null . || fail 'tar of a fresh mount'
 from=oci:$work/layout
 tls=()
 same_rootfs top

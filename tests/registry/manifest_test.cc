@@ -143,6 +143,15 @@ TEST(Manifest, IsKnownByItsShapeWhereItDoesNotSay) {  // MT-3
   EXPECT_EQ(parse_manifest(document({R"("fsLayers":[],"history":[])"}, 1)).kind,
             ManifestKind::schema1);
   EXPECT_EQ(parse_manifest("{" + config() + "," + layers() + "}").kind, ManifestKind::image);
+  // MT-7: nothing in a signature is a layer, whatever type its config is said to be of.
+  const auto of_type = [](const std::string& type) {
+    return parse_manifest(document({config(), R"("layers":[{"mediaType":")" + type +
+                                                  R"(","size":1,"digest":"sha256:)" +
+                                                  std::string(64, 'a') + "\"}]"}));
+  };
+  EXPECT_EQ(of_type("application/vnd.in-toto+json").kind, ManifestKind::artifact);
+  EXPECT_EQ(of_type("application/vnd.oci.image.layer.v1.tar+x").kind, ManifestKind::image);
+  EXPECT_EQ(of_type("").kind, ManifestKind::image);
   // A type that nobody knows says nothing.
   EXPECT_EQ(parse_manifest(document({typed("application/x"), manifests()})).kind,
             ManifestKind::index);
