@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -88,26 +89,6 @@ std::optional<std::string> decode_percent(std::string_view text) {
     if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
     decoded += static_cast<char>(high * 16 + low);
     i += 2;
-  }
-  return decoded;
-}
-
-/// RFC 4648, section 4, with or without its padding.
-std::optional<std::string> decode_base64(std::string_view text) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  while (text.ends_with('=')) text.remove_suffix(1);
-  std::string decoded;
-  std::uint32_t bits = 0;
-  unsigned count = 0;
-  for (const char c : text) {
-    const auto digit = kDigits.find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    bits = bits << 6U | static_cast<std::uint32_t>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    decoded += static_cast<char>(bits >> count & 0xffU);
   }
   return decoded;
 }

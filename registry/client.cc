@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "registry/content_range.h"
-#include "registry/failure.h"
 #include "registry/link.h"
 #include "registry/manifest.h"
 #include "registry/media_type.h"
@@ -118,33 +117,43 @@ class Client::Impl {
   Impl(const Reference& reference, ClientOptions options)
       : name_(str_cat("docker://", reference.repository())),
         root_(str_cat("/v2/", reference.path)),
-        host_(reference, {.stall = options.stall, .user_agent = std::move(options.user_agent)}) {}
+        host_(reference, host_options(reference, std::move(options))) {}
+
+  static HostOptions host_options(const Reference& reference, ClientOptions options) {
+    Certificates certificates = find_certificates(reference.domain, options.certificates,
+                                                  options.credentials.environment);
+    return {.http = {.stall = options.stall, .user_agent = std::move(options.user_agent)},
+            .credentials = std::move(options.credentials),
+            .certificates = std::move(certificates),
+            .verify_tls = options.verify_tls,
+            .retries = options.retries};
+  }
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
   TagPage list_tags(const std::optional<std::string>& page, const std::stop_token& stop) {
-    return doing("list the tags", [&] { return tag_page(page, stop); });
+    return doing("list the tags", stop, [&] { return tag_page(page, stop); });
   }
 
   std::optional<Descriptor> resolve(const std::string& tag, const std::stop_token& stop) {
-    return doing(str_cat("resolve tag ", tag), [&] { return resolve_tag(tag, stop); });
+    return doing(str_cat("resolve tag ", tag), stop, [&] { return resolve_tag(tag, stop); });
   }
 
   std::optional<std::vector<Descriptor>> list_referrers(const Digest& subject,
                                                         const std::stop_token& stop) {
-    return doing(str_cat("list what refers to ", subject),
+    return doing(str_cat("list what refers to ", subject), stop,
                  [&] { return referrers(subject, stop); });
   }
 
   std::optional<ObjectInfo> find(Endpoint endpoint, const Digest& digest,
                                  const std::stop_token& stop) {
-    return doing(str_cat("look for ", digest), [&] { return probe(endpoint, digest, stop); });
+    return doing(str_cat("look for ", digest), stop, [&] { return probe(endpoint, digest, stop); });
   }
 
   void fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset, ObjectSink& sink,
              const std::stop_token& stop) {
     if (endpoint == Endpoint::manifests) {
-      const std::string document = doing(str_cat("fetch ", digest), [&] {
+      const std::string document = doing(str_cat("fetch ", digest), stop, [&] {
         return digested_part(manifest(digest.str(), stop).body, digest);
       });
       sink.begin({0, document.size()});
@@ -160,11 +169,19 @@ class Client::Impl {
     std::string body;
   };
 
-  /// Runs `work`; its failure tells what was being done, and to what.
+  /// Runs `work`, again where it fails in passing; its failure tells what was being done, and to
+  /// what.
   template <class Work>
-  auto doing(const std::string& what, const Work& work) -> decltype(work()) {
+  auto doing(const std::string& what, const std::stop_token& stop, const Work& work)
+      -> decltype(work()) {
     try {
-      return work();
+      for (int failures = 1;; ++failures) {
+        try {
+          return work();
+        } catch (const Error& error) {
+          host_.wait_to_retry(error, failures, stop);
+        }
+      }
     } catch (const Error& error) {
       throw Error(error.code(), str_cat("cannot ", what, " of ", name_, ": ", error.what()));
     }
@@ -185,7 +202,7 @@ class Client::Impl {
       return Flow::more;
     };
     Reply reply = host_.ask(question, take, stop);
-    if (!is_success(reply.head.status)) throw failure_of(reply.head.status, reply.failure_body);
+    if (!is_success(reply.head.status)) throw reply.failure();
     document.head = std::move(reply.head);
     return document;
   }
@@ -245,7 +262,7 @@ class Client::Impl {
         return descriptor;
       }
     } else if (status != 403 && !asks_for_get(status)) {
-      throw failure_of(status, reply.failure_body);
+      throw reply.failure();
     }
     // EP-3: no use, or no body that says why.
     return resolve_by_get(tag, stop);
@@ -313,7 +330,7 @@ class Client::Impl {
     };
     const Reply reply = host_.ask(question, take, stop);
     const int status = reply.head.status;
-    if (status == 429 || status >= 500) throw failure_of(status, reply.failure_body);
+    if (status == 429 || status >= 500) throw reply.failure();
     const std::string type = bare_media_type(reply.head.field("Content-Type").value_or(""));
     if (status != 200 || type != media_type::kOciIndex) {
       DIGESTFS_LOG(debug, "no referrers API status=", status, " type=", type);
@@ -347,14 +364,14 @@ class Client::Impl {
       // EP-7: there are registries that deny to HEAD what they give to GET.
       if (reply.head.status != 404 && reply.head.status != 403 &&
           !asks_for_get(reply.head.status)) {
-        throw failure_of(reply.head.status, reply.failure_body);
+        throw reply.failure();
       }
       question.method = Method::get;
       if (endpoint == Endpoint::blobs) question.fields.push_back({"Range", "bytes=0-0"});
       reply = host_.ask(question, ignore, stop);
       if (reply.head.status == 416) return ObjectInfo{0};  // it is there, and empty
       if (reply.head.status == 404) return std::nullopt;
-      if (!exists()) throw failure_of(reply.head.status, reply.failure_body);
+      if (!exists()) throw reply.failure();
     }
     if (reply.head.status == 200) return ObjectInfo{content_length(reply.head)};
     if (reply.head.status == 206) {
@@ -368,31 +385,42 @@ class Client::Impl {
                   const std::stop_token& stop) {
     // The sink's own failures are to come out as they are, so this is not `doing`.
     const std::string what = str_cat("fetch ", digest);
-    const auto ask = [&](std::uint64_t from) {
+    const auto ask_once = [&](std::uint64_t from, bool& moved, bool& from_sink) {
       Question question{.target = target(Endpoint::blobs, digest.str())};
       if (from > 0) question.fields.push_back({"Range", str_cat("bytes=", from, "-")});
       BlobReceiver receiver(sink, from);
-      bool sink_failed = false;
       const auto take = [&](const HttpHead& head, std::span<const std::byte> part) {
-        sink_failed = true;
+        moved = true;
+        from_sink = true;
         const Flow flow = receiver.take(head, part);
-        sink_failed = false;
+        from_sink = false;
         return flow;
       };
+      const Reply reply = host_.ask(question, take, stop);
+      if (reply.head.status == 416 && from > 0) {
+        const auto range = parse_content_range(reply.head.field("Content-Range").value_or(""));
+        if (!range || range->total != from) return BlobReceiver::Outcome::useless;
+        sink.begin({from, from});  // it was all there already
+        return BlobReceiver::Outcome::taken;
+      }
+      if (!is_success(reply.head.status)) throw reply.failure();
+      return receiver.finish(reply.head);
+    };
+    // Where something came, whoever keeps it knows from where to go on.
+    const auto ask = [&](std::uint64_t from) {
+      bool moved = false;
+      bool from_sink = false;
       try {
-        const Reply reply = host_.ask(question, take, stop);
-        if (reply.head.status == 416 && from > 0) {
-          const auto range = parse_content_range(reply.head.field("Content-Range").value_or(""));
-          if (!range || range->total != from) return BlobReceiver::Outcome::useless;
-          sink.begin({from, from});  // it was all there already
-          return BlobReceiver::Outcome::taken;
+        for (int failures = 1;; ++failures) {
+          try {
+            return ask_once(from, moved, from_sink);
+          } catch (const Error& error) {
+            if (moved) throw;
+            host_.wait_to_retry(error, failures, stop);
+          }
         }
-        if (!is_success(reply.head.status)) {
-          throw failure_of(reply.head.status, reply.failure_body);
-        }
-        return receiver.finish(reply.head);
       } catch (const Error& error) {
-        if (sink_failed) throw;
+        if (from_sink) throw;
         throw Error(error.code(), str_cat("cannot ", what, " of ", name_, ": ", error.what()));
       }
     };

@@ -2,9 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "registry/back_off.h"
+#include "registry/credentials.h"
 #include "registry/reference.h"
 #include "registry/source.h"
 
@@ -15,10 +19,18 @@ struct ClientOptions {
   std::chrono::seconds stall{30};
   /// `digestfs/<version>`.
   std::string user_agent;
+  /// Where credentials are looked for; nowhere by default.
+  CredentialOptions credentials = {};
+  /// A directory of certificates instead of those in certs.d (TLS-1).
+  std::optional<std::filesystem::path> certificates = {};
+  /// Otherwise any certificate will do, and plain http (TLS-3).
+  bool verify_tls = true;
+  RetryPolicy retries = {};
 };
 
 /// A repository of a registry over HTTP (distribution-spec; EP-*, AUTH-*). https with the system's
-/// certificates; a loopback host may speak plain http (TLS-4). Tokens are fetched anonymously.
+/// certificates and those that are kept for the registry; a loopback host may speak plain http
+/// (TLS-4). What fails in passing is tried again (RTY-1).
 class Client final : public Source {
  public:
   /// Connects to nothing yet.

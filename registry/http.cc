@@ -3,7 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <fstream>
+#include <sstream>
 #include <utility>
 
 #include <curl/curl.h>
@@ -28,9 +32,9 @@ constexpr long kSlowest = 256;
 // A whole head. Registries send a few hundred bytes; curl alone would take endless ones.
 constexpr std::size_t kMaxHead = std::size_t{256} << 10U;
 constexpr long kBufferSize = 128L << 10U;
-// How long a loopback host has for its part of a TLS handshake. It needs microseconds, unless it
+// How long a host that may be without TLS has for its part of a TLS handshake. It needs microseconds, unless it
 // waits for a line of HTTP.
-constexpr std::chrono::seconds kLoopbackHandshake{3};
+constexpr std::chrono::seconds kTryHandshake{3};
 
 /// Connections that one thread at a time works with. libcurl keeps what can be used again (the
 /// registry's and that of the host it redirects to) in the multi handle.
@@ -200,6 +204,68 @@ CURLcode run(const Line& line, const std::stop_token& stop) {
   }
 }
 
+std::string environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? std::string() : value;
+}
+
+/// The file of the system's authorities: what OpenSSL's variable says, as Go's clients have it.
+std::string system_authorities() {
+  if (std::string file = environment("SSL_CERT_FILE"); !file.empty()) return file;
+  const char* const built_in = curl_version_info(CURLVERSION_NOW)->cainfo;
+  return built_in == nullptr ? std::string() : built_in;
+}
+
+/// Has `easy` believe the authorities of `certificates` beside the system's, and offer the client's
+/// certificate. curl alone would believe in place of them (TLS-1).
+void use_certificates(CURL* easy, const Certificates* certificates) {
+  const std::string file = system_authorities();
+  if (certificates == nullptr || certificates->authorities.empty()) {
+    if (!file.empty()) set(easy, CURLOPT_CAINFO, file.c_str());
+  } else {
+    std::ostringstream all;
+    if (std::ifstream stream(file, std::ios::binary); stream.peek() != EOF) all << stream.rdbuf();
+    all << '\n' << certificates->authorities;
+    std::string text = all.str();
+    curl_blob blob{.data = text.data(), .len = text.size(), .flags = CURL_BLOB_COPY};
+    set(easy, CURLOPT_CAINFO_BLOB, &blob);
+  }
+  if (certificates != nullptr && !certificates->certificate.empty()) {
+    set(easy, CURLOPT_SSLCERT, certificates->certificate.c_str());
+    set(easy, CURLOPT_SSLKEY, certificates->key.c_str());
+  }
+}
+
+/// What curl does not do for plain http: to read the variable in upper case, which a CGI program
+/// must not believe (PRX-1). Go's clients do.
+void use_http_proxy(CURL* easy, const Url& url) {
+  if (url.scheme() != "http" || !environment("http_proxy").empty()) return;
+  const std::string proxy = environment("HTTP_PROXY");
+  if (!proxy.empty() && environment("REQUEST_METHOD").empty()) {
+    set(easy, CURLOPT_PROXY, proxy.c_str());
+  }
+}
+
+/// Says in a failure that there is a proxy on the way, if that may be why (PRX-2).
+std::string proxy_note(CURLcode code, std::string_view details) {
+  const bool is_proxy = code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY ||
+                        details.find("CONNECT") != std::string_view::npos ||
+                        details.find("proxy") != std::string_view::npos;
+  return is_proxy ? " (by the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names)" : "";
+}
+
+std::string_view to_string(Method method) {
+  switch (method) {
+    case Method::head:
+      return "HEAD ";
+    case Method::post:
+      return "POST ";
+    case Method::get:
+      break;
+  }
+  return "GET ";
+}
+
 [[noreturn]] void throw_bad_url(std::string_view text, std::string_view why) {
   constexpr std::size_t kShown = 200;
   const std::string_view shown = text.substr(0, std::min(text.find('?'), kShown));
@@ -335,14 +401,24 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   set(easy, CURLOPT_URL, request.url.str().c_str());
   set(easy, CURLOPT_HTTPHEADER, fields.get());
   if (request.method == Method::head) set(easy, CURLOPT_NOBODY, 1L);
-  if (host_kind(request.url.host()) == HostKind::loopback) set(easy, CURLOPT_PROXY, "");
-  const bool tries_tls = request.trust == Trust::loopback && request.url.scheme() == "https";
-  if (request.trust == Trust::loopback) {
+  if (request.method == Method::post) {
+    set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.form.size()));
+    set(easy, CURLOPT_POSTFIELDS, request.form.c_str());
+  }
+  const bool is_loopback = host_kind(request.url.host()) == HostKind::loopback;
+  if (is_loopback) {
+    set(easy, CURLOPT_PROXY, "");
+  } else {
+    use_http_proxy(easy, request.url);
+  }
+  use_certificates(easy, request.certificates);
+  const bool tries_tls = request.trust == Trust::anyone && request.url.scheme() == "https";
+  if (request.trust == Trust::anyone) {
     set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
   }
-  if (tries_tls) {
-    const auto limit = std::min(kLoopbackHandshake, pool_->options().stall);
+  if (tries_tls && is_loopback) {
+    const auto limit = std::min(kTryHandshake, pool_->options().stall);
     set(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(limit.count()));
   }
   set(easy, CURLOPT_HEADERFUNCTION, take_head_line);
@@ -365,8 +441,8 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   if (transfer.failure) std::rethrow_exception(transfer.failure);
   if (code == CURLE_OK || transfer.enough) return transfer.head;
   const Error error(code_of(code),
-                    str_cat(request.method == Method::head ? "HEAD " : "GET ",
-                            request.url.redacted(), ": ", describe(code, details.data())));
+                    str_cat(to_string(request.method), request.url.redacted(), ": ",
+                            describe(code, details.data()), proxy_note(code, details.data())));
   const bool no_handshake = code == CURLE_SSL_CONNECT_ERROR || code == CURLE_OPERATION_TIMEDOUT;
   if (tries_tls && no_handshake && handshake == 0) throw NotTls{error};
   throw error;

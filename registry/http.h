@@ -13,17 +13,18 @@
 #include <vector>
 
 #include "base/error.h"
+#include "registry/certificates.h"
 #include "registry/url.h"
 
 namespace digestfs::registry {
 
 /// How far the other side's certificate is believed.
 enum class Trust {
-  system,    ///< it must be valid by the system's authorities
-  loopback,  ///< the host is this machine: any certificate will do, and none (TLS-4)
+  verified,  ///< it must be valid by the system's authorities, or those that were added
+  anyone,    ///< any will do, and none: this machine (TLS-4), or by `--tls-verify=false` (TLS-3)
 };
 
-enum class Method { get, head };
+enum class Method { get, head, post };
 
 /// One line of a head.
 struct Field {
@@ -35,7 +36,10 @@ struct HttpRequest {
   Method method = Method::get;
   Url url;
   std::vector<Field> fields = {};
-  Trust trust = Trust::system;
+  Trust trust = Trust::verified;
+  std::string form = {};  ///< what a POST sends, URL-encoded
+  /// Of the host that is asked, or null. Must outlive the exchange.
+  const Certificates* certificates = nullptr;
 };
 
 /// Status and fields of an answer; interim answers (1xx) are not seen.
@@ -65,7 +69,7 @@ struct HttpOptions {
   std::string user_agent;
 };
 
-/// Thrown where a handshake with `Trust::loopback`, which refuses no certificate, fails all the
+/// Thrown where a handshake with `Trust::anyone`, which refuses no certificate, fails all the
 /// same: the other side does not speak TLS (TLS-5).
 struct NotTls {
   Error error;

@@ -2,7 +2,11 @@
 #include "registry/registry_host.h"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
+#include <mutex>
+#include <random>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -20,6 +24,12 @@ namespace {
 constexpr int kMaxRedirects = 10;
 constexpr std::size_t kMaxFailureBody = std::size_t{64} << 10U;
 constexpr std::size_t kMaxTokenBody = std::size_t{1} << 20U;
+// Where nobody has answered yet the name may be wrong: said soon (RTY-2).
+constexpr int kFirstAttempts = 2;
+// Each takes as long as a transfer may stand still.
+constexpr int kStalls = 2;
+constexpr std::size_t kMaxWarnings = 100;
+constexpr std::chrono::hours kRegistryTokenLife{1};
 
 bool is_success(int status) noexcept { return status >= 200 && status < 300; }
 
@@ -43,48 +53,136 @@ bool is_refusal(int status) noexcept {
   return status == 400 || status == 401 || status == 403 || status == 410;
 }
 
+bool can_be_retried(Errc code) noexcept {
+  return code == Errc::unavailable || code == Errc::timed_out || code == Errc::rate_limited;
+}
+
+/// From 0 to 1.
+double jitter() {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0, 1)(random);
+}
+
+bool wants_basic(const HttpHead& head) {
+  return find_challenge(head.all("WWW-Authenticate"), "basic").has_value();
+}
+
+/// The scopes to ask a token for: what the registry itself said was missing goes first, for some
+/// token servers look at the first only (AUTH-13).
+std::vector<std::string> scopes_of(const Challenge& challenge, const std::string& own) {
+  std::vector<std::string> scopes;
+  const std::string wanted = challenge.parameter("scope");
+  if (challenge.parameter("error") == "insufficient_scope" && !wanted.empty() && wanted != own) {
+    scopes.push_back(wanted);
+  }
+  scopes.push_back(own);
+  return scopes;
+}
+
 }  // namespace
 
-RegistryHost::RegistryHost(const Reference& reference, HttpOptions options)
-    : wire_host_(reference.wire_host()),
+Error Reply::failure() const {
+  const Error error = failure_of(head.status, failure_body);
+  if (error.code() != Errc::denied || credential_note.empty()) return error;
+  return {error.code(), str_cat(error.what(), "; ", credential_note)};
+}
+
+RegistryHost::RegistryHost(const Reference& reference, HostOptions options)
+    : domain_(reference.domain),
+      wire_host_(reference.wire_host()),
       repository_path_(reference.path),
       has_port_(!wire_host_.ends_with(']') && wire_host_.find(':') != std::string::npos),
-      trust_(reference.is_loopback() ? Trust::loopback : Trust::system),
-      http_(std::move(options)) {}
+      trust_(reference.is_loopback() || !options.verify_tls ? Trust::anyone : Trust::verified),
+      is_insecure_(!options.verify_tls),
+      certificates_(std::move(options.certificates)),
+      retries_(options.retries),
+      http_(std::move(options.http)),
+      credentials_(reference, std::move(options.credentials)) {}
 
 Reply RegistryHost::ask(const Question& question, const Receive& receive, std::stop_token stop) {
+  pass_gate(stop);
   const Greeting greeting = this->greeting(stop);
   std::string refused;
-  bool renewed = false;
+  int renewals = 0;
   bool asked_anew = false;
+  bool only_basic = false;
   for (;;) {
-    HttpRequest request{.method = question.method,
-                        .url = Url::parse(str_cat(greeting.base.origin(), question.target)),
-                        .fields = question.fields,
-                        .trust = trust_};
-    const std::optional<Challenge> challenge = *bearer_.lock();
-    std::string sent;
-    if (challenge) {
-      sent = token(greeting.base, *challenge, refused, stop).value;
-      request.fields.push_back({"Authorization", str_cat("Bearer ", sent)});
-    }
+    HttpRequest request = request_to(
+        question.method, Url::parse(str_cat(greeting.base.origin(), question.target)));
+    request.fields = question.fields;
+    Demand demand = *demand_.lock();
+    if (only_basic) demand = {.bearer = {}, .basic = true};
+    const Proof proof = authorise(request, greeting.base, demand, refused, stop);
     Reply reply = follow(std::move(request), question.redirects, receive, stop);
     const bool elsewhere = reply.url.origin() != greeting.base.origin();
     if (elsewhere && is_refusal(reply.head.status) && !asked_anew) {
       asked_anew = true;
       continue;
     }
-    if (elsewhere || reply.head.status != 401 || renewed) return reply;
+    if (elsewhere) return reply;
+    heed(reply.head, reply.failure_body);
+    reply.credential_note = note_of(proof.credential);
+    if (reply.head.status != 401) return reply;
     // AUTH-13: once, whether it was refused or never had; a 401 without a challenge (GCR) or with
     // another scheme's (Harbor) means the token too where one was sent.
-    renewed = true;
-    if (auto fresh = find_challenge(reply.head.all("WWW-Authenticate"), "bearer")) {
-      *bearer_.lock() = std::move(fresh);
-    } else if (!challenge) {
+    if (proof.credential) credentials_.forget();
+    auto bearer = find_challenge(reply.head.all("WWW-Authenticate"), "bearer");
+    const bool basic = wants_basic(reply.head);
+    if (renewals == 0) {
+      if (bearer) {
+        demand_.lock()->bearer = std::move(bearer);
+      } else if (!demand.bearer) {
+        if (!basic) return reply;
+        demand_.lock()->basic = true;
+        // The same again is no use, and neither is nothing.
+        const auto credential = credentials_.find(stop);
+        if (!credential || credential == proof.credential) return reply;
+      }
+    } else if (renewals == 1 && basic && !bearer && !proof.token.empty()) {
+      const auto credential = credentials_.find(stop);
+      if (!credential || credential->user.empty()) return reply;
+      only_basic = true;
+    } else {
       return reply;
     }
-    refused = std::move(sent);
+    ++renewals;
+    refused = proof.token;
   }
+}
+
+/// Adds what proves who we are, as far as it is asked for.
+RegistryHost::Proof RegistryHost::authorise(HttpRequest& request, const Url& base,
+                                            const Demand& demand, const std::string& refused,
+                                            const std::stop_token& stop) {
+  Proof proof;
+  if (demand.bearer) {
+    proof.token = token(base, *demand.bearer, refused, stop).value;
+    proof.credential = credentials_.find(stop);
+    request.fields.push_back({"Authorization", str_cat("Bearer ", proof.token)});
+  } else if (demand.basic) {
+    auto credential = credentials_.find(stop);
+    if (credential && !credential->user.empty()) {
+      request.fields.push_back(
+          {"Authorization", str_cat("Basic ", basic_credentials(*credential))});
+      proof.credential = std::move(credential);
+    }
+  }
+  return proof;
+}
+
+std::string RegistryHost::note_of(const std::optional<Credential>& credential) const {
+  if (credential) return str_cat("the credentials of ", credential->from, " were used");
+  return str_cat("there are no credentials for ", domain_, " in ", credentials_.places());
+}
+
+HttpRequest RegistryHost::request_to(Method method, const Url& url) const {
+  HttpRequest request{.method = method, .url = url};
+  const bool is_near = host_kind(url.host()) == HostKind::loopback;
+  request.trust = is_insecure_ || is_near ? trust_ : Trust::verified;
+  // They are for this host and port alone (TLS-7).
+  const Url own = Url::parse(str_cat("https://", wire_host_));
+  if (url.origin() == own.origin()) request.certificates = &certificates_;
+  return request;
 }
 
 RegistryHost::Greeting RegistryHost::greeting(const std::stop_token& stop) {
@@ -92,15 +190,17 @@ RegistryHost::Greeting RegistryHost::greeting(const std::stop_token& stop) {
       stop, [](const Greeting&) { return true; },
       [&] {
         Greeting greeting = greet(stop);
-        const auto bearer = bearer_.lock();
-        if (!*bearer) *bearer = greeting.bearer;
+        *has_greeted_.lock() = true;
+        const auto demand = demand_.lock();
+        if (!demand->bearer) demand->bearer = greeting.bearer;
+        demand->basic = demand->basic || greeting.basic;
         return greeting;
       });
 }
 
 RegistryHost::Greeting RegistryHost::greet(const std::stop_token& stop) {
   const Url secure = Url::parse(str_cat("https://", wire_host_));
-  if (trust_ == Trust::system) return greet_at(secure, stop);
+  if (trust_ == Trust::verified) return greet_at(secure, stop);
   try {
     return greet_at(secure, stop);
   } catch (const NotTls&) {
@@ -118,13 +218,14 @@ RegistryHost::Greeting RegistryHost::greet_at(const Url& base, const std::stop_t
     return collect(body, part, kMaxFailureBody);
   };
   const Url url = base.resolve("/v2/");
-  const HttpHead head = http_.perform({.url = url, .trust = trust_}, take, stop);
+  const HttpHead head = http_.perform(request_to(Method::get, url), take, stop);
   log_answer(url, head);
   if (head.status == 404) {
     throw Error(Errc::not_found, str_cat(base.origin(), " is no registry: it has no /v2/"));
   }
+  heed(head, body);
   if (head.status != 200 && head.status != 401) throw failure_of(head.status, body);
-  return {base, find_challenge(head.all("WWW-Authenticate"), "bearer")};
+  return {base, find_challenge(head.all("WWW-Authenticate"), "bearer"), wants_basic(head)};
 }
 
 Token RegistryHost::token(const Url& base, const Challenge& challenge, const std::string& refused,
@@ -137,21 +238,148 @@ Token RegistryHost::token(const Url& base, const Challenge& challenge, const std
 
 Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
                                 const std::stop_token& stop) {
-  const Url url = token_url(challenge, base, repository_path_);
+  const auto credential = credentials_.find(stop);
+  if (credential && !credential->registry_token.empty()) {
+    return {credential->registry_token, Clock::now() + kRegistryTokenLife};
+  }
+  const Url realm = token_realm(challenge, base, is_insecure_);
+  const std::string service = challenge.parameter("service");
+  const auto scopes = scopes_of(challenge, pull_scope(repository_path_));
+  Credential basic;
+  if (credential && !credential->identity_token.empty()) {
+    if (auto token = exchange(realm, service, scopes, *credential, stop)) return *std::move(token);
+    // A server that knows no POST may know it as a password (AUTH-9).
+    basic = {.user = credential->user.empty() ? "<token>" : credential->user,
+             .password = credential->identity_token,
+             .identity_token = {},
+             .registry_token = {},
+             .from = credential->from};
+  } else if (credential) {
+    basic = *credential;
+  }
+  HttpRequest request =
+      request_to(Method::get, token_url(realm, service, scopes, basic.user));
+  if (!basic.user.empty()) {
+    request.fields.push_back({"Authorization", str_cat("Basic ", basic_credentials(basic))});
+  }
   std::string body;
   const auto take = [&body](const HttpHead&, std::span<const std::byte> part) {
     return collect(body, part, kMaxTokenBody);
   };
-  const Reply reply =
-      follow({.url = url, .trust = trust_}, Question::Redirects::follow, take, stop);
+  const Reply reply = follow(request, Question::Redirects::follow, take, stop);
+  return token_of(request, reply, body, credential);
+}
+
+/// A token for an identity token; nothing where the server knows no such way.
+std::optional<Token> RegistryHost::exchange(const Url& realm, const std::string& service,
+                                            const std::vector<std::string>& scopes,
+                                            const Credential& credential,
+                                            const std::stop_token& stop) {
+  HttpRequest request = request_to(Method::post, realm);
+  const std::string last = *refresh_token_.lock();
+  request.form = token_form(service, scopes, last.empty() ? credential.identity_token : last);
+  std::string body;
+  const auto take = [&body](const HttpHead&, std::span<const std::byte> part) {
+    return collect(body, part, kMaxTokenBody);
+  };
+  // Nobody else is to have what is posted.
+  const Reply reply = follow(request, Question::Redirects::stay, take, stop);
+  const int status = reply.head.status;
+  if (status == 401 && !last.empty()) {
+    refresh_token_.lock()->clear();
+    return exchange(realm, service, scopes, credential, stop);
+  }
+  if (status == 400 || status == 404 || status == 405) return std::nullopt;
+  Token token = token_of(request, reply, body, credential);
+  *refresh_token_.lock() = token.refresh_token;
+  return token;
+}
+
+/// The token in a token server's answer. Throws with its URL, and with where the credentials that
+/// it refused are from.
+Token RegistryHost::token_of(const HttpRequest& request, const Reply& reply,
+                             const std::string& body,
+                             const std::optional<Credential>& credential) const {
   const int status = reply.head.status;
   try {
     if (!is_success(status)) throw failure_of(status, reply.failure_body);
     return parse_token(body, Clock::now());
   } catch (const Error& error) {
     const Errc code = error.code() == Errc::not_found ? Errc::denied : error.code();
-    throw Error(code, str_cat("no token from ", url.redacted(), ": ", error.what()));
+    std::string message = str_cat("no token from ", request.url.redacted(), ": ", error.what());
+    if (code == Errc::denied) message += str_cat("; ", note_of(credential));
+    throw Error(code, message);
   }
+}
+
+void RegistryHost::sleep_until(Clock::time_point time, const std::stop_token& stop) const {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_until(lock, stop, time, [] { return false; });
+  if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while waiting to try again");
+}
+
+/// Waits until the registry may be asked again, or says that this takes too long.
+void RegistryHost::pass_gate(const std::stop_token& stop) {
+  const auto until = *closed_until_.lock();
+  const auto now = Clock::now();
+  if (until <= now) return;
+  if (until - now > retries_.patience) {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(until - now).count();
+    throw Error(Errc::rate_limited, str_cat(wire_host_, " is not to be asked for another ", left,
+                                            " s: it limits the rate"));
+  }
+  sleep_until(until, stop);
+}
+
+/// Closes the gate where the registry says that it is asked too much, for all who ask it.
+void RegistryHost::heed(const HttpHead& head, const std::string& body) {
+  pass_warnings_on(head);
+  const auto after = head.field("Retry-After");
+  const bool is_limit = head.status == 429 ||
+                        (!is_success(head.status) && head.status != 0 && head.status != 401 &&
+                         failure_of(head.status, body).code() == Errc::rate_limited);
+  if (!is_limit && !(head.status == 503 && after)) return;
+  const auto asked =
+      after ? parse_retry_after(*after, std::chrono::system_clock::now()) : std::nullopt;
+  const auto wait = asked ? std::chrono::milliseconds(*asked) : back_off(retries_, 1, 1);
+  DIGESTFS_LOG(info, "asked to wait host=", wire_host_, " ms=", wait.count(),
+               " remaining=", head.field("ratelimit-remaining").value_or("?"));
+  const auto until = closed_until_.lock();
+  *until = std::max(*until, Clock::now() + wait);
+}
+
+/// What a registry wants people to know (distribution-spec, "Warnings"), each text once.
+void RegistryHost::pass_warnings_on(const HttpHead& head) {
+  constexpr std::string_view kStart = "299 - \"";
+  for (const std::string& field : head.all("Warning")) {
+    if (!field.starts_with(kStart) || !field.ends_with('"') || field.size() <= kStart.size()) {
+      continue;
+    }
+    std::string text = field.substr(kStart.size(), field.size() - kStart.size() - 1);
+    text.resize(std::min<std::size_t>(text.size(), 500));
+    {
+      const auto warnings = warnings_.lock();
+      if (warnings->size() >= kMaxWarnings || !warnings->insert(text).second) continue;
+    }
+    DIGESTFS_LOG(warning, "the registry says: ", text, " host=", wire_host_);
+  }
+}
+
+void RegistryHost::wait_to_retry(const Error& error, int failures, const std::stop_token& stop) {
+  int attempts = retries_.attempts;
+  if (!*has_greeted_.lock()) attempts = std::min(attempts, kFirstAttempts);
+  if (error.code() == Errc::timed_out) attempts = std::min(attempts, kStalls);
+  const auto now = Clock::now();
+  const auto gate = *closed_until_.lock();
+  if (!can_be_retried(error.code()) || failures >= attempts || gate - now > retries_.patience) {
+    throw error;
+  }
+  const auto wait = back_off(retries_, failures, jitter());
+  DIGESTFS_LOG(debug, "trying again host=", wire_host_, " ms=", wait.count(),
+               " cause=", error.what());
+  sleep_until(std::max(now + wait, gate), stop);
 }
 
 Reply RegistryHost::follow(HttpRequest request, Question::Redirects redirects,
@@ -179,14 +407,15 @@ Reply RegistryHost::follow(HttpRequest request, Question::Redirects redirects,
                   str_cat(first.redacted(), " redirects more than ", kMaxRedirects, " times"));
     }
     Url next = request.url.resolve(*location);
-    check_target(request.url, next, Errc::corrupt);
+    check_target(request.url, next, Errc::corrupt, is_insecure_);
+    HttpRequest onward = request_to(request.method, next);
+    onward.fields = std::move(request.fields);
     if (next.origin() != first.origin()) {
       // EP-8: what is for the registry is for nobody else; not for it either once we come back.
-      std::erase_if(request.fields,
+      std::erase_if(onward.fields,
                     [](const Field& field) { return field.name == "Authorization"; });
-      request.trust = host_kind(next.host()) == HostKind::loopback ? trust_ : Trust::system;
     }
-    request.url = std::move(next);
+    request = std::move(onward);
   }
 }
 

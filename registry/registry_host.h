@@ -2,12 +2,16 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/guarded.h"
+#include "registry/back_off.h"
+#include "registry/certificates.h"
 #include "registry/challenge.h"
+#include "registry/credentials.h"
 #include "registry/http.h"
 #include "registry/reference.h"
 #include "registry/shared_answer.h"
@@ -30,49 +34,104 @@ struct Reply {
   HttpHead head;
   std::string failure_body;  ///< of any other status; at most 64 KiB of it
   Url url;                   ///< who answered, after redirects
+
+  /// What a status other than 2xx means; of a refusal also which credentials were refused.
+  [[nodiscard]] Error failure() const;
+  std::string credential_note = {};  ///< "with the credentials of …", or that there are none
 };
 
-/// A registry as one repository's reader sees it: how it greets (http or https, AUTH-1), tokens for
-/// pulling from that repository, redirects (EP-8). Safe for concurrent use.
+/// How a registry is approached.
+struct HostOptions {
+  HttpOptions http;
+  CredentialOptions credentials;
+  Certificates certificates;
+  /// By `--tls-verify=false`: any certificate will do, and plain http (TLS-3).
+  bool verify_tls = true;
+  RetryPolicy retries;
+};
+
+/// A registry as one repository's reader sees it: how it greets (http or https, AUTH-1), who we are
+/// to it, tokens for pulling from that repository, redirects (EP-8), and when it wants to be left
+/// alone (RTY-3, RTY-4). Safe for concurrent use.
 class RegistryHost {
  public:
   /// Connects to nothing yet.
-  RegistryHost(const Reference& reference, HttpOptions options);
+  RegistryHost(const Reference& reference, HostOptions options);
 
-  /// Asks, with a token where the registry wants one. A token that it refuses is renewed once, and
-  /// a redirect's target that refuses us is asked for anew once. Throws what `Http` throws, and
-  /// `Error` where the registry cannot be greeted, hands out no token, or redirects badly. What it
-  /// answers otherwise, 401 and 500 included, is the reply.
+  /// Asks, with a token or password where the registry wants one. A token that it refuses is
+  /// renewed once, and a redirect's target that refuses us is asked for anew once. Throws what
+  /// `Http` throws, and `Error` where the registry cannot be greeted, hands out no token, redirects
+  /// badly, or wants to be left alone for longer than we wait. What it answers otherwise, 401 and
+  /// 500 included, is the reply.
   [[nodiscard]] Reply ask(const Question& question, const Receive& receive, std::stop_token stop);
+
+  /// To be called after `failures` attempts (at least one) the last of which ended with `error`:
+  /// waits, and returns, where it makes sense to try again (RTY-1); else throws `error`. Throws
+  /// `Errc::interrupted` on `stop`.
+  void wait_to_retry(const Error& error, int failures, const std::stop_token& stop);
 
  private:
   struct Greeting {
     Url base;
     std::optional<Challenge> bearer;
+    bool basic = false;
+  };
+  /// What the registry is known to ask for: some say so only when asked for a repository (AUTH-1).
+  struct Demand {
+    std::optional<Challenge> bearer;
+    bool basic = false;
+  };
+  /// What a request was sent with.
+  struct Proof {
+    std::string token;
+    std::optional<Credential> credential;
   };
 
   [[nodiscard]] Greeting greeting(const std::stop_token& stop);
   [[nodiscard]] Greeting greet(const std::stop_token& stop);
   [[nodiscard]] Greeting greet_at(const Url& base, const std::stop_token& stop);
+  [[nodiscard]] HttpRequest request_to(Method method, const Url& url) const;
+  [[nodiscard]] Proof authorise(HttpRequest& request, const Url& base, const Demand& demand,
+                                const std::string& refused, const std::stop_token& stop);
   [[nodiscard]] Token token(const Url& base, const Challenge& challenge, const std::string& refused,
                             const std::stop_token& stop);
   [[nodiscard]] Token fetch_token(const Url& base, const Challenge& challenge,
                                   const std::stop_token& stop);
+  [[nodiscard]] std::optional<Token> exchange(const Url& realm, const std::string& service,
+                                              const std::vector<std::string>& scopes,
+                                              const Credential& credential,
+                                              const std::stop_token& stop);
+  [[nodiscard]] Token token_of(const HttpRequest& request, const Reply& reply,
+                               const std::string& body,
+                               const std::optional<Credential>& credential) const;
   [[nodiscard]] Reply follow(HttpRequest request, Question::Redirects redirects,
                              const Receive& receive, const std::stop_token& stop);
+  [[nodiscard]] std::string note_of(const std::optional<Credential>& credential) const;
+  void pass_gate(const std::stop_token& stop);
+  void heed(const HttpHead& head, const std::string& body);
+  void pass_warnings_on(const HttpHead& head);
+  void sleep_until(Clock::time_point time, const std::stop_token& stop) const;
 
   // Constant after construction.
+  std::string domain_;
   std::string wire_host_;
   std::string repository_path_;
   bool has_port_;
   Trust trust_;
+  bool is_insecure_;
+  Certificates certificates_;
+  RetryPolicy retries_;
   // Synchronise themselves.
   Http http_;
+  Credentials credentials_;
   SharedAnswer<Greeting> greeting_;
   SharedAnswer<Token> token_;
-  // Guarded by the lock it lives in. The challenge last seen: some registries name their token
-  // server only when asked for a repository (AUTH-1).
-  Guarded<std::optional<Challenge>> bearer_;
+  // Guarded by the locks they live in.
+  Guarded<Demand> demand_;
+  Guarded<std::string> refresh_token_;
+  Guarded<Clock::time_point> closed_until_;  ///< by a 429, for all (RTY-4)
+  Guarded<std::set<std::string>> warnings_;  ///< those that were passed on
+  Guarded<bool> has_greeted_;
 };
 
 }  // namespace digestfs::registry

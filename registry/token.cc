@@ -57,21 +57,26 @@ Token parse_token(std::string_view body, Clock::time_point now) {
   // A clock that is off by more than the token lives is not this one's business.
   seconds age = age_of(text_member(answer, "issued_at")).value_or(seconds(0));
   if (age < seconds(0) || age >= life) age = seconds(0);
-  return {std::move(value), now + std::max(life - age - kRenewEarly, seconds(1))};
+  return {std::move(value), now + std::max(life - age - kRenewEarly, seconds(1)),
+          text_member(answer, "refresh_token")};
 }
 
-void check_target(const Url& from, const Url& to, Errc code) {
+void check_target(const Url& from, const Url& to, Errc code, bool insecure) {
   const auto refuse = [&](std::string_view why) {
     throw Error(code, str_cat(from.origin(), " sends us to ", to.redacted(), ", ", why));
   };
-  if (from.scheme() == "https" && to.scheme() == "http") refuse("which is not encrypted");
+  if (!insecure && from.scheme() == "https" && to.scheme() == "http") {
+    refuse("which is not encrypted");
+  }
   const HostKind kind = host_kind(to.host());
   if (kind == HostKind::link_local) refuse("a link-local address");
   if (to.host() == from.host() || kind == HostKind::name) return;
   if (kind != host_kind(from.host())) refuse("an address that is not public");
 }
 
-Url token_url(const Challenge& challenge, const Url& registry, const std::string& path) {
+std::string pull_scope(const std::string& path) { return str_cat("repository:", path, ":pull"); }
+
+Url token_realm(const Challenge& challenge, const Url& registry, bool insecure) {
   const std::string realm = challenge.parameter("realm");
   if (realm.empty()) {
     throw Error(Errc::denied, str_cat(registry.origin(), " wants a token but names no realm"));
@@ -83,15 +88,27 @@ Url token_url(const Challenge& challenge, const Url& registry, const std::string
     throw Error(Errc::denied,
                 str_cat(registry.origin(), " names a realm that is no use: ", error.what()));
   }
-  check_target(registry, *url, Errc::denied);
-  // What the realm brings along stays; there is one scope, and no empty parameter (AUTH-8).
-  std::string text = str_cat(url->str(), url->query().empty() ? '?' : '&');
-  if (const std::string service = challenge.parameter("service"); !service.empty()) {
-    text += str_cat("service=", percent_encoded(service), "&");
-  }
-  text += str_cat("scope=", percent_encoded(str_cat("repository:", path, ":pull")),
-                  "&client_id=digestfs");
-  return Url::parse(text);
+  check_target(registry, *url, Errc::denied, insecure);
+  return *url;
+}
+
+Url token_url(const Url& realm, const std::string& service, const std::vector<std::string>& scopes,
+              const std::string& user) {
+  // What the realm brings along stays; there is no empty parameter (AUTH-8).
+  std::string text = str_cat(realm.str(), realm.query().empty() ? '?' : '&');
+  if (!service.empty()) text += str_cat("service=", percent_encoded(service), "&");
+  for (const std::string& scope : scopes) text += str_cat("scope=", percent_encoded(scope), "&");
+  if (!user.empty()) text += str_cat("account=", percent_encoded(user), "&");
+  return Url::parse(text + "client_id=digestfs");
+}
+
+std::string token_form(const std::string& service, const std::vector<std::string>& scopes,
+                       const std::string& identity_token) {
+  std::string all;
+  for (const std::string& scope : scopes) all += (all.empty() ? "" : " ") + scope;
+  return str_cat("grant_type=refresh_token&refresh_token=", percent_encoded(identity_token),
+                 "&service=", percent_encoded(service), "&scope=", percent_encoded(all),
+                 "&client_id=digestfs");
 }
 
 }  // namespace digestfs::registry

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/flight.h"
@@ -16,6 +17,9 @@ struct Token {
   std::string value;
   /// From when a new one is asked for: somewhat before it expires.
   Clock::time_point renew_at;
+  /// What the next one is to be asked for with instead of the identity token; empty where the
+  /// server gave none.
+  std::string refresh_token = {};
 };
 
 /// Reads a token server's answer (AUTH-10): `token`, else `access_token`; 60 s where `expires_in`
@@ -23,15 +27,26 @@ struct Token {
 /// Throws `Errc::corrupt` where there is no token in it; the message quotes nothing of it.
 [[nodiscard]] Token parse_token(std::string_view body, Clock::time_point now);
 
-/// Where to ask for a token for pulling from the repository `path` (AUTH-8), without a user. The
-/// realm is checked first (AUTH-14): http only where the registry speaks it, and no address of a
-/// private network but the registry's own. Throws `Errc::denied` with what is wrong.
-[[nodiscard]] Url token_url(const Challenge& challenge, const Url& registry,
-                            const std::string& path);
+/// What a token is for: `repository:a/b:pull`.
+[[nodiscard]] std::string pull_scope(const std::string& path);
 
-/// Whether a server at `from` may send us on to `to` (EP-8, AUTH-14): never from https to http,
-/// never to a link-local address, and to an address of a private network or this machine only from
+/// The realm of a challenge, checked (AUTH-14): http only where the registry speaks it, and no
+/// address of a private network but the registry's own. Throws `Errc::denied` with what is wrong.
+[[nodiscard]] Url token_realm(const Challenge& challenge, const Url& registry,
+                              bool insecure = false);
+
+/// Where to ask for a token by GET (AUTH-8): one parameter for each scope; `user` may be empty.
+[[nodiscard]] Url token_url(const Url& realm, const std::string& service,
+                            const std::vector<std::string>& scopes, const std::string& user);
+
+/// What to POST to a realm for a token instead (AUTH-9): all scopes in one parameter.
+[[nodiscard]] std::string token_form(const std::string& service,
+                                     const std::vector<std::string>& scopes,
+                                     const std::string& identity_token);
+
+/// Whether a server at `from` may send us on to `to` (EP-8, AUTH-14): from https to http only where
+/// the user wants `insecure`, never to a link-local address, and to an address of a private network or this machine only from
 /// the same kind of host. Throws `code` with what is wrong.
-void check_target(const Url& from, const Url& to, Errc code);
+void check_target(const Url& from, const Url& to, Errc code, bool insecure = false);
 
 }  // namespace digestfs::registry

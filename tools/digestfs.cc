@@ -5,6 +5,7 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <functional>
@@ -16,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -139,10 +141,39 @@ Origin open_source(const Options& options) {
   Origin origin{nullptr, reference->tag, reference->digest};
   // REF-4: the digest wins.
   if (origin.digest) origin.tag.reset();
+  const auto environment = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return value == nullptr ? std::string() : std::string(value);
+  };
   origin.source = std::make_unique<registry::Client>(
       *reference, registry::ClientOptions{.stall = options.timeout,
-                                          .user_agent = "digestfs/" DIGESTFS_VERSION});
+                                          .user_agent = "digestfs/" DIGESTFS_VERSION,
+                                          .credentials = {.given = options.credentials,
+                                                          .file = options.auth_file,
+                                                          .environment = environment},
+                                          .certificates = options.certificates,
+                                          .verify_tls = options.verify_tls});
   return origin;
+}
+
+/// The first line of standard input, not shown while it is typed.
+std::string ask_password(const std::string& user) {
+  termios before{};
+  const bool is_terminal = ::tcgetattr(STDIN_FILENO, &before) == 0;
+  if (is_terminal) {
+    std::cerr << "Password of " << user << ": " << std::flush;
+    termios silent = before;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+  }
+  std::string password;
+  const bool got = static_cast<bool>(std::getline(std::cin, password));
+  if (is_terminal) {
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    std::cerr << '\n';
+  }
+  if (!got) throw UsageError("--creds names no password, and none was typed");
+  return password;
 }
 
 /// Asks for the first page of tags, or for what SOURCE names: a wrong repository or credential
@@ -230,6 +261,12 @@ int run(const std::vector<std::string>& arguments) {
   Options absolute = options;
   // A daemon leaves its working directory.
   absolute.cache_dir = std::filesystem::absolute(options.cache_dir);
+  for (auto* path : {&absolute.auth_file, &absolute.certificates}) {
+    if (*path) *path = std::filesystem::absolute(**path);
+  }
+  if (absolute.credentials && absolute.credentials->find(':') == std::string::npos) {
+    *absolute.credentials += str_cat(":", ask_password(*absolute.credentials));
+  }
   // Threads inherit the mask: the signals are to come where they are waited for.
   const sigset_t signals = ending_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);

@@ -33,6 +33,14 @@ cxxopts::Options definition() {
     ("platform", "what 'host' points to (default: this machine's)",
         cxxopts::value<std::string>(), "OS/ARCH[/VARIANT]")
     ("offline", "show what is cached, ask nobody")
+    ("creds", "who to be for the registry; asks for a missing password",
+        cxxopts::value<std::string>(), "USER[:PASSWORD]")
+    ("authfile", "where credentials are (default: what podman and docker keep)",
+        cxxopts::value<std::string>(), "FILE")
+    ("cert-dir", "certificates for the registry: *.crt, *.cert and *.key",
+        cxxopts::value<std::string>(), "DIR")
+    ("tls-verify", "whether the registry must prove who it is",
+        cxxopts::value<bool>()->default_value("true"), "BOOL")
     ("jobs", "parallel downloads", cxxopts::value<std::string>()->default_value("4"), "N")
     ("timeout", "the longest that a transfer may stand still",
         cxxopts::value<std::string>()->default_value("30"), "SECONDS")
@@ -52,9 +60,9 @@ cxxopts::Options definition() {
 }
 
 /// Long options of ours that `-o` takes too.
-constexpr std::array<std::string_view, 9> kOurs = {"cache-dir", "cache-size", "tag-ttl",
-                                                   "platform",  "offline",    "jobs",
-                                                   "timeout",   "log-level",  "foreground"};
+constexpr std::array<std::string_view, 13> kOurs = {
+    "cache-dir", "cache-size", "tag-ttl", "platform", "offline",    "jobs",      "timeout",
+    "log-level", "foreground", "creds",   "authfile", "cert-dir", "tls-verify"};
 
 /// Mount options that are handed on.
 constexpr std::array<std::string_view, 8> kHandedOn = {
@@ -219,6 +227,16 @@ Options parse_options(const std::vector<std::string>& arguments) {
   constexpr std::uint64_t kDay = 86400;
   options.tag_ttl = std::chrono::seconds(parse_number("tag-ttl", text("tag-ttl"), 0, 365 * kDay));
   options.timeout = std::chrono::seconds(parse_number("timeout", text("timeout"), 1, kDay));
+  if (parsed.count("creds") > 0) options.credentials = text("creds");
+  if (parsed.count("authfile") > 0) options.auth_file = text("authfile");
+  if (parsed.count("cert-dir") > 0) options.certificates = text("cert-dir");
+  options.verify_tls = parsed["tls-verify"].as<bool>();
+  if (options.credentials && options.auth_file) {
+    throw UsageError("--creds and --authfile exclude each other");
+  }
+  if (options.credentials && (options.credentials->empty() || options.credentials->front() == ':')) {
+    throw UsageError("--creds takes USER[:PASSWORD]");
+  }
   options.jobs = parse_number("jobs", text("jobs"), 1, 64);
   if (parsed.count("offline") > 0) options.network = cache::Network::offline;
   try {

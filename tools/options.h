@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -35,6 +36,10 @@ struct Options {
   cache::Network network = cache::Network::allowed;
   std::size_t jobs = 0;
   std::chrono::seconds timeout{};
+  std::optional<std::string> credentials;  ///< `USER[:PASSWORD]`
+  std::optional<std::filesystem::path> auth_file;
+  std::optional<std::filesystem::path> certificates;
+  bool verify_tls = true;
   LogLevel log_level = LogLevel::warning;
   bool foreground = false;
   bool trace = false;  ///< `-d`

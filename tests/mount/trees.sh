@@ -161,5 +161,5 @@ expect_eq "$(stat -c '%s %b' "$mnt/tags/gnu-sparse/rootfs/hole")" '1048576 0'
 
 expect_eq "$(jq -r .kind "$mnt/.digestfs/problems.jsonl" | sort -u | xargs)" bad-entry
 expect_eq "$(jq -r .object "$mnt/.digestfs/problems.jsonl" | sed 's/.*sha256:[0-9a-f]*//' |
-  sort -u | xargs)" '/./hole /./sparse' 'what a runtime would refuse: type S (TAR-7)'
+  sort -u | xargs)" '/./hole /./sparse /python/file' 'type S (TAR-7), and two of one name (PATH-5)'
 unmount

@@ -39,7 +39,11 @@ class Collector final : public ObjectSink {
 class ClientTest : public testing::Test {
  protected:
   [[nodiscard]] Client client(std::chrono::seconds stall = 5s) const {
-    return {Reference::parse(fake.source()), {.stall = stall, .user_agent = "digestfs/test"}};
+    return {Reference::parse(fake.source()), options(stall)};
+  }
+
+  [[nodiscard]] static ClientOptions options(std::chrono::seconds stall = 5s) {
+    return {.stall = stall, .user_agent = "digestfs/test", .retries = {.first = 1ms, .most = 2ms}};
   }
 
   [[nodiscard]] std::string fetch(const Digest& digest, Endpoint endpoint = Endpoint::blobs,

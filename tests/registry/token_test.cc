@@ -30,7 +30,7 @@ std::string utc(seconds offset) {
 
 Errc refusal(const std::string& realm, const char* registry) {
   try {
-    static_cast<void>(token_url({"bearer", {{"realm", realm}}}, Url::parse(registry), "a/b"));
+    static_cast<void>(token_realm({"bearer", {{"realm", realm}}}, Url::parse(registry)));
   } catch (const Error& error) {
     return error.code();
   }
@@ -78,13 +78,24 @@ TEST(Token, IsNotMadeOfWhatIsNone) {  // A7
 
 TEST(TokenUrl, HasOneScopeAndKeepsWhatTheRealmBrings) {  // AUTH-8
   const Url registry = Url::parse("https://quay.io");
-  EXPECT_EQ(token_url({"bearer", {{"realm", "https://auth.quay.io/t?x=1"}, {"service", "a b"}}},
-                      registry, "org/repo")
-                .str(),
+  const auto realm = [&](const char* text) {
+    return token_realm({"bearer", {{"realm", text}}}, registry);
+  };
+  const std::string scope = pull_scope("org/repo");
+  EXPECT_EQ(token_url(realm("https://auth.quay.io/t?x=1"), "a b", {scope}, "").str(),
             "https://auth.quay.io/t?x=1&service=a%20b&scope=repository%3Aorg%2Frepo%3Apull"
             "&client_id=digestfs");
-  EXPECT_EQ(token_url({"bearer", {{"realm", "/token"}, {"service", ""}}}, registry, "r").str(),
-            "https://quay.io/token?scope=repository%3Ar%3Apull&client_id=digestfs");
+  EXPECT_EQ(token_url(realm("/token"), "", {scope}, "me@x").str(),
+            "https://quay.io/token?scope=repository%3Aorg%2Frepo%3Apull&account=me%40x"
+            "&client_id=digestfs");
+  EXPECT_EQ(token_url(realm("/token"), "", {"a", "b"}, "").query(),
+            "?scope=a&scope=b&client_id=digestfs");
+}
+
+TEST(TokenForm, HasAllScopesInOne) {  // AUTH-9
+  EXPECT_EQ(token_form("s", {"a:b:pull", "c"}, "i&d"),
+            "grant_type=refresh_token&refresh_token=i%26d&service=s&scope=a%3Ab%3Apull%20c"
+            "&client_id=digestfs");
 }
 
 TEST(TokenUrl, RefusesARealmThatIsATrap) {  // AUTH-14, A8, A9
@@ -95,6 +106,12 @@ TEST(TokenUrl, RefusesARealmThatIsATrap) {  // AUTH-14, A8, A9
     EXPECT_EQ(refusal(realm, "https://registry.example.org"), Errc::denied) << realm;
   }
   EXPECT_EQ(refusal("http://169.254.169.254/", "http://127.0.0.1:5000"), Errc::denied);
+}
+
+TEST(TokenUrl, TakesARealmOverHttpOnlyWhereTheUserWantsThat) {  // A9
+  const Challenge challenge{"bearer", {{"realm", "http://auth.example.org/"}}};
+  const Url registry = Url::parse("https://registry.example.org");
+  EXPECT_EQ(token_realm(challenge, registry, true).str(), "http://auth.example.org/");
 }
 
 TEST(TokenUrl, TakesARealmOfTheSameMachineOrNetwork) {

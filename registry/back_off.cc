@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/back_off.h"
+
+#include <algorithm>
+#include <ctime>
+#include <string>
+
+#include "registry/content_range.h"
+
+namespace digestfs::registry {
+
+std::chrono::milliseconds back_off(const RetryPolicy& policy, int failures, double jitter) {
+  std::chrono::milliseconds bound = std::min(policy.first, policy.most);
+  for (int i = 1; i < failures && bound < policy.most; ++i) bound = std::min(2 * bound, policy.most);
+  const double part = std::clamp(jitter, 0.0, 1.0) * static_cast<double>(bound.count());
+  return std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(part));
+}
+
+std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
+                                                      std::chrono::system_clock::time_point now) {
+  // A year is for ever, and does not overflow.
+  constexpr std::uint64_t kMost = 366 * 86400;
+  if (const auto seconds = parse_decimal(value)) {
+    return std::chrono::seconds(std::min<std::uint64_t>(*seconds, kMost));
+  }
+  std::tm parts{};
+  const std::string text(value);
+  const char* rest = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  if (rest == nullptr || *rest != '\0') return std::nullopt;
+  const auto date = std::chrono::system_clock::from_time_t(::timegm(&parts));
+  if (date <= now) return std::nullopt;
+  return std::chrono::ceil<std::chrono::seconds>(date - now);
+}
+
+}  // namespace digestfs::registry

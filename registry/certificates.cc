@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/certificates.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+#include <vector>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace digestfs::registry {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_file(const fs::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  if (!stream) throw Error(Errc::unsupported, str_cat("cannot read ", path.native()));
+  return text.str();
+}
+
+fs::path with_extension(fs::path path, const char* extension) {
+  return path.replace_extension(extension);
+}
+
+Certificates read_directory(const fs::path& directory) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(directory)) files.push_back(entry.path());
+  std::ranges::sort(files);
+  Certificates certificates;
+  for (const fs::path& file : files) {
+    const std::string extension = file.extension();
+    std::error_code problem;
+    if (extension == ".crt") {
+      certificates.authorities += read_file(file) + "\n";
+    } else if (extension == ".cert") {
+      const fs::path key = with_extension(file, ".key");
+      if (!fs::exists(key, problem)) {
+        throw Error(Errc::unsupported,
+                    str_cat("there is no ", key.native(), " for ", file.native(),
+                            "; the certificate of an authority should end in .crt"));
+      }
+      if (certificates.certificate.empty()) {
+        certificates.certificate = file;
+        certificates.key = key;
+      }
+    } else if (extension == ".key" && !fs::exists(with_extension(file, ".cert"), problem)) {
+      throw Error(Errc::unsupported, str_cat("there is no ", with_extension(file, ".cert").native(),
+                                             " for ", file.native()));
+    }
+  }
+  return certificates;
+}
+
+}  // namespace
+
+Certificates find_certificates(const std::string& domain,
+                               const std::optional<fs::path>& directory,
+                               const std::function<std::string(const char*)>& environment) {
+  std::error_code problem;
+  if (directory) {
+    if (!fs::is_directory(*directory, problem)) {
+      throw Error(Errc::unsupported,
+                  str_cat("the directory of certificates ", directory->native(), " is none"));
+    }
+    return read_directory(*directory);
+  }
+  std::vector<fs::path> roots;
+  const std::string config = environment ? environment("XDG_CONFIG_HOME") : std::string();
+  const std::string home = environment ? environment("HOME") : std::string();
+  if (!config.empty()) {
+    roots.emplace_back(config);
+  } else if (!home.empty()) {
+    roots.push_back(fs::path(home) / ".config");
+  }
+  for (fs::path& root : roots) root /= "containers/certs.d";
+  roots.emplace_back("/etc/containers/certs.d");
+  roots.emplace_back("/etc/docker/certs.d");
+  for (const fs::path& root : roots) {
+    const fs::path folder = root / domain;
+    // One that may not be looked into is as good as none.
+    if (fs::is_directory(folder, problem)) return read_directory(folder);
+  }
+  return {};
+}
+
+}  // namespace digestfs::registry
