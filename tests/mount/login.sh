@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Registries that do not serve everybody, with what `skopeo login` and `podman login` leave: a
+# docker-registry with TLS and htpasswd, and one with a token server (AUTH-*, CRED-*, TLS-1).
+. "$(dirname "$0")/lib.sh"
+expect_errors
+require docker-registry skopeo podman openssl python3
+
+user=somebody password='s3cr:et pass' identity=identity-token-of-the-test
+export XDG_RUNTIME_DIR=$work/runtime XDG_CONFIG_HOME=$work/config HOME=$work/home
+unset REGISTRY_AUTH_FILE DOCKER_CONFIG DOCKER_AUTH_CONFIG
+mkdir -p "$XDG_RUNTIME_DIR" "$XDG_CONFIG_HOME" "$HOME/.docker"
+auth_json=$XDG_RUNTIME_DIR/containers/auth.json
+
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/tls.key" -out "$work/tls.crt" \
+  -subj '/CN=registry' -addext subjectAltName=IP:127.0.0.1 -days 2 2>>"$work/openssl"
+python3 -c 'import crypt, sys; print(sys.argv[1] + ":" + crypt.crypt(sys.argv[2],
+  crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))' "$user" "$password" >"$work/htpasswd" 2>/dev/null
+
+# private_registry NAME AUTH-SECTION: sets $registry.
+private_registry() {
+  cat >"$work/$1.yml" <<YAML
+version: 0.1
+storage: {filesystem: {rootdirectory: $work/storage}}
+http: {addr: "127.0.0.1:0", tls: {certificate: $work/tls.crt, key: $work/tls.key}}
+auth: $2
+YAML
+  : >"$work/$1.log"
+  docker-registry serve "$work/$1.yml" >/dev/null 2>"$work/$1.log" &
+  started $!
+  eventually 30 grep -q 'listening on' "$work/$1.log" || fail "docker-registry: $(cat "$work/$1.log")"
+  registry=$(sed -n 's/.*msg="listening on \([0-9.:]*\), tls".*/\1/p' "$work/$1.log")
+}
+
+# refused WHAT OPTION…: the mount is denied, and the message says WHAT and no secret.
+refused() {
+  local what=$1
+  shift
+  expect_status 12 "$DIGESTFS" --cache-dir "$work/other" "$@" "$registry/a/b" "$mnt" 2>"$work/stderr"
+  grep -qF -- "$what" "$work/stderr" || fail "unexpected message: $(cat "$work/stderr")"
+}
+
+# shown OPTION…: it can be mounted and read.
+shown() {
+  rm -rf "$cache"
+  mount_source "$registry/a/b" "$@"
+  sha256sum "$mnt"/tags/t/layers/00/{blob,diff} >/dev/null
+  unmount
+}
+
+# no_secret: nothing of it is where it could be read.
+no_secret() {
+  local secret
+  for secret in "$password" "$(printf %s "$user:$password" | base64)" "$identity"; do
+    ! grep -rqF -- "$secret" "$log" "$work/stderr" "$cache" || fail "a secret is in a log or the cache"
+  done
+}
+
+push() {
+  skopeo copy -q --dest-tls-verify=false --dest-creds "$user:$password" \
+    "oci:$SOURCE_DIR/examples/multi-arch:demo-x86_64" "docker://$registry/a/b:t"
+}
+
+# --- Basic ----------------------------------------------------------------------------------------
+private_registry htpasswd "{htpasswd: {realm: test, path: $work/htpasswd}}"
+push
+refused "$auth_json"  # nobody is logged in
+refused '--creds' --creds "$user:wrong"
+shown --creds "$user:$password" --log-level debug
+printf '%s\n' "$password" | "$DIGESTFS" --cache-dir "$work/typed" --creds "$user" "$registry/a/b" "$mnt"
+[[ -s $mnt/tags/t/manifest.json ]] || fail 'a password that was typed'
+fusermount3 -u "$mnt"
+skopeo login --tls-verify=false -u "$user" -p "$password" "$registry" >/dev/null
+[[ -s $auth_json ]] || fail 'skopeo left its login elsewhere'
+shown --log-level debug
+# What is more specific goes first (CRED-2), and is named where it is wrong.
+cp "$auth_json" "$work/good.json"
+jq --arg key "$registry/a" '.auths[$key] = {auth: ("nobody:x" | @base64)}' "$work/good.json" >"$auth_json"
+refused "$auth_json"
+rm "$auth_json"
+podman login --tls-verify=false --authfile "$work/podman.json" -u "$user" -p "$password" \
+  "$registry" >/dev/null
+shown --authfile "$work/podman.json"
+REGISTRY_AUTH_FILE=$work/podman.json shown
+refused "$work/none.json" --authfile "$work/none.json"
+echo '{"auths": ' >"$work/broken.json"
+refused "$work/broken.json" --authfile "$work/broken.json"
+
+# A helper, as docker has them: it is asked for this registry, once, and its failures are named.
+mkdir "$work/bin"
+export PATH=$work/bin:$PATH
+cat >"$work/bin/docker-credential-test" <<HELPER
+#!/bin/sh
+echo "\$1 \$(cat)" >>"$work/helper.log"
+printf '{"ServerURL":"x","Username":"%s","Secret":"%s"}\n' '$user' '$password'
+HELPER
+chmod +x "$work/bin/docker-credential-test"
+echo '{"auths": {"'"$registry"'": {}}, "credsStore": "test"}' >"$HOME/.docker/config.json"
+shown
+expect_eq "$(cat "$work/helper.log")" "get $registry"
+echo '{"credHelpers": {"'"$registry"'": "missing"}}' >"$HOME/.docker/config.json"
+refused docker-credential-missing
+printf '#!/bin/sh\necho "credentials not found in native keychain"; exit 1\n' \
+  >"$work/bin/docker-credential-test"
+echo '{"credsStore": "test"}' >"$HOME/.docker/config.json"
+refused 'no credentials'
+rm "$HOME/.docker/config.json"
+no_secret
+
+# Somebody who logs in while it is mounted need not mount again (CRED-8).
+cp "$work/good.json" "$auth_json"
+rm -rf "$cache"
+mount_source "$registry/a/b"
+echo '{}' >"$auth_json"
+expect_status 1 cat "$mnt/tags/t/layers/00/blob" >/dev/null 2>&1
+cp "$work/good.json" "$auth_json"
+again() { cat "$mnt/tags/t/layers/00/blob" >/dev/null 2>&1; }
+eventually 20 again || fail 'the login is not seen'
+unmount
+rm "$auth_json"
+
+# --- tokens ---------------------------------------------------------------------------------------
+"$SOURCE_DIR/tests/support/token_server.py" "$work/tls.key" "$work/tls.crt" "$user" "$password" \
+  "$identity" "$work/tokens.log" >"$work/token-port" &
+started $!
+eventually 30 test -s "$work/token-port" || fail 'the token server does not start'
+realm=http://127.0.0.1:$(cat "$work/token-port")/token
+
+# It speaks plain http, so the registry does too: what is encrypted leads to nothing that is not.
+cat >"$work/token.yml" <<YAML
+version: 0.1
+storage: {filesystem: {rootdirectory: $work/storage}}
+http: {addr: "127.0.0.1:0"}
+auth: {token: {realm: "$realm", service: test, issuer: test, rootcertbundle: $work/tls.crt}}
+YAML
+: >"$work/token.log"
+docker-registry serve "$work/token.yml" >/dev/null 2>"$work/token.log" &
+started $!
+eventually 30 grep -q 'listening on' "$work/token.log" || fail "docker-registry: $(cat "$work/token.log")"
+registry=$(sed -n 's/.*msg="listening on \([0-9.:]*\)".*/\1/p' "$work/token.log")
+: >"$work/tokens.log"
+refused 'no credentials'
+expect_eq "$(sort -u "$work/tokens.log")" 'GET anonymous 200'
+refused 'no token' --creds "$user:wrong"
+: >"$work/tokens.log"
+shown --creds "$user:$password"
+expect_eq "$(cat "$work/tokens.log")" 'GET basic 200' 'one token for all of it'
+skopeo login --tls-verify=false -u "$user" -p "$password" "$registry" >/dev/null
+shown
+: >"$work/tokens.log"
+jq -n --arg host "$registry" --arg token "$identity" \
+  '{auths: {($host): {identitytoken: $token}}}' >"$auth_json"
+shown
+expect_eq "$(cat "$work/tokens.log")" 'POST identity 200'
+no_secret
