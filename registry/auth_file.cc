@@ -115,7 +115,8 @@ std::optional<AuthFile::Helper> AuthFile::helper_for(const Reference& repository
   for (const auto& [key, name] : helpers_) {
     if (host_of(key) != host) continue;
     Helper helper{.name = name, .servers = {key}, .is_final = true};
-    if (host == kHub && key != kHubServer) helper.servers.insert(helper.servers.begin(), kHubServer);
+    if (host == kHub && key != kHubServer)
+      helper.servers.insert(helper.servers.begin(), kHubServer);
     return helper;
   }
   if (store_.empty()) return std::nullopt;

@@ -31,7 +31,7 @@ class AuthFile {
   struct Helper {
     std::string name;                  ///< of `docker-credential-<name>`
     std::vector<std::string> servers;  ///< to be tried in this order
-    bool is_final = false;             ///< it is for this host alone: what it does not have, no entry has
+    bool is_final = false;  ///< it is for this host alone: what it does not have, no entry has
   };
   /// The helper for the host of `repository` (`credHelpers`); else the one for all (`credsStore`).
   [[nodiscard]] std::optional<Helper> helper_for(const Reference& repository) const;

@@ -11,7 +11,8 @@ namespace digestfs::registry {
 
 std::chrono::milliseconds back_off(const RetryPolicy& policy, int failures, double jitter) {
   std::chrono::milliseconds bound = std::min(policy.first, policy.most);
-  for (int i = 1; i < failures && bound < policy.most; ++i) bound = std::min(2 * bound, policy.most);
+  for (int i = 1; i < failures && bound < policy.most; ++i)
+    bound = std::min(2 * bound, policy.most);
   const double part = std::clamp(jitter, 0.0, 1.0) * static_cast<double>(bound.count());
   return std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(part));
 }

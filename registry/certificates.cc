@@ -58,8 +58,7 @@ Certificates read_directory(const fs::path& directory) {
 
 }  // namespace
 
-Certificates find_certificates(const std::string& domain,
-                               const std::optional<fs::path>& directory,
+Certificates find_certificates(const std::string& domain, const std::optional<fs::path>& directory,
                                const std::function<std::string(const char*)>& environment) {
   std::error_code problem;
   if (directory) {

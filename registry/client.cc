@@ -120,8 +120,8 @@ class Client::Impl {
         host_(reference, host_options(reference, std::move(options))) {}
 
   static HostOptions host_options(const Reference& reference, ClientOptions options) {
-    Certificates certificates = find_certificates(reference.domain, options.certificates,
-                                                  options.credentials.environment);
+    Certificates certificates =
+        find_certificates(reference.domain, options.certificates, options.credentials.environment);
     return {.http = {.stall = options.stall, .user_agent = std::move(options.user_agent)},
             .credentials = std::move(options.credentials),
             .certificates = std::move(certificates),

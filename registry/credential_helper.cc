@@ -71,8 +71,8 @@ class Child {
     std::string name = program;
     std::string verb = "get";
     const std::array<char*, 3> arguments = {name.data(), verb.data(), nullptr};
-    const int problem = ::posix_spawnp(&pid_, program.c_str(), &actions, &attributes,
-                                       arguments.data(), environ);
+    const int problem =
+        ::posix_spawnp(&pid_, program.c_str(), &actions, &attributes, arguments.data(), environ);
     ::posix_spawnattr_destroy(&attributes);
     ::posix_spawn_file_actions_destroy(&actions);
     if (problem != 0) {
@@ -146,8 +146,7 @@ std::string reason(std::string_view answer) {
 }  // namespace
 
 std::optional<Credential> ask_helper(const std::string& name, const std::string& server,
-                                     const std::stop_token& stop,
-                                     std::chrono::milliseconds limit) {
+                                     const std::stop_token& stop, std::chrono::milliseconds limit) {
   if (!is_helper_name(name)) throw Error(Errc::denied, "the name of a credential helper is none");
   const std::string program = str_cat("docker-credential-", name);
   Pipe input = make_pipe();

@@ -46,14 +46,13 @@ Credentials::Credentials(Reference repository, CredentialOptions options)
                                  : fs::path(runtime) / "containers/auth.json"});
   const std::string config = variable("XDG_CONFIG_HOME");
   if (!config.empty() || !home.empty()) {
-    places_.push_back(
-        {.path = (config.empty() ? fs::path(home) / ".config" : fs::path(config)) /
-                 "containers/auth.json"});
+    places_.push_back({.path = (config.empty() ? fs::path(home) / ".config" : fs::path(config)) /
+                               "containers/auth.json"});
   }
   const std::string docker = variable("DOCKER_CONFIG");
   if (!docker.empty() || !home.empty()) {
-    places_.push_back({.path = (docker.empty() ? fs::path(home) / ".docker" : fs::path(docker)) /
-                               "config.json"});
+    places_.push_back(
+        {.path = (docker.empty() ? fs::path(home) / ".docker" : fs::path(docker)) / "config.json"});
   }
   if (!home.empty()) {
     places_.push_back({.path = fs::path(home) / ".dockercfg", .form = AuthFile::Form::legacy});
@@ -93,8 +92,8 @@ std::optional<AuthFile> Credentials::read(const Place& place) {
   const auto modified = problem ? fs::file_time_type() : fs::last_write_time(place.path, problem);
   if (problem) {
     if (place.must_exist) {
-      throw Error(Errc::denied, str_cat("cannot read credentials from ", name, ": ",
-                                        problem.message()));
+      throw Error(Errc::denied,
+                  str_cat("cannot read credentials from ", name, ": ", problem.message()));
     }
     DIGESTFS_LOG(debug, "no credentials there file=", name, " cause=", problem.message());
     return std::nullopt;

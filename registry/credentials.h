@@ -21,11 +21,11 @@ namespace digestfs::registry {
 /// Where credentials are looked for.
 struct CredentialOptions {
   /// `USER[:PASSWORD]`; nothing else is looked at then.
-  std::optional<std::string> given;
+  std::optional<std::string> given = {};
   /// The only file, where one is named; it must be there.
-  std::optional<std::filesystem::path> file;
+  std::optional<std::filesystem::path> file = {};
   /// A variable of the environment; empty where there is none.
-  std::function<std::string(const char*)> environment;
+  std::function<std::string(const char*)> environment = {};
   std::chrono::milliseconds helper_limit = std::chrono::seconds(60);
 };
 

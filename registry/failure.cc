@@ -52,11 +52,10 @@ Errc code_of(int status, const Words& words) {
     case 404:
     case 410:
       return Errc::not_found;
-    case 408:
-      return Errc::timed_out;
     default:
       // A redirect gets here only when it leads nowhere.
-      return status == 425 || status == 499 || status >= 500 ? Errc::unavailable : Errc::corrupt;
+      return status == 408 || status == 425 || status == 499 || status >= 500 ? Errc::unavailable
+                                                                              : Errc::corrupt;
   }
 }
 

@@ -32,8 +32,8 @@ constexpr long kSlowest = 256;
 // A whole head. Registries send a few hundred bytes; curl alone would take endless ones.
 constexpr std::size_t kMaxHead = std::size_t{256} << 10U;
 constexpr long kBufferSize = 128L << 10U;
-// How long a host that may be without TLS has for its part of a TLS handshake. It needs microseconds, unless it
-// waits for a line of HTTP.
+// How long a host that may be without TLS has for its part of a TLS handshake. It needs
+// microseconds, unless it waits for a line of HTTP.
 constexpr std::chrono::seconds kTryHandshake{3};
 
 /// Connections that one thread at a time works with. libcurl keeps what can be used again (the

@@ -107,8 +107,8 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
   bool asked_anew = false;
   bool only_basic = false;
   for (;;) {
-    HttpRequest request = request_to(
-        question.method, Url::parse(str_cat(greeting.base.origin(), question.target)));
+    HttpRequest request =
+        request_to(question.method, Url::parse(str_cat(greeting.base.origin(), question.target)));
     request.fields = question.fields;
     Demand demand = *demand_.lock();
     if (only_basic) demand = {.bearer = {}, .basic = true};
@@ -257,8 +257,7 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
   } else if (credential) {
     basic = *credential;
   }
-  HttpRequest request =
-      request_to(Method::get, token_url(realm, service, scopes, basic.user));
+  HttpRequest request = request_to(Method::get, token_url(realm, service, scopes, basic.user));
   if (!basic.user.empty()) {
     request.fields.push_back({"Authorization", str_cat("Basic ", basic_credentials(basic))});
   }
@@ -337,9 +336,9 @@ void RegistryHost::pass_gate(const std::stop_token& stop) {
 void RegistryHost::heed(const HttpHead& head, const std::string& body) {
   pass_warnings_on(head);
   const auto after = head.field("Retry-After");
-  const bool is_limit = head.status == 429 ||
-                        (!is_success(head.status) && head.status != 0 && head.status != 401 &&
-                         failure_of(head.status, body).code() == Errc::rate_limited);
+  const bool is_limit =
+      head.status == 429 || (!is_success(head.status) && head.status != 0 && head.status != 401 &&
+                             failure_of(head.status, body).code() == Errc::rate_limited);
   if (!is_limit && !(head.status == 503 && after)) return;
   const auto asked =
       after ? parse_retry_after(*after, std::chrono::system_clock::now()) : std::nullopt;

@@ -45,8 +45,8 @@ struct Token {
                                      const std::string& identity_token);
 
 /// Whether a server at `from` may send us on to `to` (EP-8, AUTH-14): from https to http only where
-/// the user wants `insecure`, never to a link-local address, and to an address of a private network or this machine only from
-/// the same kind of host. Throws `code` with what is wrong.
+/// the user wants `insecure`, never to a link-local address, and to an address of a private network
+/// or this machine only from the same kind of host. Throws `code` with what is wrong.
 void check_target(const Url& from, const Url& to, Errc code, bool insecure = false);
 
 }  // namespace digestfs::registry

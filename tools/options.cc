@@ -61,7 +61,7 @@ cxxopts::Options definition() {
 
 /// Long options of ours that `-o` takes too.
 constexpr std::array<std::string_view, 13> kOurs = {
-    "cache-dir", "cache-size", "tag-ttl", "platform", "offline",    "jobs",      "timeout",
+    "cache-dir", "cache-size", "tag-ttl", "platform", "offline",  "jobs",      "timeout",
     "log-level", "foreground", "creds",   "authfile", "cert-dir", "tls-verify"};
 
 /// Mount options that are handed on.
@@ -234,7 +234,8 @@ Options parse_options(const std::vector<std::string>& arguments) {
   if (options.credentials && options.auth_file) {
     throw UsageError("--creds and --authfile exclude each other");
   }
-  if (options.credentials && (options.credentials->empty() || options.credentials->front() == ':')) {
+  if (options.credentials &&
+      (options.credentials->empty() || options.credentials->front() == ':')) {
     throw UsageError("--creds takes USER[:PASSWORD]");
   }
   options.jobs = parse_number("jobs", text("jobs"), 1, 64);

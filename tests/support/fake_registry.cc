@@ -66,6 +66,22 @@ Request parse_request(const std::string& head) {
   return request;
 }
 
+/// Receives the body of a request that has one, into it; false where the peer hangs up.
+bool receive_body(int fd, std::string& pending, Request& request) {
+  const std::string field = request.field("Content-Length");
+  std::size_t length = 0;
+  std::from_chars(field.data(), field.data() + field.size(), length);
+  std::array<char, 4096> buffer{};
+  while (pending.size() < length) {
+    const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);
+    if (got <= 0) return false;
+    pending.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  request.body = pending.substr(0, length);
+  pending.erase(0, length);
+  return true;
+}
+
 /// The value of a parameter in the query; empty where there is none.
 std::string parameter(const Request& request, const std::string& name) {
   const auto query = request.target.find('?');
@@ -228,7 +244,8 @@ void FakeRegistry::accept_all() {
 void FakeRegistry::serve(UniqueFd connection) {
   std::string pending;
   while (const auto head = receive_head(connection.get(), pending)) {
-    const Request request = parse_request(*head);
+    Request request = parse_request(*head);
+    if (!receive_body(connection.get(), pending, request)) break;
     state_.lock()->requests.push_back(request);
     if (!send(connection.get(), request, answer(request))) break;
   }

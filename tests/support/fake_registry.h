@@ -30,6 +30,7 @@ class FakeRegistry {
     std::string method;
     std::string target;  ///< path and query, as sent
     std::vector<std::pair<std::string, std::string>> fields = {};
+    std::string body = {};
 
     /// The first field of that name; empty where there is none.
     [[nodiscard]] std::string field(std::string_view name) const;

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who we are to a registry, and that nobody else learns it (reference 11.1, 11.2). The names of
+// registry, token server and CDN are three ports, which is as far apart as hosts are (EP-8).
+
+#include <atomic>
+#include <fstream>
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "base/base64.h"
+#include "base/text.h"
+#include "tests/registry/client_fixture.h"
+#include "tests/support/mounted.h"
+
+namespace digestfs::registry {
+namespace {
+
+const std::string kBasic = "Basic " + encode_base64("me:secret");
+
+class LoginTest : public ClientTest {
+ protected:
+  LoginTest() { fake.tag("t", fake.add_manifest(kManifest, kOci).digest); }
+
+  /// The registry answers who sends `authorization`, and challenges the rest.
+  void require(const std::string& authorization, const std::string& challenge) {
+    fake.on([=](const Request& request) -> std::optional<Response> {
+      if (request.field("Authorization") == authorization) return std::nullopt;
+      return Response{.status = 401, .fields = {{"WWW-Authenticate", challenge}}};
+    });
+  }
+
+  [[nodiscard]] std::string bearer(const std::string& more = "") const {
+    return str_cat("Bearer realm=\"http://", tokens.address(), "/token\",service=\"s\"", more);
+  }
+
+  void serve_token(const Response& response) { tokens.on("/token", response); }
+
+  /// A client whose credentials are those of this file.
+  [[nodiscard]] Client client_with_file(const std::string& entry) const {
+    const auto path = directory.path() / "auth.json";
+    std::ofstream(path) << R"({"auths":{")" << fake.address() << "\":" << entry << "}}";
+    ClientOptions given = options();
+    given.credentials.file = path;
+    return {Reference::parse(fake.source()), given};
+  }
+
+  [[nodiscard]] Error refusal(Client reader) const {
+    return failure([&] { static_cast<void>(reader.resolve("t", {})); });
+  }
+
+  [[nodiscard]] static std::vector<std::string> authorizations(const FakeRegistry& of) {
+    std::vector<std::string> all;
+    for (const Request& request : of.requests()) {
+      const std::string field = request.field("Authorization");
+      if (!field.empty()) all.push_back(field);
+    }
+    return all;
+  }
+
+  FakeRegistry tokens;
+  test::TemporaryDirectory directory;
+};
+
+TEST_F(LoginTest, AnswersABasicChallenge) {  // AUTH-6
+  require(kBasic, "Basic realm=\"x\"");
+  EXPECT_TRUE(client_of("me:secret").resolve("t", {}));
+  EXPECT_EQ(authorizations(fake), std::vector<std::string>{kBasic}) << "not to /v2/ (AUTH-3)";
+}
+
+TEST_F(LoginTest, SaysWhichCredentialsWereRefusedAndNotWhatTheyAre) {  // AUTH-18
+  require("nothing", "Basic realm=\"x\"");
+  const Error error = refusal(client_of("me:secret"));
+  EXPECT_EQ(error.code(), Errc::denied);
+  EXPECT_NE(std::string(error.what()).find("--creds"), std::string::npos) << error.what();
+  EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos) << error.what();
+  EXPECT_LE(fake.count("HEAD", fake.path("/manifests/t")), 1U) << "the same again is no use";
+}
+
+TEST_F(LoginTest, A1PrefersBearerInOneLineWithBasic) {  // AUTH-4, AUTH-5
+  require("Bearer T",
+          str_cat("Basic realm=\"x\", ", bearer(",scope=\"repository:a/b:pull,push\"")));
+  serve_token({.body = R"({"token":"T"})"});
+  EXPECT_TRUE(client_of("me:secret").resolve("t", {}));
+  EXPECT_EQ(authorizations(fake), std::vector<std::string>{"Bearer T"});
+  ASSERT_EQ(tokens.requests().size(), 1U);
+  EXPECT_EQ(tokens.requests()[0].target,
+            "/token?service=s&scope=repository%3Atest%2Frepo%3Apull&account=me&client_id=digestfs");
+  EXPECT_EQ(tokens.requests()[0].field("Authorization"), kBasic);
+}
+
+TEST_F(LoginTest, A2TakesAChallengeInAnyCaseAmongOthers) {
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.field("Authorization") == "Bearer T") return std::nullopt;
+    return Response{
+        .status = 401,
+        .fields = {{"WWW-Authenticate", "Negotiate"},
+                   {"WWW-Authenticate", str_cat("bearer Realm = \"http://", tokens.address(),
+                                                "/token\" , SERVICE=s")}}};
+  });
+  serve_token({.body = R"({"token":"T"})"});
+  EXPECT_TRUE(client().resolve("t", {}));
+}
+
+TEST_F(LoginTest, A5RenewsAnExpiredTokenForAResume) {
+  std::atomic<int> made = 0;
+  tokens.on([&](const Request&) -> std::optional<Response> {
+    return Response{.body = str_cat(R"({"token":"T)", ++made, R"(","expires_in":300})")};
+  });
+  const std::string content(100'000, 'x');
+  const auto blob = fake.add_blob(content);
+  fake.on([&, first = std::make_shared<std::atomic<bool>>(true)](
+              const Request& request) -> std::optional<Response> {
+    const std::string sent = request.field("Authorization");
+    if (sent.empty()) {
+      return Response{.status = 401, .fields = {{"WWW-Authenticate", bearer()}}};
+    }
+    if (request.path() == fake.path("/blobs/" + blob.digest.str()) && first->exchange(false)) {
+      return Response{.body = content, .cut = 1000};
+    }
+    if (sent == "Bearer T1") {
+      return Response{.status = 401,
+                      .fields = {{"WWW-Authenticate", bearer(",error=\"invalid_token\"")}}};
+    }
+    return std::nullopt;
+  });
+  auto reader = client();
+  Collector sink;
+  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).code(),
+            Errc::unavailable);
+  reader.fetch(Endpoint::blobs, blob.digest, sink.bytes.size(), sink, {});
+  EXPECT_EQ(sink.bytes, content);
+  EXPECT_EQ(made, 2);
+}
+
+TEST_F(LoginTest, A7TriesATokenServerAgainThatFailsInPassing) {
+  require("Bearer T", bearer());
+  std::atomic<int> asked = 0;
+  tokens.on([&](const Request&) -> std::optional<Response> {
+    return ++asked < 3 ? Response{.status = 500} : Response{.body = R"({"token":"T"})"};
+  });
+  EXPECT_TRUE(client().resolve("t", {}));
+  EXPECT_EQ(asked, 3);
+}
+
+TEST_F(LoginTest, A7DoesNotTryARefusalAgain) {
+  require("Bearer T", bearer());
+  for (const int status : {401, 403}) {
+    tokens.clear_handlers();
+    tokens.forget_requests();
+    serve_token({.status = status});
+    const Error error = refusal(client_of("me:secret"));
+    EXPECT_EQ(error.code(), Errc::denied);
+    EXPECT_NE(std::string(error.what()).find("--creds"), std::string::npos) << error.what();
+    EXPECT_EQ(tokens.requests().size(), 1U);
+  }
+}
+
+TEST_F(LoginTest, A8SendsNoCredentialsToARealmThatIsATrap) {
+  for (const char* realm : {"http://169.254.169.254/t", "file:///etc/passwd", "",
+                            "http://10.0.0.1/token", "http://u:p@127.0.0.1/token"}) {
+    fake.clear_handlers();
+    require("nothing", str_cat("Bearer realm=\"", realm, "\""));
+    EXPECT_EQ(refusal(client_of("me:secret")).code(), Errc::denied) << realm;
+    EXPECT_TRUE(authorizations(fake).empty());
+  }
+}
+
+TEST_F(LoginTest, A10AsksOnceForTheScopeThatIsMissing) {
+  std::atomic<int> made = 0;
+  tokens.on([&](const Request&) -> std::optional<Response> {
+    return Response{.body = str_cat(R"({"token":"T)", ++made, "\"}")};
+  });
+  require("nothing", bearer(R"(,error="insufficient_scope",scope="repository:other/repo:pull")"));
+  EXPECT_EQ(refusal(client()).code(), Errc::denied);
+  ASSERT_GE(tokens.requests().size(), 1U);
+  EXPECT_NE(tokens.requests().back().target.find(
+                "scope=repository%3Aother%2Frepo%3Apull&scope=repository%3Atest%2Frepo%3Apull"),
+            std::string::npos);
+  EXPECT_LE(tokens.requests().size(), 2U);
+  for (const Request& request : fake.requests()) {
+    EXPECT_EQ(request.target.find("other"), std::string::npos);
+  }
+}
+
+TEST_F(LoginTest, A11TriesBasicWhereABearerHostInsistsOnIt) {  // AUTH-7
+  serve_token({.body = R"({"token":"T"})"});
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() == "/v2/") {
+      return Response{.status = 401, .fields = {{"WWW-Authenticate", bearer()}}};
+    }
+    if (request.field("Authorization") == kBasic) return std::nullopt;
+    return Response{.status = 401, .fields = {{"WWW-Authenticate", "Basic realm=\"harbor\""}}};
+  });
+  EXPECT_TRUE(client_of("me:secret").resolve("t", {}));
+  EXPECT_EQ(tokens.requests().size(), 2U) << "first a fresh token";
+  fake.forget_requests();
+  EXPECT_EQ(refusal(client()).code(), Errc::denied);
+  for (const std::string& sent : authorizations(fake)) EXPECT_EQ(sent, "Bearer T");
+}
+
+TEST_F(LoginTest, A12SendsNothingToABasicHostWhereThereIsNothing) {
+  require(kBasic, "Basic realm=\"x\"");
+  const Error error = refusal(client());
+  EXPECT_EQ(error.code(), Errc::denied);
+  EXPECT_NE(std::string(error.what()).find("no credentials"), std::string::npos) << error.what();
+  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 1U);
+  EXPECT_TRUE(authorizations(fake).empty());
+}
+
+TEST_F(LoginTest, A13PostsAnIdentityToken) {  // AUTH-9
+  require("Bearer T", bearer());
+  serve_token({.body = R"({"access_token":"T","refresh_token":"next"})"});
+  auto reader = client_with_file(R"({"identitytoken":"i d"})");
+  EXPECT_TRUE(reader.resolve("t", {}));
+  ASSERT_EQ(tokens.requests().size(), 1U);
+  const Request post = tokens.requests()[0];
+  EXPECT_EQ(post.method, "POST");
+  EXPECT_EQ(post.field("Content-Type"), "application/x-www-form-urlencoded");
+  EXPECT_EQ(post.field("Authorization"), "");
+  EXPECT_EQ(post.target, "/token");
+  EXPECT_EQ(post.body,
+            "grant_type=refresh_token&refresh_token=i%20d&service=s"
+            "&scope=repository%3Atest%2Frepo%3Apull&client_id=digestfs");
+}
+
+TEST_F(LoginTest, A13GetsWhereATokenServerKnowsNoPost) {
+  require("Bearer T", bearer());
+  tokens.on([](const Request& request) -> std::optional<Response> {
+    if (request.method == "POST") return Response{.status = 404};
+    return Response{.body = R"({"token":"T"})"};
+  });
+  EXPECT_TRUE(client_with_file(R"({"identitytoken":"id"})").resolve("t", {}));
+  EXPECT_EQ(authorizations(tokens),
+            std::vector<std::string>{"Basic " + encode_base64("<token>:id")});
+}
+
+TEST_F(LoginTest, PostsAnIdentityTokenToNobodyElse) {  // EP-8
+  require("Bearer T", bearer());
+  FakeRegistry other;
+  serve_token({.status = 307, .fields = {{"Location", "http://" + other.address() + "/token"}}});
+  EXPECT_EQ(refusal(client_with_file(R"({"identitytoken":"id"})")).code(), Errc::corrupt);
+  EXPECT_TRUE(other.requests().empty());
+}
+
+TEST_F(LoginTest, SendsARegistryTokenAsItIs) {  // AUTH-15
+  require("Bearer R", bearer());
+  EXPECT_TRUE(client_with_file(R"({"registrytoken":"R"})").resolve("t", {}));
+  EXPECT_TRUE(tokens.requests().empty());
+}
+
+TEST_F(LoginTest, R1SendsNoPasswordToWhereARedirectLeads) {
+  FakeRegistry cdn;
+  const auto blob = fake.add_blob("hello");
+  require(kBasic, "Basic realm=\"x\"");
+  cdn.on("/signed", {.fields = {}, .body = "hello"});
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.field("Authorization") != kBasic ||
+        !request.path().starts_with(fake.path("/blobs/"))) {
+      return std::nullopt;
+    }
+    return Response{.status = 307,
+                    .fields = {{"Location", "http://" + cdn.address() + "/signed?key=1"},
+                               {"Set-Cookie", "sid=1"}}};
+  });
+  auto reader = client_of("me:secret");
+  for (int i = 0; i < 2; ++i) {
+    Collector sink;
+    reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+    EXPECT_EQ(sink.bytes, "hello");
+  }
+  EXPECT_EQ(cdn.requests().size(), 2U);
+  EXPECT_TRUE(authorizations(cdn).empty());
+  for (const auto* of : {&fake, &cdn}) {
+    for (const Request& request : of->requests()) EXPECT_EQ(request.field("Cookie"), "");
+  }
+}
+
+TEST_F(LoginTest, R8GivesAnotherRegistryNothingOfThisOnes) {
+  FakeRegistry other;
+  other.on("/", {.status = 401, .fields = {{"WWW-Authenticate", "Basic realm=\"mine\""}}});
+  require(kBasic, "Basic realm=\"x\"");
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.field("Authorization") != kBasic || request.path() == "/v2/") return std::nullopt;
+    return Response{.status = 307,
+                    .fields = {{"Location", "http://" + other.address() + request.target}}};
+  });
+  EXPECT_EQ(refusal(client_of("me:secret")).code(), Errc::denied);
+  EXPECT_TRUE(authorizations(other).empty());
+  EXPECT_GT(other.requests().size(), 0U);
+}
+
+}  // namespace
+}  // namespace digestfs::registry
