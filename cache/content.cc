@@ -22,8 +22,10 @@ using registry::Endpoint;
 constexpr std::size_t kChunk = std::size_t{256} << 10U;
 // How often a download asks whether the disk still has room.
 constexpr std::uint64_t kReserveStep = std::uint64_t{16} << 20U;
-// A download that is cut and has come further each time goes on this often.
+// A download that is cut and has come further each time goes on this often, and as often again for
+// each piece of that size.
 constexpr int kMaxResumptions = 5;
+constexpr std::uint64_t kProgress = std::uint64_t{1} << 20U;
 
 /// Writes to a file and keeps the disk from filling up.
 class DiskSink final : public ByteSink {
@@ -473,7 +475,7 @@ void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token s
 void Content::fetch_from(Endpoint endpoint, Partial& partial, std::uint64_t limit,
                          std::stop_token stop) {
   const Digest& digest = partial.digest();
-  bool from_start = false;
+  bool again = false;
   for (int resumption = 0;;) {
     const std::uint64_t had = partial.size();
     try {
@@ -481,10 +483,13 @@ void Content::fetch_from(Endpoint endpoint, Partial& partial, std::uint64_t limi
       source_.fetch(endpoint, digest, had, receiver, stop);
       const Digest actual = receiver.finish();
       if (actual == digest) return;
-      if (had > 0 && !from_start) {
-        // What an earlier download left may be to blame (RTY-8): once more, all of it.
-        from_start = true;
+      if (!again) {
+        // What an earlier download left may be to blame (RTY-8), or one bad moment of the source
+        // (RTY-9): once more, all of it.
+        again = true;
         partial.truncate();
+        DIGESTFS_LOG(info, "other bytes than promised, once more from the start digest=", digest,
+                     " actual=", actual);
         continue;
       }
       problems_.report({ProblemKind::digest_mismatch, digest.str(),
@@ -494,8 +499,11 @@ void Content::fetch_from(Endpoint endpoint, Partial& partial, std::uint64_t limi
                   str_cat("cannot fetch ", digest, " from ", source_.name(),
                           ": the bytes that came are ", actual, ", ", receiver.size(), " bytes"));
     } catch (const Error& error) {
-      const bool moved = partial.size() > had;
-      if (error.code() != Errc::unavailable || !moved || ++resumption > kMaxResumptions) throw;
+      const bool is_cut = error.code() == Errc::unavailable || error.code() == Errc::timed_out;
+      const std::uint64_t size = partial.size();
+      if (!is_cut || size <= had) throw;
+      if (size - had >= kProgress) resumption = 0;
+      if (++resumption > kMaxResumptions) throw;
       DIGESTFS_LOG(info, "download interrupted, going on digest=", digest, " at=", partial.size(),
                    " cause=", error.what());
     }

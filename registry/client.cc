@@ -49,10 +49,14 @@ bool is_success(int status) noexcept { return status >= 200 && status < 300; }
 /// Whether the answer to a HEAD says that only GET will do.
 bool asks_for_get(int status) noexcept { return status == 405 || status == 501; }
 
+bool is_coded(const HttpHead& head) {
+  const auto coding = head.field("Content-Encoding");
+  return coding && *coding != "identity";
+}
+
 std::optional<std::uint64_t> content_length(const HttpHead& head) {
   // With a coding it is the length of something else (EP-7).
-  const auto coding = head.field("Content-Encoding");
-  if (coding && *coding != "identity") return std::nullopt;
+  if (is_coded(head)) return std::nullopt;
   const auto length = head.field("Content-Length");
   return length ? parse_decimal(*length) : std::nullopt;
 }
@@ -73,19 +77,27 @@ std::string digested_part(std::string body, const Digest& digest) {
 /// Passes a blob on to a sink, as far as it is the part that was asked for.
 class BlobReceiver {
  public:
-  enum class Outcome { taken, useless };
+  enum class Outcome {
+    taken,
+    useless,
+    coded,  ///< it came in a coding, and only what that stands for can be the blob (VER-9)
+  };
 
-  BlobReceiver(ObjectSink& sink, std::uint64_t offset) : sink_(sink), offset_(offset) {}
+  /// `decoded` tells that a coding was undone already.
+  BlobReceiver(ObjectSink& sink, const Digest& digest, std::uint64_t offset, bool decoded)
+      : sink_(sink), digest_(digest), offset_(offset), decoded_(decoded) {}
 
   Flow take(const HttpHead& head, std::span<const std::byte> part) {
     if (!begin(head)) return Flow::enough;
+    if (hasher_) hasher_->update(part);
     sink_.write(part);
     return Flow::more;
   }
 
   /// To be called once the answer has ended: an empty body has no parts.
   [[nodiscard]] Outcome finish(const HttpHead& head) {
-    return begin(head) ? Outcome::taken : Outcome::useless;
+    if (!begin(head)) return Outcome::useless;
+    return hasher_ && hasher_->finish() != digest_ ? Outcome::coded : Outcome::taken;
   }
 
  private:
@@ -93,6 +105,10 @@ class BlobReceiver {
   bool begin(const HttpHead& head) {
     if (begun_) return useful_;
     begun_ = true;
+    // A coding is mostly the layer's own, which is none of HTTP's business: the digest tells.
+    if (is_coded(head) && !decoded_ && offset_ == 0 && digest_.is_verifiable()) {
+      hasher_.emplace(digest_.algorithm());
+    }
     if (head.status != 206) {
       sink_.begin({0, content_length(head)});
       return useful_ = true;
@@ -105,7 +121,10 @@ class BlobReceiver {
   }
 
   ObjectSink& sink_;
+  const Digest& digest_;
   std::uint64_t offset_;
+  bool decoded_;
+  std::optional<Hasher> hasher_;
   bool begun_ = false;
   bool useful_ = false;
 };
@@ -385,10 +404,11 @@ class Client::Impl {
                   const std::stop_token& stop) {
     // The sink's own failures are to come out as they are, so this is not `doing`.
     const std::string what = str_cat("fetch ", digest);
+    bool decode = false;
     const auto ask_once = [&](std::uint64_t from, bool& moved, bool& from_sink) {
-      Question question{.target = target(Endpoint::blobs, digest.str())};
+      Question question{.target = target(Endpoint::blobs, digest.str()), .decode = decode};
       if (from > 0) question.fields.push_back({"Range", str_cat("bytes=", from, "-")});
-      BlobReceiver receiver(sink, from);
+      BlobReceiver receiver(sink, digest, from, decode);
       const auto take = [&](const HttpHead& head, std::span<const std::byte> part) {
         moved = true;
         from_sink = true;
@@ -424,7 +444,14 @@ class Client::Impl {
         throw Error(error.code(), str_cat("cannot ", what, " of ", name_, ": ", error.what()));
       }
     };
-    if (ask(offset) == BlobReceiver::Outcome::taken) return;
+    const auto outcome = ask(offset);
+    if (outcome == BlobReceiver::Outcome::taken) return;
+    if (outcome == BlobReceiver::Outcome::coded) {
+      DIGESTFS_LOG(debug, "asking again, to undo a content coding digest=", digest);
+      decode = true;
+      static_cast<void>(ask(0));
+      return;
+    }
     // A part that was not asked for: all of it then (EP-9, B2).
     DIGESTFS_LOG(debug, "starting again from byte 0 digest=", digest);
     if (offset > 0 && ask(0) == BlobReceiver::Outcome::taken) return;

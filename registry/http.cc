@@ -132,7 +132,7 @@ std::string describe(CURLcode code, const char* details) {
 }
 
 /// A list that curl keeps for the length of a transfer.
-CurlList field_list(const std::vector<Field>& fields) {
+CurlList field_list(const std::vector<Field>& fields, bool decode) {
   CurlList list;
   // What is stored is what is wanted: a digest is over it (VER-9).
   const auto append = [&list](const std::string& line) {
@@ -141,7 +141,7 @@ CurlList field_list(const std::vector<Field>& fields) {
     static_cast<void>(list.release());
     list.reset(longer);
   };
-  append("Accept-Encoding: identity");
+  if (!decode) append("Accept-Encoding: identity");
   for (const Field& field : fields) append(str_cat(field.name, ": ", field.value));
   return list;
 }
@@ -395,12 +395,16 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   std::array<char, CURL_ERROR_SIZE> details{};
   Transfer transfer{.receive = receive, .head = {}, .failure = {}};
   BodyTarget target{&transfer, easy};
-  const CurlList fields = field_list(request.fields);
+  const CurlList fields = field_list(request.fields, request.decode);
 
   set_up(easy, pool_->options());
   set(easy, CURLOPT_URL, request.url.str().c_str());
   set(easy, CURLOPT_HTTPHEADER, fields.get());
   if (request.method == Method::head) set(easy, CURLOPT_NOBODY, 1L);
+  if (request.decode) {
+    set(easy, CURLOPT_ACCEPT_ENCODING, "");
+    set(easy, CURLOPT_HTTP_CONTENT_DECODING, 1L);
+  }
   if (request.method == Method::post) {
     set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.form.size()));
     set(easy, CURLOPT_POSTFIELDS, request.form.c_str());

@@ -38,6 +38,7 @@ struct HttpRequest {
   std::vector<Field> fields = {};
   Trust trust = Trust::verified;
   std::string form = {};  ///< what a POST sends, URL-encoded
+  bool decode = false;    ///< undo a content coding of the answer, instead of keeping what was sent
   /// Of the host that is asked, or null. Must outlive the exchange.
   const Certificates* certificates = nullptr;
 };
@@ -76,8 +77,8 @@ struct NotTls {
 };
 
 /// Single HTTP exchanges over kept connections. The one place that opens sockets and knows
-/// libcurl. Follows no redirect, knows no cookie, netrc, HSTS or content coding: what comes is what
-/// was sent (HTTP-2, HTTP-3, EP-8). Safe for concurrent use.
+/// libcurl. Follows no redirect, knows no cookie, netrc or HSTS, and no content coding unless told
+/// to: what comes is what was sent (HTTP-2, HTTP-3, EP-8, VER-9). Safe for concurrent use.
 class Http {
  public:
   explicit Http(HttpOptions options);

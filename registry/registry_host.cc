@@ -110,6 +110,7 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     HttpRequest request =
         request_to(question.method, Url::parse(str_cat(greeting.base.origin(), question.target)));
     request.fields = question.fields;
+    request.decode = question.decode;
     Demand demand = *demand_.lock();
     if (only_basic) demand = {.bearer = {}, .basic = true};
     const Proof proof = authorise(request, greeting.base, demand, refused, stop);
@@ -409,6 +410,7 @@ Reply RegistryHost::follow(HttpRequest request, Question::Redirects redirects,
     check_target(request.url, next, Errc::corrupt, is_insecure_);
     HttpRequest onward = request_to(request.method, next);
     onward.fields = std::move(request.fields);
+    onward.decode = request.decode;
     if (next.origin() != first.origin()) {
       // EP-8: what is for the registry is for nobody else; not for it either once we come back.
       std::erase_if(onward.fields,

@@ -27,6 +27,7 @@ struct Question {
   std::string target;  ///< `/v2/…`, made of validated parts or sent by the registry itself
   std::vector<Field> fields = {};
   Redirects redirects = Redirects::follow;
+  bool decode = false;  ///< see `HttpRequest`
 };
 
 /// What came back in the end. The body of a 2xx went to the receiver.

@@ -14,6 +14,7 @@
 #include "registry/manifest.h"
 #include "registry/media_type.h"
 #include "tests/registry/client_fixture.h"
+#include "tests/support/image_builder.h"
 
 namespace digestfs::registry {
 namespace {
@@ -331,7 +332,7 @@ TEST_F(ClientTest, GetsWhatAHeadDoesNotTell) {  // EP-3, M1, M3
 TEST_F(ClientTest, TellsFailureFromAbsence) {  // DEC-6, M15
   const std::pair<int, Errc> answers[] = {
       {400, Errc::corrupt},     {401, Errc::denied},       {403, Errc::denied},
-      {408, Errc::timed_out},   {429, Errc::rate_limited}, {500, Errc::unavailable},
+      {408, Errc::unavailable}, {429, Errc::rate_limited}, {500, Errc::unavailable},
       {502, Errc::unavailable}, {503, Errc::unavailable},
   };
   for (const auto& [status, code] : answers) {
@@ -433,6 +434,24 @@ TEST_F(ClientTest, CallsAShortBodyAnInterruption) {  // B1, RTY-8
   EXPECT_EQ(error.code(), Errc::unavailable);
   EXPECT_NE(std::string(error.what()).find("cut"), std::string::npos) << error.what();
   EXPECT_EQ(sink.bytes.size(), 50'000U);
+}
+
+TEST_F(ClientTest, B4TellsACodingOfTheLayerFromOneOfHttp) {  // VER-9
+  const std::string layer = test::gzip("a layer");
+  const auto blob = fake.add_blob(layer);
+  // The registry's way to say that a layer is compressed: what came is the blob.
+  fake.on(fake.path("/blobs/"), {.fields = {{"Content-Encoding", "x-gzip"}}, .body = layer});
+  EXPECT_EQ(fetch(blob.digest), layer);
+  EXPECT_EQ(fake.count("GET", fake.path("/blobs/")), 1U);
+  // A proxy that has compressed it once more.
+  fake.on(fake.path("/blobs/"),
+          {.fields = {{"Content-Encoding", "gzip"}}, .body = test::gzip(layer)});
+  Collector sink;
+  auto reader = client();
+  reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+  ASSERT_EQ(sink.beginnings.size(), 2U);
+  EXPECT_EQ(sink.beginnings[1].offset, 0U);
+  EXPECT_TRUE(sink.bytes.ends_with(layer));
 }
 
 TEST_F(ClientTest, FetchesAnEmptyBlob) {
