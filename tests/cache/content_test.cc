@@ -262,7 +262,9 @@ TEST_F(ContentTest, OpensNothingButWhatTheDigestPromises) {
     Mount mount(cache(), source_);
     const Digest digest = add(mount, bytes);
     source_.serve_instead(digest, sent);
+    const std::size_t before = source_.fetches(digest);
     EXPECT_EQ(mount.failure(digest), Errc::corrupt);
+    EXPECT_EQ(source_.fetches(digest), before + 2) << "once more, from the start (RTY-9)";
     EXPECT_EQ(mount.content.state(digest), State::remote);
     EXPECT_FALSE(fs::exists(path("blobs", digest)));
     EXPECT_FALSE(fs::exists(path("partial", digest)));
