@@ -14,38 +14,13 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "registry/field.h"
+#include "tests/support/test_authority.h"
 
 namespace digestfs::test {
 namespace {
 
 using Request = FakeRegistry::Request;
 using Response = FakeRegistry::Response;
-
-bool send_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(sent));
-  }
-  return true;
-}
-
-/// The next head on the connection; nothing at its end, or where it is no HTTP.
-std::optional<std::string> receive_head(int fd, std::string& pending) {
-  constexpr std::string_view kEnd = "\r\n\r\n";
-  for (;;) {
-    if (const auto end = pending.find(kEnd); end != std::string::npos) {
-      std::string head = pending.substr(0, end + 2);
-      pending.erase(0, end + kEnd.size());
-      return head;
-    }
-    std::array<char, 4096> buffer{};
-    const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);
-    constexpr char kTlsHandshake = 0x16;
-    if (got <= 0 || (pending.empty() && buffer[0] == kTlsHandshake)) return std::nullopt;
-    pending.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-}
 
 Request parse_request(const std::string& head) {
   Request request;
@@ -64,22 +39,6 @@ Request parse_request(const std::string& head) {
     at = end + 2;
   }
   return request;
-}
-
-/// Receives the body of a request that has one, into it; false where the peer hangs up.
-bool receive_body(int fd, std::string& pending, Request& request) {
-  const std::string field = request.field("Content-Length");
-  std::size_t length = 0;
-  std::from_chars(field.data(), field.data() + field.size(), length);
-  std::array<char, 4096> buffer{};
-  while (pending.size() < length) {
-    const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);
-    if (got <= 0) return false;
-    pending.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  request.body = pending.substr(0, length);
-  pending.erase(0, length);
-  return true;
 }
 
 /// The value of a parameter in the query; empty where there is none.
@@ -128,7 +87,72 @@ std::string Request::field(std::string_view name) const {
   return {};
 }
 
-FakeRegistry::FakeRegistry(std::string repository) : repository_(std::move(repository)) {
+/// A connection, encrypted or not.
+class FakeRegistry::Connection {
+ public:
+  Connection(int fd, Transport transport) : fd_(fd) {
+    if (transport == Transport::plain) return;
+    ssl_.reset(SSL_new(TestAuthority::instance().server()));
+    SSL_set_fd(ssl_.get(), fd);
+    open_ = SSL_accept(ssl_.get()) == 1;
+    if (open_) peer_.reset(SSL_get1_peer_certificate(ssl_.get()));
+  }
+
+  [[nodiscard]] bool has_certificate() const noexcept { return peer_ != nullptr; }
+
+  bool send_all(std::string_view text) {
+    while (!text.empty()) {
+      const auto size = static_cast<int>(std::min<std::size_t>(text.size(), 1U << 20U));
+      const ssize_t sent = ssl_ ? SSL_write(ssl_.get(), text.data(), size)
+                                : ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      text.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+  }
+
+  /// The next request with its body; nothing at the end, or where it is no HTTP.
+  std::optional<Request> receive() {
+    constexpr std::string_view kEnd = "\r\n\r\n";
+    std::size_t end = 0;
+    while ((end = pending_.find(kEnd)) == std::string::npos) {
+      if (!receive_more()) return std::nullopt;
+    }
+    Request request = parse_request(pending_.substr(0, end + 2));
+    pending_.erase(0, end + kEnd.size());
+    request.has_certificate = has_certificate();
+    const std::string field = request.field("Content-Length");
+    std::size_t length = 0;
+    std::from_chars(field.data(), field.data() + field.size(), length);
+    while (pending_.size() < length) {
+      if (!receive_more()) return std::nullopt;
+    }
+    request.body = pending_.substr(0, length);
+    pending_.erase(0, length);
+    return request;
+  }
+
+ private:
+  bool receive_more() {
+    if (!open_) return false;
+    std::array<char, 4096> buffer{};
+    const ssize_t got = ssl_ ? SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size()))
+                             : ::recv(fd_, buffer.data(), buffer.size(), 0);
+    constexpr char kTlsHandshake = 0x16;
+    if (got <= 0 || (pending_.empty() && buffer[0] == kTlsHandshake)) return false;
+    pending_.append(buffer.data(), static_cast<std::size_t>(got));
+    return true;
+  }
+
+  int fd_;
+  bool open_ = true;
+  std::unique_ptr<SSL, Deleter<SSL_free>> ssl_;
+  std::unique_ptr<X509, Deleter<X509_free>> peer_;
+  std::string pending_;
+};
+
+FakeRegistry::FakeRegistry(Transport transport, std::string repository)
+    : transport_(transport), repository_(std::move(repository)) {
   listener_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -241,15 +265,13 @@ void FakeRegistry::accept_all() {
   }
 }
 
-void FakeRegistry::serve(UniqueFd connection) {
-  std::string pending;
-  while (const auto head = receive_head(connection.get(), pending)) {
-    Request request = parse_request(*head);
-    if (!receive_body(connection.get(), pending, request)) break;
-    state_.lock()->requests.push_back(request);
-    if (!send(connection.get(), request, answer(request))) break;
+void FakeRegistry::serve(UniqueFd socket) {
+  Connection connection(socket.get(), transport_);
+  while (const auto request = connection.receive()) {
+    state_.lock()->requests.push_back(*request);
+    if (!send(connection, *request, answer(*request))) break;
   }
-  std::erase(state_.lock()->connections, connection.get());
+  std::erase(state_.lock()->connections, socket.get());
 }
 
 Response FakeRegistry::answer(const Request& request) {
@@ -311,7 +333,7 @@ void FakeRegistry::wait_for_release() {
   --state->stalled;
 }
 
-bool FakeRegistry::send(int fd, const Request& request, const Response& response) {
+bool FakeRegistry::send(Connection& connection, const Request& request, const Response& response) {
   if (response.stall) {
     wait_for_release();
     return false;
@@ -321,7 +343,7 @@ bool FakeRegistry::send(int fd, const Request& request, const Response& response
   if (!response.unframed) {
     head += str_cat("Content-Length: ", response.length.value_or(response.body.size()), "\r\n");
   }
-  if (!send_all(fd, head + "\r\n")) return false;
+  if (!connection.send_all(head + "\r\n")) return false;
   if (request.method == "HEAD") return true;
   const auto until = [&](std::optional<std::uint64_t> limit) {
     return static_cast<std::size_t>(
@@ -329,15 +351,15 @@ bool FakeRegistry::send(int fd, const Request& request, const Response& response
   };
   const std::string_view body = response.body;
   if (response.cut) {
-    send_all(fd, body.substr(0, until(response.cut)));
+    connection.send_all(body.substr(0, until(response.cut)));
     return false;
   }
   if (response.stall_after) {
-    const bool sent = send_all(fd, body.substr(0, until(response.stall_after)));
+    const bool sent = connection.send_all(body.substr(0, until(response.stall_after)));
     if (sent) wait_for_release();
     return false;
   }
-  return send_all(fd, body) && !response.unframed && !response.length;
+  return connection.send_all(body) && !response.unframed && !response.length;
 }
 
 }  // namespace digestfs::test

@@ -23,14 +23,20 @@
 namespace digestfs::test {
 
 /// A registry on loopback that keeps one repository in memory, serves it well by default and badly
-/// as told, and remembers every request. Plain http; a TLS greeting is hung up on.
+/// as told, and remembers every request. It can as well be the token server or the CDN of another.
 class FakeRegistry {
  public:
+  enum class Transport {
+    plain,  ///< a TLS greeting is hung up on
+    tls,    ///< with a certificate by `TestAuthority`
+  };
+
   struct Request {
     std::string method;
     std::string target;  ///< path and query, as sent
     std::vector<std::pair<std::string, std::string>> fields = {};
     std::string body = {};
+    bool has_certificate = false;  ///< the client has shown one
 
     /// The first field of that name; empty where there is none.
     [[nodiscard]] std::string field(std::string_view name) const;
@@ -56,7 +62,8 @@ class FakeRegistry {
   /// Answers a request, or leaves it to the next handler and to the registry itself in the end.
   using Handler = std::function<std::optional<Response>(const Request&)>;
 
-  explicit FakeRegistry(std::string repository = "test/repo");
+  explicit FakeRegistry(Transport transport = Transport::plain,
+                        std::string repository = "test/repo");
   FakeRegistry(const FakeRegistry&) = delete;
   FakeRegistry& operator=(const FakeRegistry&) = delete;
   ~FakeRegistry();
@@ -115,15 +122,18 @@ class FakeRegistry {
     bool closing = false;
   };
 
+  class Connection;
+
   void accept_all();
-  void serve(UniqueFd connection);
+  void serve(UniqueFd socket);
   [[nodiscard]] Response answer(const Request& request);
   [[nodiscard]] Response own_answer(const Request& request);
   [[nodiscard]] Response list_tags(const Request& request);
-  [[nodiscard]] bool send(int fd, const Request& request, const Response& response);
+  [[nodiscard]] bool send(Connection& connection, const Request& request, const Response& response);
   void wait_for_release();
 
   // Constant after construction.
+  Transport transport_;
   std::string repository_;
   UniqueFd listener_;
   std::uint16_t port_ = 0;
