@@ -120,7 +120,7 @@ Listing ReferrersDirectory::list(const Patience& patience) const {
     // What was found stays readable while the source does not answer (promise 7).
     const bool is_silence = error.code() == Errc::unavailable || error.code() == Errc::timed_out ||
                             error.code() == Errc::rate_limited;
-    const auto last = *last_.lock();
+    Listing last = *last_.lock();
     if (!is_silence || !last) throw;
     return last;
   }

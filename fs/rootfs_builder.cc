@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/rootfs_builder.h"
 
+#include <ranges>
 #include <utility>
 
 #include <linux/limits.h>
@@ -218,11 +219,12 @@ void RootfsBuilder::merge_through(const Place& place, std::vector<Pair>& open) {
 /// Directories that are implied by nothing but whiteouts come to nothing (WH-6), unless they are
 /// opaque (WH-3).
 void RootfsBuilder::drop_empty(const FileTree& layer) {
-  for (auto place = implied_.rbegin(); place != implied_.rend(); ++place) {
-    const auto made = tree_.find(place->at.ours, place->name);
+  // What is inside comes later in the list than what it is in.
+  for (const Place& place : std::ranges::reverse_view(implied_)) {
+    const auto made = tree_.find(place.at.ours, place.name);
     if (made && tree_.is_directory(*made) && tree_.names(*made).empty() &&
-        !layer.find(place->theirs, kOpaque)) {
-      tree_.remove(place->at.ours, place->name);
+        !layer.find(place.theirs, kOpaque)) {
+      tree_.remove(place.at.ours, place.name);
     }
   }
 }

@@ -20,7 +20,7 @@ std::chrono::milliseconds back_off(const RetryPolicy& policy, int failures, doub
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
                                                       std::chrono::system_clock::time_point now) {
   // A year is for ever, and does not overflow.
-  constexpr std::uint64_t kMost = 366 * 86400;
+  constexpr std::uint64_t kMost = std::uint64_t{366} * 86400;
   if (const auto seconds = parse_decimal(value)) {
     return std::chrono::seconds(std::min<std::uint64_t>(*seconds, kMost));
   }

@@ -400,62 +400,74 @@ class Client::Impl {
     return ObjectInfo{};
   }
 
+  /// What is asked for of a blob, and what became of that.
+  struct BlobPart {
+    const Digest& digest;
+    std::uint64_t from = 0;
+    bool decode = false;
+    bool moved = false;      ///< something came
+    bool from_sink = false;  ///< what was thrown is the sink's
+  };
+
+  BlobReceiver::Outcome ask_once(BlobPart& part, ObjectSink& sink, const std::stop_token& stop) {
+    Question question{.target = target(Endpoint::blobs, part.digest.str()), .decode = part.decode};
+    if (part.from > 0) question.fields.push_back({"Range", str_cat("bytes=", part.from, "-")});
+    BlobReceiver receiver(sink, part.digest, part.from, part.decode);
+    const auto take = [&](const HttpHead& head, std::span<const std::byte> bytes) {
+      part.moved = true;
+      part.from_sink = true;
+      const Flow flow = receiver.take(head, bytes);
+      part.from_sink = false;
+      return flow;
+    };
+    const Reply reply = host_.ask(question, take, stop);
+    if (reply.head.status == 416 && part.from > 0) {
+      const auto range = parse_content_range(reply.head.field("Content-Range").value_or(""));
+      if (!range || range->total != part.from) return BlobReceiver::Outcome::useless;
+      sink.begin({part.from, part.from});  // it was all there already
+      return BlobReceiver::Outcome::taken;
+    }
+    if (!is_success(reply.head.status)) throw reply.failure();
+    return receiver.finish(reply.head);
+  }
+
+  /// Asks again where it fails in passing, unless something came: whoever keeps that knows from
+  /// where to go on. The sink's own failures come out as they are.
+  BlobReceiver::Outcome ask_for(BlobPart part, ObjectSink& sink, const std::stop_token& stop) {
+    try {
+      for (int failures = 1;; ++failures) {
+        try {
+          return ask_once(part, sink, stop);
+        } catch (const Error& error) {
+          if (part.moved) throw;
+          host_.wait_to_retry(error, failures, stop);
+        }
+      }
+    } catch (const Error& error) {
+      if (part.from_sink) throw;
+      throw Error(error.code(),
+                  str_cat("cannot fetch ", part.digest, " of ", name_, ": ", error.what()));
+    }
+  }
+
   void fetch_blob(const Digest& digest, std::uint64_t offset, ObjectSink& sink,
                   const std::stop_token& stop) {
-    // The sink's own failures are to come out as they are, so this is not `doing`.
-    const std::string what = str_cat("fetch ", digest);
-    bool decode = false;
-    const auto ask_once = [&](std::uint64_t from, bool& moved, bool& from_sink) {
-      Question question{.target = target(Endpoint::blobs, digest.str()), .decode = decode};
-      if (from > 0) question.fields.push_back({"Range", str_cat("bytes=", from, "-")});
-      BlobReceiver receiver(sink, digest, from, decode);
-      const auto take = [&](const HttpHead& head, std::span<const std::byte> part) {
-        moved = true;
-        from_sink = true;
-        const Flow flow = receiver.take(head, part);
-        from_sink = false;
-        return flow;
-      };
-      const Reply reply = host_.ask(question, take, stop);
-      if (reply.head.status == 416 && from > 0) {
-        const auto range = parse_content_range(reply.head.field("Content-Range").value_or(""));
-        if (!range || range->total != from) return BlobReceiver::Outcome::useless;
-        sink.begin({from, from});  // it was all there already
-        return BlobReceiver::Outcome::taken;
-      }
-      if (!is_success(reply.head.status)) throw reply.failure();
-      return receiver.finish(reply.head);
-    };
-    // Where something came, whoever keeps it knows from where to go on.
-    const auto ask = [&](std::uint64_t from) {
-      bool moved = false;
-      bool from_sink = false;
-      try {
-        for (int failures = 1;; ++failures) {
-          try {
-            return ask_once(from, moved, from_sink);
-          } catch (const Error& error) {
-            if (moved) throw;
-            host_.wait_to_retry(error, failures, stop);
-          }
-        }
-      } catch (const Error& error) {
-        if (from_sink) throw;
-        throw Error(error.code(), str_cat("cannot ", what, " of ", name_, ": ", error.what()));
-      }
-    };
-    const auto outcome = ask(offset);
-    if (outcome == BlobReceiver::Outcome::taken) return;
-    if (outcome == BlobReceiver::Outcome::coded) {
-      DIGESTFS_LOG(debug, "asking again, to undo a content coding digest=", digest);
-      decode = true;
-      static_cast<void>(ask(0));
-      return;
+    switch (ask_for({.digest = digest, .from = offset}, sink, stop)) {
+      case BlobReceiver::Outcome::taken:
+        return;
+      case BlobReceiver::Outcome::coded:
+        DIGESTFS_LOG(debug, "asking again, to undo a content coding digest=", digest);
+        static_cast<void>(ask_for({.digest = digest, .decode = true}, sink, stop));
+        return;
+      case BlobReceiver::Outcome::useless:
+        break;
     }
     // A part that was not asked for: all of it then (EP-9, B2).
     DIGESTFS_LOG(debug, "starting again from byte 0 digest=", digest);
-    if (offset > 0 && ask(0) == BlobReceiver::Outcome::taken) return;
-    throw Error(Errc::corrupt, str_cat("cannot ", what, " of ", name_,
+    if (offset > 0 && ask_for({.digest = digest}, sink, stop) == BlobReceiver::Outcome::taken) {
+      return;
+    }
+    throw Error(Errc::corrupt, str_cat("cannot fetch ", digest, " of ", name_,
                                        ": the registry sends a part that was not asked for"));
   }
 

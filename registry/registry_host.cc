@@ -79,10 +79,18 @@ std::vector<std::string> scopes_of(const Challenge& challenge, const std::string
   return scopes;
 }
 
+void sleep_until(Clock::time_point time, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_until(lock, stop, time, [] { return false; });
+  if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while waiting to try again");
+}
+
 }  // namespace
 
 Error Reply::failure() const {
-  const Error error = failure_of(head.status, failure_body);
+  Error error = failure_of(head.status, failure_body);
   if (error.code() != Errc::denied || credential_note.empty()) return error;
   return {error.code(), str_cat(error.what(), "; ", credential_note)};
 }
@@ -310,14 +318,6 @@ Token RegistryHost::token_of(const HttpRequest& request, const Reply& reply,
     if (code == Errc::denied) message += str_cat("; ", note_of(credential));
     throw Error(code, message);
   }
-}
-
-void RegistryHost::sleep_until(Clock::time_point time, const std::stop_token& stop) const {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_until(lock, stop, time, [] { return false; });
-  if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while waiting to try again");
 }
 
 /// Waits until the registry may be asked again, or says that this takes too long.

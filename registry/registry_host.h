@@ -111,7 +111,6 @@ class RegistryHost {
   void pass_gate(const std::stop_token& stop);
   void heed(const HttpHead& head, const std::string& body);
   void pass_warnings_on(const HttpHead& head);
-  void sleep_until(Clock::time_point time, const std::stop_token& stop) const;
 
   // Constant after construction.
   std::string domain_;
