@@ -8,10 +8,10 @@
 #include <cstring>
 #include <string_view>
 
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,7 +42,10 @@ struct Pipe {
 
 Pipe make_pipe() {
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_system_error("make a pipe");
+  // A pair of sockets can be written to without a signal where nobody reads any more.
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    throw_system_error("make a pair of sockets");
+  }
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
@@ -155,9 +158,9 @@ std::optional<Credential> ask_helper(const std::string& name, const std::string&
   Child child(program, input.reading.get(), output.writing.get());
   input.reading = UniqueFd();
   output.writing = UniqueFd();
-  // A pipe has room for it. A helper that does not care to read it is fine, too.
+  // There is room for it. A helper that does not care to read it is fine, too.
   [[maybe_unused]] const ssize_t ignored =
-      ::write(input.writing.get(), server.data(), server.size());
+      ::send(input.writing.get(), server.data(), server.size(), MSG_NOSIGNAL);
   input.writing = UniqueFd();
   const std::string text = read_all(program, output.reading.get(), deadline, stop);
   const std::string_view answer = trimmed(text);

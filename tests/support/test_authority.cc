@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/test_authority.h"
 
+#include <csignal>
 #include <stdexcept>
 
 #include <openssl/bio.h>
@@ -40,6 +41,8 @@ TestAuthority::TestAuthority()
     : authority_(make("authority", "basicConstraints", "critical,CA:TRUE", nullptr)),
       client_(make("client", "extendedKeyUsage", "clientAuth", &authority_)),
       server_(SSL_CTX_new(TLS_server_method())) {
+  // OpenSSL writes to its socket without a thought for who has hung up.
+  std::signal(SIGPIPE, SIG_IGN);
   const Pair server = make("server", "subjectAltName", "IP:127.0.0.1,DNS:localhost", &authority_);
   require(SSL_CTX_use_certificate(server_.get(), server.certificate.get()) == 1);
   require(SSL_CTX_use_PrivateKey(server_.get(), server.key.get()) == 1);
