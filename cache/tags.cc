@@ -252,6 +252,14 @@ void Tags::ask(const std::string& name, std::stop_token stop) {
   save_if_due();
 }
 
+bool Tags::doubt(const std::string& name, const Digest& digest) {
+  const auto memory = memory_.lock();
+  if (network_ == Network::offline || !memory->doubted.insert(digest).second) return false;
+  const auto at = memory->answers.find(name);
+  if (at != memory->answers.end()) at->second.asked_at = {};
+  return true;
+}
+
 bool Tags::is_listed(const std::string& name) const {
   const auto now = Clock::now();
   const auto memory = memory_.lock();

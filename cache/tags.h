@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/flights.h"
@@ -56,6 +57,10 @@ class Tags {
   /// source does not answer within 2 s, or not at all, a known tag keeps its last digest.
   [[nodiscard]] std::optional<Tag> resolve(const std::string& name, const Patience& patience);
 
+  /// Says that there is no good manifest by the digest that `name` is said to have, so that the
+  /// source is asked once more (EP-4). False where that was done before: then it is the truth.
+  [[nodiscard]] bool doubt(const std::string& name, const Digest& digest);
+
   /// Whether `name` may be taken for a tag without asking: it is in a list that is still believed,
   /// or was resolved not long ago.
   [[nodiscard]] bool is_listed(const std::string& name) const;
@@ -98,6 +103,7 @@ class Tags {
     /// The last list to its end, of this mount or an earlier one; null where there was none.
     std::shared_ptr<const std::set<std::string>> last_whole;
     std::unordered_map<std::string, Answer> answers;
+    std::unordered_set<Digest> doubted;
     std::int64_t last_version = 0;
     Clock::time_point saved_at{};
     bool changed = false;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/rootfs_builder.h"
 
-#include <ranges>
 #include <utility>
 
 #include <linux/limits.h>
@@ -220,7 +219,9 @@ void RootfsBuilder::merge_through(const Place& place, std::vector<Pair>& open) {
 /// opaque (WH-3).
 void RootfsBuilder::drop_empty(const FileTree& layer) {
   // What is inside comes later in the list than what it is in.
-  for (const Place& place : std::ranges::reverse_view(implied_)) {
+  while (!implied_.empty()) {
+    const Place place = implied_.back();
+    implied_.pop_back();
     const auto made = tree_.find(place.at.ours, place.name);
     if (made && tree_.is_directory(*made) && tree_.names(*made).empty() &&
         !layer.find(place.theirs, kOpaque)) {

@@ -26,6 +26,24 @@ cache::Tag TagDirectory::resolve(const Patience& patience) const {
   return *std::move(tag);
 }
 
+/// What `look` finds in the image that the tag names. A registry may name a digest that it does not
+/// have, or under which it has something else: then it is asked once more (EP-4).
+template <class Look>
+auto TagDirectory::find(const Patience& patience, const Look& look) const {
+  const cache::Tag tag = resolve(patience);
+  try {
+    return look(tag);
+  } catch (const Error& error) {
+    const bool is_wrong = error.code() == Errc::not_found || error.code() == Errc::corrupt;
+    const Digest& digest = tag.descriptor.digest;
+    if (!is_wrong || repository_.known_document(digest) ||
+        !repository_.tags().doubt(tag_, digest)) {
+      throw;
+    }
+  }
+  return look(resolve(patience));
+}
+
 ImageView TagDirectory::view_of(const cache::Tag& tag) const {
   return {repository_, tag_, "tags/" + tag_, tag.descriptor.digest, tag.descriptor.media_type};
 }
@@ -46,17 +64,19 @@ Xattrs TagDirectory::xattrs() const {
 }
 
 std::optional<Entry> TagDirectory::lookup(std::string_view name, const Patience& patience) const {
-  const cache::Tag tag = resolve(patience);
-  auto entry = view_of(tag).lookup(name, patience);
-  if (entry) entry->valid = tag.believed;
-  return entry;
+  return find(patience, [&](const cache::Tag& tag) {
+    auto entry = view_of(tag).lookup(name, patience);
+    if (entry) entry->valid = tag.believed;
+    return entry;
+  });
 }
 
 Listing TagDirectory::list(const Patience& patience) const {
-  const cache::Tag tag = resolve(patience);
-  std::vector<Entry> entries = view_of(tag).list(patience);
-  for (Entry& entry : entries) entry.valid = tag.believed;
-  return make_listing(std::move(entries));
+  return find(patience, [&](const cache::Tag& tag) {
+    std::vector<Entry> entries = view_of(tag).list(patience);
+    for (Entry& entry : entries) entry.valid = tag.believed;
+    return make_listing(std::move(entries));
+  });
 }
 
 Clock::duration TagDirectory::absence_valid() const {

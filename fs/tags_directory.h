@@ -27,6 +27,8 @@ class TagDirectory final : public Directory {
 
  private:
   [[nodiscard]] cache::Tag resolve(const Patience& patience) const;
+  template <class Look>
+  [[nodiscard]] auto find(const Patience& patience, const Look& look) const;
   [[nodiscard]] ImageView view_of(const cache::Tag& tag) const;
 
   // Constant after construction.

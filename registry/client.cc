@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
@@ -172,9 +173,17 @@ class Client::Impl {
   void fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset, ObjectSink& sink,
              const std::stop_token& stop) {
     if (endpoint == Endpoint::manifests) {
-      const std::string document = doing(str_cat("fetch ", digest), stop, [&] {
-        return digested_part(manifest(digest.str(), stop).body, digest);
-      });
+      std::string document;
+      try {
+        document = doing(str_cat("fetch ", digest), stop,
+                         [&] { return digested_part(manifest(digest.str(), stop).body, digest); });
+      } catch (const Error& error) {
+        if (error.code() == Errc::not_found) distrust(digest);
+        throw;
+      }
+      if (digest.is_verifiable() && digest_of(document, digest.algorithm()) != digest) {
+        distrust(digest);
+      }
       sink.begin({0, document.size()});
       sink.write(as_bytes(document));
     } else {
@@ -186,6 +195,11 @@ class Client::Impl {
   struct Document {
     HttpHead head;
     std::string body;
+  };
+  /// What a HEAD said that a tag is.
+  struct NamedByHead {
+    Digest digest;
+    bool believed = true;
   };
 
   /// Runs `work`, again where it fails in passing; its failure tells what was being done, and to
@@ -263,7 +277,26 @@ class Client::Impl {
     return url.path() + url.query();
   }
 
+  /// What HEAD said of tags that it gave this digest is not to be believed again (EP-4).
+  void distrust(const Digest& digest) {
+    const auto heads = heads_.lock();
+    for (auto& [tag, head] : *heads) {
+      if (head.digest != digest) continue;
+      DIGESTFS_LOG(warning,
+                   "the registry names a digest that is not that of the manifest tag=", tag,
+                   " digest=", digest);
+      head.believed = false;
+    }
+  }
+
+  [[nodiscard]] bool is_believed(const std::string& tag) const {
+    const auto heads = heads_.lock();
+    const auto at = heads->find(tag);
+    return at == heads->end() || at->second.believed;
+  }
+
   std::optional<Descriptor> resolve_tag(const std::string& tag, const std::stop_token& stop) {
+    if (!is_believed(tag)) return resolve_by_get(tag, stop);
     const Question question{.method = Method::head,
                             .target = target(Endpoint::manifests, tag),
                             .fields = {accept_manifests()}};
@@ -278,6 +311,7 @@ class Client::Impl {
         Descriptor descriptor{.digest = *digest, .media_type = type, .size = length};
         // Of a signed manifest only the payload is shown, which is shorter (MT-6).
         if (document_class(type) == DocumentClass::schema1) descriptor.size.reset();
+        heads_.lock()->insert_or_assign(tag, NamedByHead{*digest});
         return descriptor;
       }
     } else if (status != 403 && !asks_for_get(status)) {
@@ -478,6 +512,7 @@ class Client::Impl {
   RegistryHost host_;
   // Guarded by the lock it lives in: until when the registry is taken not to list referrers.
   Guarded<Clock::time_point> no_referrers_until_;
+  Guarded<std::unordered_map<std::string, NamedByHead>> heads_;
 };
 
 Client::Client(const Reference& reference, ClientOptions options)

@@ -173,6 +173,28 @@ struct WrongDiff {
   }
 };
 
+TEST_F(FaultsTest, M1ADigestThatIsNotThatOfTheTagsManifest) {  // EP-4
+  const std::string manifests = fake.path("/manifests/");
+  for (const std::string& claim :
+       {digest_of("what nobody has").str(), image.config.digest.str(), std::string("rubbish"),
+        std::string(image.manifest.digest.encoded())}) {
+    fake.clear_handlers();
+    fake.on([&, claim](const FakeRegistry::Request& request) -> std::optional<Response> {
+      if (request.path() != manifests + "t") return std::nullopt;
+      return Response{
+          .fields = {{"Docker-Content-Digest", claim}, {"Content-Type", image.manifest.media_type}},
+          .body = set.objects().at(image.manifest.digest).bytes};
+    });
+    mount();
+    EXPECT_EQ(test::slurp(mounted->path() / "tags/t/manifest.json"),
+              set.objects().at(image.manifest.digest).bytes)
+        << claim;
+    EXPECT_EQ(std::filesystem::read_symlink(mounted->path() / "tags/t/manifest.json").filename(),
+              image.manifest.digest.str());
+    expect_nothing_wrong_is_kept();
+  }
+}
+
 TEST_F(FaultsTest, ADiffThatIsNotWhatItsDiffIdPromises) {  // D6, promise 3
   const WrongDiff wrong(test::tar({{"file", "content"}}));
   fake.add(wrong.set);
