@@ -438,8 +438,14 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   transfer.head.status = static_cast<int>(status);
   curl_off_t handshake = 0;
   curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
-  // What it points to ends here.
-  curl_easy_reset(easy);
+  // What it points to ends here. Of a transfer that failed libcurl keeps more than a reset forgets:
+  // after a name that cannot be resolved, its buffer, whose size may then not be set.
+  if (code == CURLE_OK) {
+    curl_easy_reset(easy);
+  } else {
+    line.easy.reset(curl_easy_init());
+    if (!line.easy) throw std::bad_alloc();
+  }
   pool_->put_back(std::move(line));
 
   if (transfer.failure) std::rethrow_exception(transfer.failure);

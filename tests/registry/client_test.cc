@@ -728,6 +728,14 @@ TEST_F(ClientTest, SaysThatNobodyListens) {
   EXPECT_NE(std::string(error.what()).find(address), std::string::npos) << error.what();
 }
 
+TEST_F(ClientTest, SaysAgainAndAgainThatAHostIsUnknown) {  // no such label: nobody is asked for it
+  Client reader(Reference::parse(std::string(64, 'a') + ".invalid/x"), options());
+  for (int i = 0; i < 3; ++i) {
+    const Error error = failure([&] { static_cast<void>(reader.resolve("t", {})); });
+    EXPECT_EQ(error.code(), Errc::unavailable) << error.what();
+  }
+}
+
 TEST_F(ClientTest, RefusesAHeadWithoutEnd) {
   Response endless{.body = "{}"};
   for (int i = 0; i < 400; ++i) endless.fields.emplace_back("X", std::string(1000, 'x'));
