@@ -154,6 +154,7 @@ void Tags::follow_pages(Listing& listing, std::set<std::string>& names,
                                           visited.size(), " pages and ", names.size(), " tags")});
       listing.next.reset();
       listing.complete = true;
+      listing.cut = true;
       return;
     }
     const std::size_t before = names.size();
@@ -279,8 +280,8 @@ bool Tags::is_listed(const std::string& name) const {
 bool Tags::is_unlisted(const std::string& name) const {
   const auto memory = memory_.lock();
   const Listing& listing = memory->listing;
-  return listing.complete && !listing.stale && Clock::now() < listing.believed_until &&
-         !listing.names->contains(name);
+  return listing.complete && !listing.cut && !listing.stale &&
+         Clock::now() < listing.believed_until && !listing.names->contains(name);
 }
 
 std::optional<Tag> Tags::known(const std::string& name) const {

@@ -91,6 +91,7 @@ class Tags {
     std::shared_ptr<const std::set<std::string>> names = std::make_shared<std::set<std::string>>();
     std::optional<std::string> next;  ///< the page to go on from
     bool complete = false;
+    bool cut = false;  ///< it did not end: what is not in it may be there
     bool any = false;  ///< whether there is a list at all
     bool stale = false;
     Clock::time_point asked_at{};

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A real mount of a registry that lies: the reader gets EIO and not one wrong byte, and nothing
 // wrong is left in the cache (promises 1, 3, 6).
+#include <atomic>
 #include <cerrno>
 #include <fstream>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <system_error>
 #include <thread>
@@ -192,6 +194,31 @@ TEST_F(FaultsTest, M1ADigestThatIsNotThatOfTheTagsManifest) {  // EP-4
     EXPECT_EQ(std::filesystem::read_symlink(mounted->path() / "tags/t/manifest.json").filename(),
               image.manifest.digest.str());
     expect_nothing_wrong_is_kept();
+  }
+}
+
+TEST_F(FaultsTest, L2AListOfTagsThatDoesNotEnd) {  // EP-10
+  const auto list = [&](const std::string& next) {
+    return Response{.fields = {{"Link", str_cat("<", fake.path("/tags/list"), "?last=", next,
+                                                ">; rel=\"next\"")}},
+                    .body = R"({"tags":["t","u"]})"};
+  };
+  std::atomic<int> pages = 0;
+  for (const bool is_loop : {true, false}) {
+    fake.clear_handlers();
+    fake.forget_requests();
+    fake.on([&, is_loop](const FakeRegistry::Request& request) -> std::optional<Response> {
+      if (request.path() != fake.path("/tags/list")) return std::nullopt;
+      return list(is_loop ? "t" : std::to_string(++pages));
+    });
+    mount();
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(mounted->path() / "tags")) {
+      names.insert(entry.path().filename());
+    }
+    EXPECT_EQ(names, (std::set<std::string>{"t", "u"}));
+    EXPECT_EQ(problems("limit").size(), 1U);
+    EXPECT_LE(fake.count("GET", fake.path("/tags/list")), 20U);
   }
 }
 

@@ -591,6 +591,19 @@ TEST_F(RedirectTest, GoBackToTheRegistryOnceWhenTheTargetHasExpired) {  // R6
   EXPECT_EQ(links, 4);
 }
 
+TEST_F(RedirectTest, R7AskNoHeadOfWhereTheyLead) {  // EP-7: it is signed for GET
+  const auto blob = fake.add_blob("hello");
+  fake.on(fake.path("/blobs/"),
+          {.status = 307, .fields = {{"Location", "http://" + cdn.address() + "/signed"}}});
+  cdn.on([](const Request& request) -> std::optional<Response> {
+    return request.method == "HEAD" ? Response{.status = 403} : Response{.body = "hello"};
+  });
+  auto reader = client();
+  EXPECT_TRUE(reader.find(Endpoint::blobs, blob.digest, {}));
+  EXPECT_EQ(cdn.requests().size(), 0U);
+  EXPECT_EQ(fetch(blob.digest), "hello");
+}
+
 TEST_F(RedirectTest, AreFollowedForManifestsToo) {  // R9
   const auto manifest = fake.add_manifest(kManifest, kOci);
   cdn.on("/m", {.body = kManifest});
