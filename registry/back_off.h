@@ -14,7 +14,10 @@ struct RetryPolicy {
   int attempts = 5;
   std::chrono::milliseconds first{500};
   std::chrono::milliseconds most{30'000};
-  /// A registry that wants to be left alone for longer is not waited for (RTY-3).
+  /// How long all of that may take for a question: whoever looks a name up waits 5 s (promise 5),
+  /// and is to learn why it failed, not only that it took long.
+  std::chrono::milliseconds question{4'000};
+  /// For content: a registry that wants to be left alone for longer is not waited for (RTY-3).
   std::chrono::milliseconds patience{60'000};
 };
 

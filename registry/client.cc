@@ -208,11 +208,11 @@ class Client::Impl {
   auto doing(const std::string& what, const std::stop_token& stop, const Work& work)
       -> decltype(work()) {
     try {
-      for (int failures = 1;; ++failures) {
+      for (Attempts attempts;;) {
         try {
           return work();
         } catch (const Error& error) {
-          host_.wait_to_retry(error, failures, stop);
+          host_.wait_to_retry(error, attempts, stop);
         }
       }
     } catch (const Error& error) {
@@ -444,7 +444,9 @@ class Client::Impl {
   };
 
   BlobReceiver::Outcome ask_once(BlobPart& part, ObjectSink& sink, const std::stop_token& stop) {
-    Question question{.target = target(Endpoint::blobs, part.digest.str()), .decode = part.decode};
+    Question question{.target = target(Endpoint::blobs, part.digest.str()),
+                      .decode = part.decode,
+                      .urgency = Urgency::content};
     if (part.from > 0) question.fields.push_back({"Range", str_cat("bytes=", part.from, "-")});
     BlobReceiver receiver(sink, part.digest, part.from, part.decode);
     const auto take = [&](const HttpHead& head, std::span<const std::byte> bytes) {
@@ -469,12 +471,12 @@ class Client::Impl {
   /// where to go on. The sink's own failures come out as they are.
   BlobReceiver::Outcome ask_for(BlobPart part, ObjectSink& sink, const std::stop_token& stop) {
     try {
-      for (int failures = 1;; ++failures) {
+      for (Attempts attempts{.urgency = Urgency::content};;) {
         try {
           return ask_once(part, sink, stop);
         } catch (const Error& error) {
           if (part.moved) throw;
-          host_.wait_to_retry(error, failures, stop);
+          host_.wait_to_retry(error, attempts, stop);
         }
       }
     } catch (const Error& error) {

@@ -108,7 +108,7 @@ RegistryHost::RegistryHost(const Reference& reference, HostOptions options)
       credentials_(reference, std::move(options.credentials)) {}
 
 Reply RegistryHost::ask(const Question& question, const Receive& receive, std::stop_token stop) {
-  pass_gate(stop);
+  pass_gate(question.urgency, stop);
   const Greeting greeting = this->greeting(stop);
   std::string refused;
   int renewals = 0;
@@ -320,12 +320,16 @@ Token RegistryHost::token_of(const HttpRequest& request, const Reply& reply,
   }
 }
 
+Clock::duration RegistryHost::patience(Urgency urgency) const noexcept {
+  return urgency == Urgency::question ? retries_.question : retries_.patience;
+}
+
 /// Waits until the registry may be asked again, or says that this takes too long.
-void RegistryHost::pass_gate(const std::stop_token& stop) {
+void RegistryHost::pass_gate(Urgency urgency, const std::stop_token& stop) {
   const auto until = *closed_until_.lock();
   const auto now = Clock::now();
   if (until <= now) return;
-  if (until - now > retries_.patience) {
+  if (until - now > patience(urgency)) {
     const auto left = std::chrono::ceil<std::chrono::seconds>(until - now).count();
     throw Error(Errc::rate_limited, str_cat(wire_host_, " is not to be asked for another ", left,
                                             " s: it limits the rate"));
@@ -367,19 +371,20 @@ void RegistryHost::pass_warnings_on(const HttpHead& head) {
   }
 }
 
-void RegistryHost::wait_to_retry(const Error& error, int failures, const std::stop_token& stop) {
-  int attempts = retries_.attempts;
-  if (!*has_greeted_.lock()) attempts = std::min(attempts, kFirstAttempts);
-  if (error.code() == Errc::timed_out) attempts = std::min(attempts, kStalls);
-  const auto now = Clock::now();
-  const auto gate = *closed_until_.lock();
-  if (!can_be_retried(error.code()) || failures >= attempts || gate - now > retries_.patience) {
-    throw error;
-  }
-  const auto wait = back_off(retries_, failures, jitter());
-  DIGESTFS_LOG(debug, "trying again host=", wire_host_, " ms=", wait.count(),
+void RegistryHost::wait_to_retry(const Error& error, Attempts& attempts,
+                                 const std::stop_token& stop) {
+  int most = retries_.attempts;
+  if (!*has_greeted_.lock()) most = std::min(most, kFirstAttempts);
+  if (error.code() == Errc::timed_out) most = std::min(most, kStalls);
+  if (!can_be_retried(error.code()) || ++attempts.failures >= most) throw error;
+  const auto wait = back_off(retries_, attempts.failures, jitter());
+  const auto until = std::max(Clock::now() + wait, *closed_until_.lock());
+  // Content that takes long moves meanwhile; only the wait counts.
+  const auto since = attempts.urgency == Urgency::question ? attempts.since : Clock::now();
+  if (until - since > patience(attempts.urgency)) throw error;
+  DIGESTFS_LOG(debug, "trying again host=", wire_host_, " failures=", attempts.failures,
                " cause=", error.what());
-  sleep_until(std::max(now + wait, gate), stop);
+  sleep_until(until, stop);
 }
 
 Reply RegistryHost::follow(HttpRequest request, Question::Redirects redirects,

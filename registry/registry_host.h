@@ -19,6 +19,19 @@
 
 namespace digestfs::registry {
 
+/// How long whoever asks will wait.
+enum class Urgency {
+  question,  ///< somebody looks a name up
+  content,   ///< somebody opens a file
+};
+
+/// Attempts at one thing so far.
+struct Attempts {
+  Urgency urgency = Urgency::question;
+  int failures = 0;
+  Clock::time_point since = Clock::now();
+};
+
 /// A question to a registry.
 struct Question {
   enum class Redirects { follow, stay };
@@ -28,6 +41,7 @@ struct Question {
   std::vector<Field> fields = {};
   Redirects redirects = Redirects::follow;
   bool decode = false;  ///< see `HttpRequest`
+  Urgency urgency = Urgency::question;
 };
 
 /// What came back in the end. The body of a 2xx went to the receiver.
@@ -66,10 +80,9 @@ class RegistryHost {
   /// 500 included, is the reply.
   [[nodiscard]] Reply ask(const Question& question, const Receive& receive, std::stop_token stop);
 
-  /// To be called after `failures` attempts (at least one) the last of which ended with `error`:
-  /// waits, and returns, where it makes sense to try again (RTY-1); else throws `error`. Throws
-  /// `Errc::interrupted` on `stop`.
-  void wait_to_retry(const Error& error, int failures, const std::stop_token& stop);
+  /// To be called after an attempt that ended with `error`: waits, and returns, where it makes
+  /// sense to try again (RTY-1); else throws `error`. Throws `Errc::interrupted` on `stop`.
+  void wait_to_retry(const Error& error, Attempts& attempts, const std::stop_token& stop);
 
  private:
   struct Greeting {
@@ -108,7 +121,8 @@ class RegistryHost {
   [[nodiscard]] Reply follow(HttpRequest request, Question::Redirects redirects,
                              const Receive& receive, const std::stop_token& stop);
   [[nodiscard]] std::string note_of(const std::optional<Credential>& credential) const;
-  void pass_gate(const std::stop_token& stop);
+  [[nodiscard]] Clock::duration patience(Urgency urgency) const noexcept;
+  void pass_gate(Urgency urgency, const std::stop_token& stop);
   void heed(const HttpHead& head, const std::string& body);
   void pass_warnings_on(const HttpHead& head);
 

@@ -99,6 +99,12 @@ TEST_F(RetryTest, B6TakesItsOwnTimeWhereTheServersIsNone) {
   }
 }
 
+TEST_F(RetryTest, KeepsNobodyWaitingWhoLooksANameUp) {  // promises 5 and 9
+  fail_first(1, {.status = 429, .fields = {{"Retry-After", "20"}}});
+  EXPECT_EQ(resolve_failure(), Errc::rate_limited);
+  EXPECT_EQ(asked(), 1U);
+}
+
 TEST_F(RetryTest, B6FailsAtOnceWhereItIsToldToWaitForHours) {  // RTY-3, RTY-4
   fail_first(1, {.status = 429,
                  .fields = {{"Retry-After", "21600"}},
@@ -128,8 +134,12 @@ TEST_F(RetryTest, EndsItsWaitOnStop) {
   auto reader = client();
   std::stop_source stop;
   Errc code = Errc::corrupt;
+  const auto blob = fake.add_blob("hello");
   std::jthread waiting([&] {
-    code = failure([&] { static_cast<void>(reader.resolve("t", stop.get_token())); }).code();
+    Collector sink;
+    code = failure([&] {
+             reader.fetch(Endpoint::blobs, blob.digest, 0, sink, stop.get_token());
+           }).code();
   });
   while (fake.requests().size() < 2) std::this_thread::sleep_for(1ms);
   stop.request_stop();
