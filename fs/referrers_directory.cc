@@ -19,12 +19,26 @@ namespace {
 
 using registry::Descriptor;
 
-/// Whether a document has nothing in it that makes a file system.
-bool is_statement(const Document& document) {
-  if (document.is_index || !document.manifest) return false;
-  return std::ranges::none_of(document.manifest->layers, [](const auto& layer) {
+/// What a document is, from what only says something to what only is something. Statements lead on
+/// to nothing of a higher rank, so that no links lead in a circle.
+enum class Rank {
+  statement,  ///< nothing but signatures, attestations, SBOMs
+  artifact,   ///< no file system in its layers
+  image,
+};
+
+Rank rank_of(const Document& document) {
+  if (document.is_index || !document.manifest) return Rank::image;
+  const auto& layers = document.manifest->layers;
+  const auto is_file_system = [](const auto& layer) {
     return layer && registry::is_layer(layer->media_type);
-  });
+  };
+  const auto is_statement = [](const auto& layer) {
+    return layer && registry::is_statement(layer->media_type);
+  };
+  if (std::ranges::any_of(layers, is_file_system)) return Rank::image;
+  return !layers.empty() && std::ranges::all_of(layers, is_statement) ? Rank::statement
+                                                                      : Rank::artifact;
 }
 
 }  // namespace
@@ -102,13 +116,10 @@ bool ReferrersDirectory::refers(const Candidate& candidate, const Document& subj
     return report("the source does not have it");
   }
   if (!document->manifest) return report("it cannot be read");
-  const bool among_statements = is_statement(*document) || !is_statement(subject);
-  if (candidate.relation == Relation::said) {
-    return !is_statement(subject) && is_statement(*document);
-  }
+  if (candidate.relation == Relation::said) return rank_of(*document) < rank_of(subject);
   const auto& named = document->manifest->subject;
   if (!named || named->digest != subject_) return report("its subject is another");
-  return among_statements;
+  return rank_of(*document) <= rank_of(subject);
 }
 
 Listing ReferrersDirectory::list(const Patience& patience) const {

@@ -15,9 +15,9 @@ namespace digestfs::fs {
 ///
 /// No link leads back to where it was followed from, whoever made the documents and tags. What has
 /// this image as its `subject` contains its digest, so that the reverse cannot be. What a tag or an
-/// annotation says could be said both ways; that counts only of an image for something that is none
-/// (a statement: no file system in its layers), and of a statement only what has it as its subject
-/// and is a statement too.
+/// annotation says could be said both ways; that counts only of an image for an artifact or a
+/// statement (a signature, an SBOM), and of an artifact for a statement. A subject may have any
+/// referrer that is not more of an image than itself.
 class ReferrersDirectory final : public Directory {
  public:
   /// `path` is the directory's own, three levels down.

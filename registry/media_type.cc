@@ -2,6 +2,7 @@
 #include "registry/media_type.h"
 
 #include <algorithm>
+#include <array>
 
 namespace digestfs::registry {
 
@@ -37,6 +38,20 @@ bool is_layer(std::string_view type) {
   const std::string bare = bare_media_type(type);
   return bare.starts_with("application/vnd.oci.image.layer.") ||
          bare.starts_with("application/vnd.docker.image.rootfs.");
+}
+
+bool is_statement(std::string_view type) {
+  constexpr std::array<std::string_view, 9> kPrefixes = {"application/vnd.dev.cosign.",
+                                                         "application/vnd.dev.sigstore.",
+                                                         "application/vnd.dsse.",
+                                                         "application/vnd.in-toto",
+                                                         "application/vnd.cyclonedx",
+                                                         "application/vnd.syft",
+                                                         "application/spdx",
+                                                         "text/spdx",
+                                                         "application/vnd.cncf.notary."};
+  const std::string bare = bare_media_type(type);
+  return std::ranges::any_of(kPrefixes, [&](auto prefix) { return bare.starts_with(prefix); });
 }
 
 bool is_encrypted(std::string_view type) { return bare_media_type(type).ends_with("+encrypted"); }

@@ -115,6 +115,23 @@ TEST(Referrers, OfCosignAreFoundByTheirTags) {  // EP-13
   EXPECT_TRUE(fixture.served.exists("tags/" + registry::cosign_tags(fixture.subject())[0]));
 }
 
+TEST(Referrers, OfCosignAreFoundForArtifactsToo) {  // EP-13: a chart that is signed
+  Fixture fixture;
+  const auto chart = add_artifact(fixture.set, "chart", std::nullopt,
+                                  "application/vnd.cncf.helm.chart.content.v1.tar+gzip");
+  const auto signature = add_artifact(fixture.set, "signature", std::nullopt,
+                                      "application/vnd.dev.cosign.simplesigning.v1+json");
+  const auto other = add_artifact(fixture.set, "other", std::nullopt, "text/plain");
+  fixture.set.tag("chart", chart);
+  fixture.set.tag(registry::cosign_tags(chart.digest)[0], signature);
+  // What is no statement may be the chart of that "signature" as well.
+  fixture.set.tag(registry::cosign_tags(chart.digest)[1], other);
+  fixture.set.tag(registry::cosign_tags(signature.digest)[0], chart);
+  fixture.served.mount(fixture.set);
+  EXPECT_EQ(fixture.served.names("tags/chart/referrers"), Names{signature.digest.str()});
+  EXPECT_EQ(fixture.served.names("images/" + signature.digest.str() + "/referrers"), Names());
+}
+
 TEST(Referrers, OfBuildKitAreFoundInTheIndex) {  // MT-8
   Fixture fixture;
   const auto attestation =
