@@ -28,9 +28,11 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
   const std::string text(value);
   const char* rest = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   if (rest == nullptr || *rest != '\0') return std::nullopt;
-  const auto date = std::chrono::system_clock::from_time_t(::timegm(&parts));
-  if (date <= now) return std::nullopt;
-  return std::chrono::ceil<std::chrono::seconds>(date - now);
+  // In seconds: the clock's own unit has no room for every year.
+  const std::time_t date = ::timegm(&parts);
+  const std::time_t today = std::chrono::system_clock::to_time_t(now);
+  if (date <= today) return std::nullopt;
+  return std::chrono::seconds(std::min(static_cast<std::uint64_t>(date - today), kMost));
 }
 
 }  // namespace digestfs::registry

@@ -30,12 +30,14 @@ TEST(RetryAfter, IsSecondsOrADate) {                                       // RT
   EXPECT_EQ(parse_retry_after("0", now), 0s);
   EXPECT_EQ(parse_retry_after("21600", now), 6h);
   EXPECT_EQ(parse_retry_after("Sun, 09 Sep 2001 01:47:00 GMT", now), 20s);
+  EXPECT_EQ(parse_retry_after("Sun, 09 Sep 9999 01:47:00 GMT", now), 366 * 24h);
 }
 
 TEST(RetryAfter, IsNothingWhereItIsNeitherOrOver) {
   const auto now = std::chrono::system_clock::from_time_t(1'000'000'000);
   for (const char* value : {"", "-1", "abc", "2.5", "1 s", "Sun, 09 Sep 2001 01:46:40 GMT",
-                            "Sun, 09 Sep 2001 01:47:00 GMT!", "99999999999999999999999"}) {
+                            "Sun, 09 Sep 1000 01:47:00 GMT", "Sun, 09 Sep 2001 01:47:00 GMT!",
+                            "99999999999999999999999"}) {
     EXPECT_FALSE(parse_retry_after(value, now)) << value;
   }
 }
