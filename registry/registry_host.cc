@@ -363,6 +363,8 @@ void RegistryHost::pass_warnings_on(const HttpHead& head) {
     }
     std::string text = field.substr(kStart.size(), field.size() - kStart.size() - 1);
     text.resize(std::min<std::size_t>(text.size(), 500));
+    std::ranges::replace_if(
+        text, [](char c) { return c < ' ' || c == '\x7f'; }, '?');
     {
       const auto warnings = warnings_.lock();
       if (warnings->size() >= kMaxWarnings || !warnings->insert(text).second) continue;

@@ -89,6 +89,12 @@ Url token_realm(const Challenge& challenge, const Url& registry, bool insecure) 
                 str_cat(registry.origin(), " names a realm that is no use: ", error.what()));
   }
   check_target(registry, *url, Errc::denied, insecure);
+  // A registry of this machine may speak plain http, but what it has us send elsewhere may not.
+  const bool is_open = url->scheme() == "http" && host_kind(url->host()) != HostKind::loopback;
+  if (is_open && !insecure) {
+    throw Error(Errc::denied, str_cat(registry.origin(), " sends us to ", url->redacted(),
+                                      " for a token, which is not encrypted"));
+  }
   return *url;
 }
 

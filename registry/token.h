@@ -30,8 +30,9 @@ struct Token {
 /// What a token is for: `repository:a/b:pull`.
 [[nodiscard]] std::string pull_scope(const std::string& path);
 
-/// The realm of a challenge, checked (AUTH-14): http only where the registry speaks it, and no
-/// address of a private network but the registry's own. Throws `Errc::denied` with what is wrong.
+/// The realm of a challenge, checked (AUTH-14): http only on this machine where the registry speaks
+/// it, too, or where the user wants `insecure`; no address of a private network but the registry's
+/// own. Throws `Errc::denied` with what is wrong.
 [[nodiscard]] Url token_realm(const Challenge& challenge, const Url& registry,
                               bool insecure = false);
 

@@ -179,6 +179,26 @@ TEST_F(ClientTest, HasNothingToAnswerABasicChallengeWith) {  // A12
   for (const Request& request : fake.requests()) EXPECT_EQ(request.field("Authorization"), "");
 }
 
+TEST_F(ClientTest, PassesAWarningOnOnce) {  // EP-0
+  fake.tag("t", fake.add_manifest(kManifest, kOci).digest);
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() != fake.path("/manifests/t")) return std::nullopt;
+    return Response{.fields = {{"Warning", "299 - \"it moves\x1b[1m soon\""},
+                               {"Warning", "110 - \"stale\""},
+                               {"Content-Type", kOci},
+                               {"Docker-Content-Digest", digest_of(kManifest).str()}},
+                    .body = kManifest};
+  });
+  testing::internal::CaptureStderr();
+  auto reader = client();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(reader.resolve("t", {}));
+  const std::string log = testing::internal::GetCapturedStderr();
+  const auto at = log.find("it moves?[1m soon");
+  ASSERT_NE(at, std::string::npos) << log;
+  EXPECT_EQ(log.find("it moves", at + 1), std::string::npos) << log;
+  EXPECT_EQ(log.find("stale"), std::string::npos) << log;
+}
+
 TEST_F(ClientTest, SaysThatAHostIsNoRegistry) {
   fake.on("/v2/", {.status = 404, .body = "<html>"});
   auto reader = client();

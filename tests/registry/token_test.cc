@@ -106,6 +106,7 @@ TEST(TokenUrl, RefusesARealmThatIsATrap) {  // AUTH-14, A8, A9
     EXPECT_EQ(refusal(realm, "https://registry.example.org"), Errc::denied) << realm;
   }
   EXPECT_EQ(refusal("http://169.254.169.254/", "http://127.0.0.1:5000"), Errc::denied);
+  EXPECT_EQ(refusal("http://auth.example.org/", "http://127.0.0.1:5000"), Errc::denied);
 }
 
 TEST(TokenUrl, TakesARealmOverHttpOnlyWhereTheUserWantsThat) {  // A9
