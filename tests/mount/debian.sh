@@ -17,5 +17,6 @@ mount_source "oci:$work/layout"
 from=oci:$work/layout
 tls=()
 same_rootfs debian
+same_trees debian
 (($(find "$mnt/tags/debian/rootfs/" | wc -l) > 5000)) || fail 'that is no Debian'
 unmount

@@ -55,6 +55,7 @@ tar -C "$mnt/tags/top/rootfs" -cf /dev/null . || fail 'tar of a fresh mount'
 from=oci:$work/layout
 tls=()
 same_rootfs top
+same_trees top
 
 # Ordinary programs, on the mount and on the copy.
 shown=$mnt/tags/top/rootfs copy=$work/bundle/rootfs

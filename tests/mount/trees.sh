@@ -4,24 +4,7 @@
 # tar unpacks it (as root, for owners and devices).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/images.inc"
-
-((EUID == 0)) || skip 'only root can unpack owners and devices'
-list=("$(command -v python3)" "$(dirname "$0")/list_files.py")
-
-# same_tree DIGEST TAR: trees/DIGEST is what TAR holds. TAR-10: GNU tar leaves out what the kernel
-# lets nobody set.
-same_tree() {
-  "${list[@]}" folder "$mnt/trees/$1" >"$work/shown"
-  "${list[@]}" tar "$2" >"$work/told"
-  diff "$work/told" "$work/shown" || fail "trees/$1 is not what tarfile says of $2"
-  rm -rf "$work/unpacked"
-  mkdir "$work/unpacked"
-  tar --numeric-owner --xattrs --xattrs-include='*' -xpf "$2" -C "$work/unpacked" 2>>"$work/tar-says"
-  # PATH-3: folders that no entry speaks of get the time of day from tar.
-  "${list[@]}" folder "$work/unpacked" | grep -v '"type": "d"' >"$work/told"
-  grep -v '"type": "d"' "$work/shown" | diff "$work/told" - ||
-    fail "trees/$1 is not what GNU tar unpacks of $2"
-}
+. "$(dirname "$0")/trees.inc"
 
 # The images of buildah, in every compression.
 start_registry
