@@ -439,6 +439,7 @@ class Client::Impl {
     const Digest& digest;
     std::uint64_t from = 0;
     bool decode = false;
+    Clock::time_point since = Clock::now();
     bool moved = false;      ///< something came
     bool from_sink = false;  ///< what was thrown is the sink's
   };
@@ -447,7 +448,11 @@ class Client::Impl {
     Question question{.target = target(Endpoint::blobs, part.digest.str()),
                       .decode = part.decode,
                       .urgency = Urgency::content};
-    if (part.from > 0) question.fields.push_back({"Range", str_cat("bytes=", part.from, "-")});
+    if (part.from > 0) {
+      question.fields.push_back({"Range", str_cat("bytes=", part.from, "-")});
+      // What was cut may have been cut because the token has expired (AUTH-13).
+      question.token_since = part.since;
+    }
     BlobReceiver receiver(sink, part.digest, part.from, part.decode);
     const auto take = [&](const HttpHead& head, std::span<const std::byte> bytes) {
       part.moved = true;

@@ -110,7 +110,8 @@ RegistryHost::RegistryHost(const Reference& reference, HostOptions options)
 Reply RegistryHost::ask(const Question& question, const Receive& receive, std::stop_token stop) {
   pass_gate(question.urgency, stop);
   const Greeting greeting = this->greeting(stop);
-  std::string refused;
+  Stale stale;
+  if (question.token_since) stale.before = *question.token_since;
   int renewals = 0;
   bool asked_anew = false;
   bool only_basic = false;
@@ -121,7 +122,7 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     request.decode = question.decode;
     Demand demand = *demand_.lock();
     if (only_basic) demand = {.bearer = {}, .basic = true};
-    const Proof proof = authorise(request, greeting.base, demand, refused, stop);
+    const Proof proof = authorise(request, greeting.base, demand, stale, stop);
     Reply reply = follow(std::move(request), question.redirects, receive, stop);
     const bool elsewhere = reply.url.origin() != greeting.base.origin();
     if (elsewhere && is_refusal(reply.head.status) && !asked_anew) {
@@ -155,17 +156,17 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
       return reply;
     }
     ++renewals;
-    refused = proof.token;
+    stale.refused = proof.token;
   }
 }
 
 /// Adds what proves who we are, as far as it is asked for.
 RegistryHost::Proof RegistryHost::authorise(HttpRequest& request, const Url& base,
-                                            const Demand& demand, const std::string& refused,
+                                            const Demand& demand, const Stale& stale,
                                             const std::stop_token& stop) {
   Proof proof;
   if (demand.bearer) {
-    proof.token = token(base, *demand.bearer, refused, stop).value;
+    proof.token = token(base, *demand.bearer, stale, stop).value;
     proof.credential = credentials_.find(stop);
     request.fields.push_back({"Authorization", str_cat("Bearer ", proof.token)});
   } else if (demand.basic) {
@@ -237,10 +238,11 @@ RegistryHost::Greeting RegistryHost::greet_at(const Url& base, const std::stop_t
   return {base, find_challenge(head.all("WWW-Authenticate"), "bearer"), wants_basic(head)};
 }
 
-Token RegistryHost::token(const Url& base, const Challenge& challenge, const std::string& refused,
+Token RegistryHost::token(const Url& base, const Challenge& challenge, const Stale& stale,
                           const std::stop_token& stop) {
   const auto is_usable = [&](const Token& token) {
-    return token.value != refused && Clock::now() < token.renew_at;
+    return token.value != stale.refused && token.given_at >= stale.before &&
+           Clock::now() < token.renew_at;
   };
   return token_.get(stop, is_usable, [&] { return fetch_token(base, challenge, stop); });
 }
@@ -249,7 +251,9 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
                                 const std::stop_token& stop) {
   const auto credential = credentials_.find(stop);
   if (credential && !credential->registry_token.empty()) {
-    return {credential->registry_token, Clock::now() + kRegistryTokenLife};
+    const auto now = Clock::now();
+    return {
+        .value = credential->registry_token, .given_at = now, .renew_at = now + kRegistryTokenLife};
   }
   const Url realm = token_realm(challenge, base, is_insecure_);
   const std::string service = challenge.parameter("service");

@@ -41,6 +41,8 @@ struct Question {
   std::vector<Field> fields = {};
   Redirects redirects = Redirects::follow;
   bool decode = false;  ///< see `HttpRequest`
+  /// An older token will not do (AUTH-13).
+  std::optional<Clock::time_point> token_since = {};
   Urgency urgency = Urgency::question;
 };
 
@@ -105,9 +107,15 @@ class RegistryHost {
   [[nodiscard]] Greeting greet(const std::stop_token& stop);
   [[nodiscard]] Greeting greet_at(const Url& base, const std::stop_token& stop);
   [[nodiscard]] HttpRequest request_to(Method method, const Url& url) const;
+  /// Which of the tokens in hand will not do.
+  struct Stale {
+    std::string refused;
+    Clock::time_point before = Clock::time_point::min();
+  };
+
   [[nodiscard]] Proof authorise(HttpRequest& request, const Url& base, const Demand& demand,
-                                const std::string& refused, const std::stop_token& stop);
-  [[nodiscard]] Token token(const Url& base, const Challenge& challenge, const std::string& refused,
+                                const Stale& stale, const std::stop_token& stop);
+  [[nodiscard]] Token token(const Url& base, const Challenge& challenge, const Stale& stale,
                             const std::stop_token& stop);
   [[nodiscard]] Token fetch_token(const Url& base, const Challenge& challenge,
                                   const std::stop_token& stop);

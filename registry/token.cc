@@ -57,8 +57,10 @@ Token parse_token(std::string_view body, Clock::time_point now) {
   // A clock that is off by more than the token lives is not this one's business.
   seconds age = age_of(text_member(answer, "issued_at")).value_or(seconds(0));
   if (age < seconds(0) || age >= life) age = seconds(0);
-  return {std::move(value), now + std::max(life - age - kRenewEarly, seconds(1)),
-          text_member(answer, "refresh_token")};
+  return {.value = std::move(value),
+          .given_at = now,
+          .renew_at = now + std::max(life - age - kRenewEarly, seconds(1)),
+          .refresh_token = text_member(answer, "refresh_token")};
 }
 
 void check_target(const Url& from, const Url& to, Errc code, bool insecure) {

@@ -15,6 +15,7 @@ namespace digestfs::registry {
 /// A Bearer token. Never shown, logged or kept on disk (AUTH-18).
 struct Token {
   std::string value;
+  Clock::time_point given_at;
   /// From when a new one is asked for: somewhat before it expires.
   Clock::time_point renew_at;
   /// What the next one is to be asked for with instead of the identity token; empty where the

@@ -133,6 +133,26 @@ TEST_F(LoginTest, A5RenewsAnExpiredTokenForAResume) {
   EXPECT_EQ(made, 2);
 }
 
+TEST_F(LoginTest, A5TakesANewTokenForEveryResume) {  // AUTH-13
+  std::atomic<int> made = 0;
+  tokens.on([&](const Request&) -> std::optional<Response> {
+    return Response{.body = str_cat(R"({"token":"T)", ++made, R"(","expires_in":300})")};
+  });
+  const auto blob = fake.add_blob("0123456789");
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (!request.field("Authorization").empty()) return std::nullopt;
+    return Response{.status = 401, .fields = {{"WWW-Authenticate", bearer()}}};
+  });
+  auto reader = client();
+  Collector sink;
+  reader.fetch(Endpoint::blobs, blob.digest, 2, sink, {});
+  EXPECT_EQ(made, 1) << "the first is as new as can be";
+  reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+  reader.fetch(Endpoint::blobs, blob.digest, 4, sink, {});
+  EXPECT_EQ(authorizations(fake),
+            (std::vector<std::string>{"Bearer T1", "Bearer T1", "Bearer T2"}));
+}
+
 TEST_F(LoginTest, A7TriesATokenServerAgainThatFailsInPassing) {
   require("Bearer T", bearer());
   std::atomic<int> asked = 0;
