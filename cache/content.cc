@@ -186,7 +186,7 @@ Content::Object Content::object(const Digest& digest) const {
 }
 
 std::optional<std::pair<Area, UniqueFd>> Content::find_cached(const Digest& digest) const {
-  for (const Area area : {Area::blobs, Area::diffs}) {
+  for (const Area area : {Area::blobs, Area::diffs, Area::quarantine}) {
     if (auto file = store_.open(area, digest)) return std::pair{area, std::move(*file)};
   }
   return std::nullopt;
@@ -410,7 +410,7 @@ bool Content::is_still_good(const VerifiedFile& file, const std::stop_token& sto
     file.set_verified(before);
     return true;
   }
-  for (const Area area : {Area::blobs, Area::diffs}) {
+  for (const Area area : {Area::blobs, Area::diffs, Area::quarantine}) {
     store_.remove(area, file.digest(), file.fd());
   }
   {
@@ -441,11 +441,12 @@ void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token s
     return;
   }
   const auto started = Clock::now();
+  Digest actual = digest;
   const Object known = object(digest);
   try {
     for (std::size_t i = 0; i < known.endpoints.size(); ++i) {
       try {
-        fetch_from(known.endpoints[i], partial, limit, stop);
+        actual = fetch_from(known.endpoints[i], partial, limit, stop);
         break;
       } catch (const Error& error) {
         // EP-6: an entry of unknown type may be behind either endpoint.
@@ -460,6 +461,11 @@ void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token s
     throw;
   }
   const std::uint64_t size = partial.size();
+  if (actual != digest) {
+    quarantine(std::move(partial), actual);
+    throw Error(Errc::corrupt, str_cat("cannot fetch ", digest, " from ", source_.name(),
+                                       ": the bytes that came are ", actual, ", ", size, " bytes"));
+  }
   if (known.claimed && *known.claimed != size) {
     problems_.report(
         {ProblemKind::size_mismatch, digest.str(), Claim{digest, known.claimed},
@@ -472,8 +478,34 @@ void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token s
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count());
 }
 
-void Content::fetch_from(Endpoint endpoint, Partial& partial, std::uint64_t limit,
-                         std::stop_token stop) {
+/// Keeps what came instead of the object that was asked for, and says so.
+void Content::quarantine(Partial partial, const Digest& actual) {
+  const Digest digest = partial.digest();
+  const std::uint64_t size = partial.size();
+  const bool is_kept = store_.quarantine(std::move(partial), actual);
+  if (is_kept) {
+    const auto quarantined = quarantined_.lock();
+    std::erase(quarantined->digests, actual);
+    quarantined->digests.push_back(actual);
+    quarantined->version += 2;
+  }
+  problems_.report({ProblemKind::digest_mismatch, digest.str(),
+                    Claim{digest, object(digest).claimed}, Claim{actual, size},
+                    str_cat(source_.name(), " sent other bytes than the digest promises; they are ",
+                            is_kept ? "kept in .digestfs/quarantine" : "too many to be kept")});
+}
+
+Quarantined Content::quarantined() const {
+  Quarantined now = *quarantined_.lock();
+  std::erase_if(now.digests, [this](const Digest& digest) { return !find_cached(digest); });
+  // One that comes counts two and one that goes one, so that it never is what it was.
+  now.version -= static_cast<std::int64_t>(now.digests.size());
+  return now;
+}
+
+/// Fetches into `partial`, going on where it is cut. The digest of what came in the end.
+Digest Content::fetch_from(Endpoint endpoint, Partial& partial, std::uint64_t limit,
+                           std::stop_token stop) {
   const Digest& digest = partial.digest();
   bool again = false;
   for (int resumption = 0;;) {
@@ -481,23 +513,14 @@ void Content::fetch_from(Endpoint endpoint, Partial& partial, std::uint64_t limi
     try {
       Receiver receiver(store_, partial, limit, stop);
       source_.fetch(endpoint, digest, had, receiver, stop);
-      const Digest actual = receiver.finish();
-      if (actual == digest) return;
-      if (!again) {
-        // What an earlier download left may be to blame (RTY-8), or one bad moment of the source
-        // (RTY-9): once more, all of it.
-        again = true;
-        partial.truncate();
-        DIGESTFS_LOG(info, "other bytes than promised, once more from the start digest=", digest,
-                     " actual=", actual);
-        continue;
-      }
-      problems_.report({ProblemKind::digest_mismatch, digest.str(),
-                        Claim{digest, object(digest).claimed}, Claim{actual, receiver.size()},
-                        str_cat(source_.name(), " sent other bytes than the digest promises")});
-      throw Error(Errc::corrupt,
-                  str_cat("cannot fetch ", digest, " from ", source_.name(),
-                          ": the bytes that came are ", actual, ", ", receiver.size(), " bytes"));
+      Digest actual = receiver.finish();
+      if (actual == digest || again) return actual;
+      // What an earlier download left may be to blame (RTY-8), or one bad moment of the source
+      // (RTY-9): once more, all of it.
+      again = true;
+      partial.truncate();
+      DIGESTFS_LOG(info, "other bytes than promised, once more from the start digest=", digest,
+                   " actual=", actual);
     } catch (const Error& error) {
       const bool is_cut = error.code() == Errc::unavailable || error.code() == Errc::timed_out;
       const std::uint64_t size = partial.size();

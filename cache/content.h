@@ -46,6 +46,12 @@ struct ActualDiff {
   std::uint64_t size;
 };
 
+/// What is in quarantine because of this mount.
+struct Quarantined {
+  std::vector<Digest> digests;  ///< their true ones
+  std::int64_t version = 0;     ///< moves with every change
+};
+
 /// Whether the source may be asked at all.
 enum class Network { allowed, offline };
 
@@ -102,6 +108,8 @@ class Content {
   [[nodiscard]] State state(const Digest& digest) const;
   /// The diff that `blob` was found, or is promised, to decompress to.
   [[nodiscard]] std::optional<Digest> diff_of(const Digest& blob) const;
+  /// What came instead of what was promised in this mount and is still kept, by its true digest.
+  [[nodiscard]] Quarantined quarantined() const;
   /// What the layer `blob`, which should have given `diff`, gave instead, where that has happened.
   [[nodiscard]] std::optional<ActualDiff> actual_diff(const Digest& diff, const Digest& blob) const;
 
@@ -127,8 +135,9 @@ class Content {
   [[nodiscard]] std::optional<std::pair<Area, UniqueFd>> find_cached(const Digest& digest) const;
   void check_cached(const Digest& digest, std::stop_token stop);
   void fetch(const Digest& digest, std::uint64_t limit, std::stop_token stop);
-  void fetch_from(registry::Endpoint endpoint, Partial& partial, std::uint64_t limit,
-                  std::stop_token stop);
+  [[nodiscard]] Digest fetch_from(registry::Endpoint endpoint, Partial& partial,
+                                  std::uint64_t limit, std::stop_token stop);
+  void quarantine(Partial partial, const Digest& actual);
   void decompress(const Digest& diff, const std::shared_ptr<const VerifiedFile>& layer,
                   TarObserver* observer, std::stop_token stop);
   void settle(Partial partial, Area area, const Digest& digest);
@@ -144,6 +153,7 @@ class Content {
   Flights flights_;
   // Guarded by the lock it lives in.
   Guarded<std::unordered_map<Digest, Object>> objects_;
+  Guarded<Quarantined> quarantined_;  ///< the latest last; what is gone by now included
 };
 
 }  // namespace digestfs::cache

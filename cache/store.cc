@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <initializer_list>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -41,7 +42,15 @@ constexpr auto kLockPoll = 50ms;
 constexpr std::uint64_t kLookAgainAfter = std::uint64_t{256} << 20U;
 
 constexpr const char* name_of(Area area) noexcept {
-  return area == Area::blobs ? "blobs" : "diffs";
+  switch (area) {
+    case Area::blobs:
+      return "blobs";
+    case Area::diffs:
+      return "diffs";
+    case Area::quarantine:
+      break;
+  }
+  return "quarantine";
 }
 
 std::string object_path(std::string_view folder, const Digest& digest) {
@@ -106,30 +115,30 @@ std::vector<std::string> names_in(int directory, const std::string& path) {
   return names;
 }
 
-/// A finished object and when it was used last.
+/// A file of the cache that may be thrown out, and when it was used last.
 struct Candidate {
   std::string path;
   std::uint64_t bytes = 0;
   std::int64_t used_ns = 0;
-  struct stat status {};
 };
 
-std::vector<Candidate> finished_objects(int directory) {
+/// What lies in `folders`, least recently used first.
+std::vector<Candidate> candidates_in(int directory, std::initializer_list<const char*> folders) {
   std::vector<Candidate> found;
-  for (const char* area : {"blobs", "diffs"}) {
-    for (const std::string& algorithm : names_in(directory, area)) {
-      for (const std::string& encoded : names_in(directory, str_cat(area, "/", algorithm))) {
+  for (const char* folder : folders) {
+    for (const std::string& algorithm : names_in(directory, folder)) {
+      for (const std::string& encoded : names_in(directory, str_cat(folder, "/", algorithm))) {
         // What is not named like an object was put there by somebody else, and stays.
         if (!Digest::parse(str_cat(algorithm, ":", encoded))) continue;
         Candidate candidate;
-        candidate.path = str_cat(area, "/", algorithm, "/", encoded);
-        if (::fstatat(directory, candidate.path.c_str(), &candidate.status, AT_SYMLINK_NOFOLLOW) !=
-                0 ||
-            !S_ISREG(candidate.status.st_mode)) {
+        candidate.path = str_cat(folder, "/", algorithm, "/", encoded);
+        struct stat status {};
+        if (::fstatat(directory, candidate.path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(status.st_mode)) {
           continue;
         }
-        candidate.bytes = static_cast<std::uint64_t>(candidate.status.st_size);
-        candidate.used_ns = nanoseconds(candidate.status.st_mtim);
+        candidate.bytes = static_cast<std::uint64_t>(status.st_size);
+        candidate.used_ns = nanoseconds(status.st_mtim);
         struct stat used {};
         const std::string used_path = str_cat("used/", algorithm, "/", encoded);
         if (::fstatat(directory, used_path.c_str(), &used, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -139,7 +148,32 @@ std::vector<Candidate> finished_objects(int directory) {
       }
     }
   }
+  std::ranges::sort(found, {}, &Candidate::used_ns);
   return found;
+}
+
+std::uint64_t bytes_of(const std::vector<Candidate>& candidates) {
+  std::uint64_t total = 0;
+  for (const Candidate& candidate : candidates) total += candidate.bytes;
+  return total;
+}
+
+/// Takes the name away: who has the file open keeps its bytes. Whether it is gone; another process
+/// that was faster is as good.
+bool remove_finished(int directory, const std::string& path) {
+  const bool is_gone = ::unlinkat(directory, path.c_str(), 0) == 0 || errno == ENOENT;
+  if (is_gone) ::unlinkat(directory, ("used" + path.substr(path.find('/'))).c_str(), 0);
+  return is_gone;
+}
+
+/// Takes the name of a partial file away unless somebody works on it. Whether it is gone.
+bool remove_idle_partial(int directory, const std::string& path) {
+  const auto file = open_regular(directory, path);
+  if (!file) return true;
+  if (::flock(file->get(), LOCK_EX | LOCK_NB) != 0) return false;
+  struct stat named {};
+  if (::fstatat(directory, path.c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0) return true;
+  return is_same_file(named, stat_of(file->get())) && ::unlinkat(directory, path.c_str(), 0) == 0;
 }
 
 }  // namespace
@@ -167,7 +201,7 @@ Store::Store(const std::filesystem::path& directory, StoreLimits limits)
   if (status.st_uid != ::geteuid() && ::geteuid() != 0) {
     throw std::system_error(EPERM, std::generic_category(), "the folder belongs to somebody else");
   }
-  for (const char* folder : {"blobs", "diffs", "partial", "used", "layers", "tags"}) {
+  for (const char* folder : {"blobs", "diffs", "partial", "quarantine", "used", "layers", "tags"}) {
     make_directory(directory_.get(), folder);
   }
   // By trial: permissions are not all that can keep one from writing.
@@ -203,14 +237,35 @@ void Store::publish(Partial partial, Area area, const Digest& digest) const {
   // On disk before it has its name: a torn write must not be found under it (promise 6).
   if (::fdatasync(partial.fd()) != 0) throw_system_error(str_cat("write out ", digest));
   make_directory(directory_.get(), str_cat(name_of(area), "/", digest.algorithm()));
-  const std::string from = object_path("partial", partial.digest());
   const std::string to = object_path(name_of(area), digest);
-  if (::renameat(directory_.get(), from.c_str(), directory_.get(), to.c_str()) != 0) {
-    throw_system_error(str_cat("publish ", digest));
+  rename_to(partial, to);
+  keep_bound(partial.size(), to);
+}
+
+void Store::rename_to(const Partial& partial, const std::string& path) const {
+  const std::string from = object_path("partial", partial.digest());
+  if (::renameat(directory_.get(), from.c_str(), directory_.get(), path.c_str()) != 0) {
+    throw_system_error(str_cat("publish ", path));
   }
   // Not before: a partial file that is read-only could not be taken again (promise 6).
-  if (::fchmod(partial.fd(), 0444) != 0) throw_system_error(str_cat("make read-only ", digest));
-  keep_bound(partial.size(), to);
+  if (::fchmod(partial.fd(), 0444) != 0) throw_system_error(str_cat("make read-only ", path));
+}
+
+bool Store::quarantine(Partial partial, const Digest& actual) const {
+  const std::uint64_t added = partial.size();
+  if (added > limits_.quarantine) {
+    discard(std::move(partial));
+    return false;
+  }
+  const auto held = candidates_in(directory_.get(), {name_of(Area::quarantine)});
+  std::uint64_t total = bytes_of(held) + added;
+  for (const Candidate& oldest : held) {
+    if (total <= limits_.quarantine) break;
+    if (remove_finished(directory_.get(), oldest.path)) total -= oldest.bytes;
+  }
+  make_directory(directory_.get(), str_cat(name_of(Area::quarantine), "/", actual.algorithm()));
+  rename_to(partial, object_path(name_of(Area::quarantine), actual));
+  return true;
 }
 
 void Store::keep_bound(std::uint64_t added, const std::string& keep) const {
@@ -284,23 +339,26 @@ void Store::write_note(std::string_view folder, std::string_view name,
 }
 
 void Store::evict(std::uint64_t wanted_free, const std::string* keep) const {
-  std::vector<Candidate> candidates = finished_objects(directory_.get());
-  std::uint64_t total = 0;
-  for (const Candidate& candidate : candidates) total += candidate.bytes;
-  std::ranges::sort(candidates, {}, &Candidate::used_ns);
   std::uint64_t freed = 0;
-  for (const Candidate& candidate : candidates) {
-    if (total - freed <= limits_.size && freed >= wanted_free) break;
-    if (keep != nullptr && candidate.path == *keep) continue;
-    // Unlinked, not truncated: who has it open keeps its bytes. Another process may have been
-    // faster, which is as good.
-    if (::unlinkat(directory_.get(), candidate.path.c_str(), 0) == 0) {
-      const auto slash = candidate.path.find('/');
-      ::unlinkat(directory_.get(), ("used" + candidate.path.substr(slash)).c_str(), 0);
+  if (wanted_free > 0) {
+    // Of all that is here the least use to anybody.
+    for (const Candidate& bad : candidates_in(directory_.get(), {name_of(Area::quarantine)})) {
+      if (freed >= wanted_free) break;
+      if (remove_finished(directory_.get(), bad.path)) freed += bad.bytes;
     }
-    freed += candidate.bytes;
   }
-  const std::uint64_t left = total - freed;
+  const auto candidates = candidates_in(directory_.get(), {"blobs", "diffs", "partial"});
+  std::uint64_t left = bytes_of(candidates);
+  for (const Candidate& candidate : candidates) {
+    if (left <= limits_.size && freed >= wanted_free) break;
+    if (keep != nullptr && candidate.path == *keep) continue;
+    const bool is_gone = candidate.path.starts_with("partial/")
+                             ? remove_idle_partial(directory_.get(), candidate.path)
+                             : remove_finished(directory_.get(), candidate.path);
+    if (!is_gone) continue;
+    freed += candidate.bytes;
+    left -= candidate.bytes;
+  }
   const std::uint64_t room = limits_.size > left ? limits_.size - left : 0;
   headroom_ = static_cast<std::int64_t>(std::min(room, kLookAgainAfter));
 }

@@ -18,10 +18,11 @@
 
 namespace digestfs::cache {
 
-/// The two folders of finished objects.
+/// The folders of finished objects.
 enum class Area {
   blobs,  ///< as the source stores them: manifests, configs, layers (the `blobs/` of an OCI layout)
   diffs,  ///< layers uncompressed
+  quarantine,  ///< what came instead of what was promised, under its true name (promise 3)
 };
 
 /// An object that is being made: `partial/<alg>/<hex>`, held under an exclusive lock by one process
@@ -45,8 +46,10 @@ class Partial {
 };
 
 struct StoreLimits {
-  /// Bound on the finished objects, in bytes; least recently used go first.
+  /// Bound on blobs, diffs and partial files, in bytes; least recently used go first.
   std::uint64_t size = std::uint64_t{10} << 30U;
+  /// Bound on what is in quarantine, in bytes; the oldest go first.
+  std::uint64_t quarantine = std::uint64_t{1} << 30U;
   /// Part of the disk that stays free, in percent.
   unsigned free_percent = 5;
 };
@@ -70,6 +73,10 @@ class Store {
   /// caller has hashed it. `digest` may differ from the partial's own: a diff that came out other
   /// than promised is kept under its true name. Evicts what is over the bound afterwards.
   void publish(Partial partial, Area area, const Digest& digest) const;
+
+  /// Puts `partial`, whose bytes are `actual` and nothing that anybody has promised, where it can
+  /// be looked at. Nothing is kept that is larger than the bound by itself. Whether it is kept.
+  bool quarantine(Partial partial, const Digest& actual) const;
 
   /// Throws the partial file of `digest` away.
   void discard(Partial partial) const;
@@ -95,6 +102,7 @@ class Store {
  private:
   void evict(std::uint64_t wanted_free, const std::string* keep) const;
   void keep_bound(std::uint64_t added, const std::string& keep) const;
+  void rename_to(const Partial& partial, const std::string& path) const;
 
   // Constant after construction.
   std::filesystem::path path_;

@@ -4,6 +4,7 @@
 #include "fs/digest_directory.h"
 #include "fs/image_directory.h"
 #include "fs/oci_directory.h"
+#include "fs/quarantine_directory.h"
 #include "fs/static_directory.h"
 #include "fs/tags_directory.h"
 #include "fs/text_file.h"
@@ -34,6 +35,7 @@ class RootDirectory final : public Directory {
         ".digestfs/problems.jsonl",
         GrowingTextFile::Source{[&problems] { return problems.text(); },
                                 [&problems] { return problems.size(); }});
+    const Node* bad = inodes.intern<QuarantineDirectory>(".digestfs/quarantine", repository_);
     return make_listing({
         {"tags", inodes.intern<TagsDirectory>("tags", repository_)},
         {"images", inodes.intern<ImagesDirectory>("images", repository_)},
@@ -44,8 +46,9 @@ class RootDirectory final : public Directory {
         digests("diffs", Kind::diffs),
         {"oci", repository_layout(repository_)},
         {"trees", inodes.intern<TreesDirectory>("trees", repository_)},
-        {".digestfs", inodes.intern<StaticDirectory>(
-                          ".digestfs", std::vector<Entry>{{"problems.jsonl", journal}})},
+        {".digestfs",
+         inodes.intern<StaticDirectory>(
+             ".digestfs", std::vector<Entry>{{"problems.jsonl", journal}, {"quarantine", bad}})},
     });
   }
 

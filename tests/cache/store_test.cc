@@ -540,6 +540,54 @@ TEST_F(StoreTest, ThrowsOutEverythingBeforeItSaysThatTheDiskIsFull) {
   EXPECT_FALSE(store.open(Area::blobs, digest));
 }
 
+Partial partial_of(const Store& store, const std::string& promised, std::string_view came) {
+  Partial partial = store.take_partial(digest_of(promised), {});
+  write_all(partial.fd(), as_bytes(came));
+  return partial;
+}
+
+TEST_F(StoreTest, ThrowsOutWhatWasBegunAndLeft) {
+  const Store store(path(), {.size = 1500, .free_percent = 0});
+  static_cast<void>(partial_of(store, "left", std::string(1000, 'l')));
+  const Partial held = partial_of(store, "held", std::string(1000, 'h'));
+  set_used(path("partial", digest_of("left")), 1000);
+  set_used(path("partial", digest_of("held")), 1000);
+  const Digest added = keep(store, std::string(1000, 'd'));
+  EXPECT_FALSE(fs::exists(path("partial", digest_of("left"))));
+  EXPECT_TRUE(fs::exists(path("partial", digest_of("held")))) << "somebody works on it";
+  EXPECT_TRUE(store.open(Area::blobs, added));
+}
+
+TEST_F(StoreTest, KeepsWhatCameInsteadUnderItsTrueName) {  // promise 3
+  const Store store(path(), {.quarantine = 2500, .free_percent = 0});
+  const std::array<std::string, 3> came = {std::string(1000, 'a'), std::string(1000, 'b'),
+                                           std::string(1000, 'c')};
+  for (const std::string& bytes : came) {
+    EXPECT_TRUE(store.quarantine(partial_of(store, "promised", bytes), digest_of(bytes)));
+    set_used(path("quarantine", digest_of(bytes)), bytes[0]);
+  }
+  EXPECT_FALSE(fs::exists(path("partial", digest_of("promised"))));
+  EXPECT_FALSE(store.open(Area::quarantine, digest_of(came[0]))) << "the oldest stayed";
+  EXPECT_EQ(content(store, Area::quarantine, digest_of(came[1])), came[1]);
+  EXPECT_EQ(content(store, Area::quarantine, digest_of(came[2])), came[2]);
+  EXPECT_EQ(mode_of(path("quarantine", digest_of(came[2]))), 0444U);
+
+  const std::string large(2501, 'x');
+  EXPECT_FALSE(store.quarantine(partial_of(store, "promised", large), digest_of(large)));
+  EXPECT_FALSE(store.open(Area::quarantine, digest_of(large)));
+  EXPECT_FALSE(fs::exists(path("partial", digest_of("promised"))));
+  EXPECT_TRUE(store.open(Area::quarantine, digest_of(came[1]))) << "thrown out for nothing";
+}
+
+TEST_F(StoreTest, ThrowsOutWhatCameInsteadForRoomToo) {
+  const Digest good = keep(Store(path(), {}), "good");
+  const Store store(path(), {.size = 1'000'000, .free_percent = 0});
+  EXPECT_TRUE(store.quarantine(partial_of(store, "promised", "bad"), digest_of("bad")));
+  EXPECT_THROW(store.reserve(UINT64_MAX / 2), std::system_error);
+  EXPECT_FALSE(store.open(Area::quarantine, digest_of("bad")));
+  EXPECT_FALSE(store.open(Area::blobs, good)) << "all of it had to go";
+}
+
 TEST_F(StoreTest, ReservesWithoutEvictingWhereThereIsRoom) {
   const Store store(path(), {.free_percent = 0});
   const Digest digest = keep(store, "content");

@@ -35,6 +35,14 @@ int read_error(const std::filesystem::path& path) {
   return 0;
 }
 
+std::set<std::string> names_in(const std::filesystem::path& directory) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    names.insert(entry.path().filename());
+  }
+  return names;
+}
+
 class FaultsTest : public testing::Test {
  protected:
   FaultsTest() {
@@ -112,6 +120,10 @@ TEST_F(FaultsTest, BytesThatAreNotWhatTheDigestPromises) {  // B3
     EXPECT_EQ(records[0].at("actual").at("digest"), digest_of(body.body).str());
     EXPECT_EQ(records[0].at("actual").at("size"), body.body.size());
     EXPECT_EQ(records[0].at("source"), "docker://" + fake.source());
+    // Promise 3: what came instead, under the name that is true.
+    const auto quarantine = mounted->path() / ".digestfs/quarantine";
+    EXPECT_EQ(names_in(quarantine), std::set<std::string>{digest_of(body.body).str()});
+    EXPECT_EQ(test::slurp(quarantine / digest_of(body.body).str()), body.body);
   }
 }
 
@@ -212,11 +224,7 @@ TEST_F(FaultsTest, L2AListOfTagsThatDoesNotEnd) {  // EP-10
       return list(is_loop ? "t" : std::to_string(++pages));
     });
     mount();
-    std::set<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(mounted->path() / "tags")) {
-      names.insert(entry.path().filename());
-    }
-    EXPECT_EQ(names, (std::set<std::string>{"t", "u"}));
+    EXPECT_EQ(names_in(mounted->path() / "tags"), (std::set<std::string>{"t", "u"}));
     EXPECT_EQ(problems("limit").size(), 1U);
     EXPECT_LE(fake.count("GET", fake.path("/tags/list")), 20U);
   }

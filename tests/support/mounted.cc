@@ -132,7 +132,7 @@ std::string slurp(const std::filesystem::path& path) {
 
 std::vector<std::string> wrong_files(const std::filesystem::path& cache) {
   std::vector<std::string> wrong;
-  for (const char* area : {"blobs", "diffs"}) {
+  for (const char* area : {"blobs", "diffs", "quarantine"}) {
     const auto folder = cache / area;
     if (!std::filesystem::exists(folder)) continue;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {

@@ -73,7 +73,8 @@ class Mounted {
 /// The whole of a file; throws `std::system_error` with the errno of open(2) or read(2).
 [[nodiscard]] std::string slurp(const std::filesystem::path& path);
 
-/// The files in `cache`'s blobs/ and diffs/ that do not hash to their names (invariant I1).
+/// The files in `cache`'s blobs/, diffs/ and quarantine/ that do not hash to their names (invariant
+/// I1).
 [[nodiscard]] std::vector<std::string> wrong_files(const std::filesystem::path& cache);
 
 }  // namespace digestfs::test
