@@ -123,7 +123,7 @@ TEST_F(File, RestIsFromTheCurrentPositionToTheEnd) {
   EXPECT_EQ(read_rest(file.get(), 6), "");
 }
 
-TEST_F(File, RestHasALimit) {  // M6
+TEST_F(File, M6RestHasALimit) {
   const UniqueFd file = with(std::string(200'000, 'x'));
   EXPECT_EQ(read_rest(file.get(), 200'000).size(), 200'000U);
   for (const std::size_t limit : {std::size_t{0}, std::size_t{199'999}}) {
@@ -137,7 +137,7 @@ TEST_F(File, RestHasALimit) {  // M6
   }
 }
 
-TEST_F(File, RestOfSomethingEndlessStopsAtTheLimit) {  // M6
+TEST_F(File, M6RestOfSomethingEndlessStopsAtTheLimit) {
   const UniqueFd zero = open_file(AT_FDCWD, "/dev/zero", O_RDONLY);
   EXPECT_THROW(static_cast<void>(read_rest(zero.get(), 1'000'000)), Error);
 }

@@ -18,7 +18,7 @@ void wait_for(Flight& flight) {
   if (flight.on_landing([&] { landed.set_value(); })) landed.get_future().wait();
 }
 
-TEST(Flights, GiveOneFlightAKeyHoweverManyWantIt) {  // B8
+TEST(Flights, B8GiveOneFlightAKeyHoweverManyWantIt) {
   Workers workers({2, 1, 1});
   Flights flights(workers);
   std::promise<void> gate;

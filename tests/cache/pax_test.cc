@@ -49,7 +49,7 @@ TEST(Pax, NumbersAreDecimal) {  // 13.1: ParseInt
   }
 }
 
-TEST(Pax, TimesAreExactToTheNanosecond) {  // TAR-6, T3
+TEST(Pax, T3TimesAreExactToTheNanosecond) {  // TAR-6
   EXPECT_EQ(parse_pax_time("0"), (Timestamp{0, 0}));
   EXPECT_EQ(parse_pax_time("1."), (Timestamp{1, 0}));
   EXPECT_EQ(parse_pax_time("1350244992.023960108"), (Timestamp{1350244992, 23960108}));

@@ -134,7 +134,7 @@ Lines with_error(Lines lines) {
   return lines;
 }
 
-TEST(TarReader, TakesNamesFromWhereverTheyStand) {  // T1, TAR-4
+TEST(TarReader, T1TakesNamesFromWhereverTheyStand) {  // TAR-4
   const auto of = [](std::size_t size) { return std::string(size, 'n'); };
   const std::string full = of(155) + "/" + of(100);
   check({
@@ -167,8 +167,8 @@ TEST(TarReader, TakesNamesFromWhereverTheyStand) {  // T1, TAR-4
   });
 }
 
-TEST(TarReader, FindsTheNextHeaderWhereGoDoes) {  // T2, TAR-5, TAR-8, 13.1
-  const std::string inner = padded(kEvil);        // 1024 bytes
+TEST(TarReader, T2FindsTheNextHeaderWhereGoDoes) {  // TAR-5, TAR-8, 13.1
+  const std::string inner = padded(kEvil);          // 1024 bytes
   const std::string dir = TarBlockBuilder("d", '5', 5).block();
   check({
       {"size of pax over 0: what looks like a header is content",
@@ -216,7 +216,7 @@ TEST(TarReader, FindsTheNextHeaderWhereGoDoes) {  // T2, TAR-5, TAR-8, 13.1
   });
 }
 
-TEST(TarReader, EndsWhereGoDoes) {  // T4, TAR-1, TAR-2
+TEST(TarReader, T4EndsWhereGoDoes) {  // TAR-1, TAR-2
   const std::string zero(512, '\0');
   const std::string file = tar_file("a", "x");
   const Lines a{"0 a 1@512"};
@@ -267,7 +267,7 @@ TEST(TarReader, RefusesHeadersThatGoRefuses) {  // TAR-3, TAR-5, 13.1
   EXPECT_EQ(read(gnu_long('L', std::string((1U << 20U) - 1, 'n')) + file).size(), 1U);
 }
 
-TEST(TarReader, ReadsNumbersInEitherBase) {  // T3, TAR-3, TAR-6
+TEST(TarReader, T3ReadsNumbersInEitherBase) {  // TAR-3, TAR-6
   const TarEntry large = only_entry(TarBlockBuilder("a", '5')
                                         .base256(108, 8, std::int64_t{1} << 40)
                                         .base256(116, 8, -2)
@@ -326,7 +326,7 @@ std::string octal12(std::uint64_t value) {
   return text;
 }
 
-TEST(TarReader, ReadsSparseFilesOfOldGnu) {  // T14, TAR-9
+TEST(TarReader, T14ReadsSparseFilesOfOldGnu) {  // TAR-9
   const auto header = [](std::uint64_t stored, std::uint64_t real) {
     return TarBlockBuilder("s", 'S', stored).gnu().put(483, octal12(real));
   };
@@ -367,7 +367,7 @@ TEST(TarReader, ReadsSparseFilesOfOldGnu) {  // T14, TAR-9
   });
 }
 
-TEST(TarReader, ReadsSparseFilesOfPax) {  // T14, TAR-9
+TEST(TarReader, T14ReadsSparseFilesOfPax) {  // TAR-9
   const auto file = [](std::uint64_t stored) {
     return TarBlockBuilder("GNUSparseFile.1/s", '0', stored).block();
   };
@@ -425,7 +425,7 @@ TEST(TarReader, ReadsSparseFilesOfPax) {  // T14, TAR-9
   });
 }
 
-TEST(TarReader, TakesExtendedAttributesInBothSpellings) {  // T15, TAR-10
+TEST(TarReader, T15TakesExtendedAttributesInBothSpellings) {  // TAR-10
   const TarEntry entry = only_entry(pax_header({
                                         {"SCHILY.xattr.user.raw", "a\0\xff="s},
                                         {"SCHILY.xattr.user.both", "schily"},

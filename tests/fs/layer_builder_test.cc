@@ -95,7 +95,7 @@ void check(const std::vector<Case>& cases) {
   }
 }
 
-TEST(LayerBuilder, KeepsPathsInsideTheRoot) {  // T5, PATH-1, PATH-2
+TEST(LayerBuilder, T5KeepsPathsInsideTheRoot) {  // PATH-1, PATH-2
   const std::string x = "f 0644 0:0 0@1 x";
   check({
       {"absolute", {file("/x")}, {x}},
@@ -135,7 +135,7 @@ TEST(LayerBuilder, MakesParentsThatAreMissing) {  // PATH-3
   });
 }
 
-TEST(LayerBuilder, FollowsParentsThatAreLinks) {  // T6, PATH-4
+TEST(LayerBuilder, T6FollowsParentsThatAreLinks) {  // PATH-4
   std::vector<TarEntry> chain{symlink("l0", "d"), directory("d")};
   for (int i = 1; i < 41; ++i) {
     chain.push_back(symlink("l" + std::to_string(i), "l" + std::to_string(i - 1)));
@@ -172,7 +172,7 @@ TEST(LayerBuilder, FollowsParentsThatAreLinks) {  // T6, PATH-4
   });
 }
 
-TEST(LayerBuilder, LinksWhatIsLinked) {  // T7, HL-1 to HL-3
+TEST(LayerBuilder, T7LinksWhatIsLinked) {  // HL-1 to HL-3
   const std::string a = "f 0644 0:0 0@1 a";
   check({
       {"backward", {file("a"), hardlink("b", "a")}, {a, "= b a"}},
@@ -233,7 +233,7 @@ TEST(LayerBuilder, CountsTheNamesOfAFile) {  // HL-3
   EXPECT_EQ(tree.file(FileTree::kRoot).links, 3U);
 }
 
-TEST(LayerBuilder, LetsTheLastOfANameWin) {  // T11, PATH-5
+TEST(LayerBuilder, T11LetsTheLastOfANameWin) {  // PATH-5
   check({
       {"file, file", {file("a", 1), file("a", 2)}, {"f 0644 0:0 0@2 a"}, {"a"}},
       {"directory, file", {file("a/x"), file("a", 2)}, {"f 0644 0:0 0@2 a"}, {"a"}},
@@ -249,7 +249,7 @@ TEST(LayerBuilder, LetsTheLastOfANameWin) {  // T11, PATH-5
   });
 }
 
-TEST(LayerBuilder, ShowsDevicesAndReportsWhatIsNoFile) {  // T16, TAR-7, DEV-1
+TEST(LayerBuilder, T16ShowsDevicesAndReportsWhatIsNoFile) {  // TAR-7, DEV-1
   TarEntry fifo = entry('6', "p");
   fifo.type = TarType::fifo;
   TarEntry contiguous = file("7");
@@ -299,7 +299,7 @@ TEST(LayerBuilder, ShowsNoOwnerThatIsNone) {  // TAR-3
       {{"owners", {last, over}, {"f 0644 4294967295:0 0@1 a", "f 0644 65534:65534 0@1 b"}, {"b"}}});
 }
 
-TEST(LayerBuilder, KeepsExtendedAttributesWithinTheKernelsLimits) {  // T15, TAR-10, TAR-11
+TEST(LayerBuilder, T15KeepsExtendedAttributesWithinTheKernelsLimits) {  // TAR-10, TAR-11
   TarEntry good = file("a");
   good.xattrs = {{"user.raw", "a\0\xff"s},
                  {"user.large", std::string(64 << 10, 'x')},
@@ -327,7 +327,7 @@ TEST(LayerBuilder, KeepsExtendedAttributesWithinTheKernelsLimits) {  // T15, TAR
   EXPECT_EQ(builder.findings().all().size(), 105U);
 }
 
-TEST(LayerBuilder, CountsWhatItDoesNotList) {  // T17
+TEST(LayerBuilder, T17CountsWhatItDoesNotList) {
   LayerBuilder builder;
   for (int i = 0; i < 1003; ++i) builder.take(entry('V', std::to_string(i)));
   static_cast<void>(builder.finish());
@@ -336,7 +336,7 @@ TEST(LayerBuilder, CountsWhatItDoesNotList) {  // T17
   EXPECT_EQ(builder.findings().omitted(), 3U);
 }
 
-TEST(LayerBuilder, BoundsWhatALayerCosts) {  // T17, TAR-11
+TEST(LayerBuilder, T17BoundsWhatALayerCosts) {  // TAR-11
   const auto failure = [](const std::vector<TarEntry>& entries,
                           const FileTreeBuilder::Limits& limits) {
     try {

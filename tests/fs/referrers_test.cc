@@ -60,7 +60,7 @@ struct Fixture {
   Served served;
 };
 
-TEST(Referrers, AreWhatTheSourceListsAndWhatReallyNamesTheImage) {  // EP-12, L7
+TEST(Referrers, L7AreWhatTheSourceListsAndWhatReallyNamesTheImage) {  // EP-12
   Fixture fixture;
   const auto sbom = add_artifact(fixture.set, "sbom", fixture.subject());
   const auto other = add_artifact(fixture.set, "other", digest_of("another image"));
@@ -96,7 +96,7 @@ TEST(Referrers, ComeFromTheFallbackTagWhereTheSourceListsNone) {  // EP-12
   EXPECT_EQ(fixture.served.names("tags/v1/referrers"), Names{sbom.digest.str()});
 }
 
-TEST(Referrers, AreNoneWhereTheFallbackTagIsSomethingElse) {  // L7
+TEST(Referrers, L7AreNoneWhereTheFallbackTagIsSomethingElse) {
   Fixture fixture;
   fixture.set.tag(registry::fallback_tag(fixture.subject()), fixture.image.manifest);
   fixture.served.mount(fixture.set);

@@ -112,7 +112,7 @@ TEST(RootfsBuilder, PutsLayersOnTopOfEachOther) {  // WH-8, WH-9
   });
 }
 
-TEST(RootfsBuilder, HidesWhatIsWhitedOut) {  // WH-1, WH-5, WH-6, T9
+TEST(RootfsBuilder, T9HidesWhatIsWhitedOut) {  // WH-1, WH-5, WH-6
   check({
       {"a file", {{"a", "b"}, {".wh.a"}}, {"1 b"}},
       {"a directory", {{"d/", "d/a"}, {".wh.d"}}, {}},
@@ -146,7 +146,7 @@ TEST(RootfsBuilder, RefusesWhiteoutsOfNoName) {  // WH-2
   }
 }
 
-TEST(RootfsBuilder, EmptiesOpaqueDirectories) {  // WH-3, T10
+TEST(RootfsBuilder, T10EmptiesOpaqueDirectories) {  // WH-3
   const Lines lower{"d/", "d/a", "d/e/b", "f"};
   check({
       {"first", {lower, {"d/.wh..wh..opq", "d/n"}}, {"d/", "2 d/n", "1 f"}},
@@ -182,7 +182,7 @@ TEST(RootfsBuilder, TakesNoNoticeOfWhatOtherSystemsMark) {  // WH-4, TAR-10
   EXPECT_EQ(tree.extras(tree.file(*d)).xattrs.size(), 2U);
 }
 
-TEST(RootfsBuilder, FollowsParentsThatAreLinksBelow) {  // PATH-4, WH-7, T6
+TEST(RootfsBuilder, T6FollowsParentsThatAreLinksBelow) {  // PATH-4, WH-7
   std::vector<Lines> chain{{"d/", "l0 -> d"}};
   for (int i = 1; i < 41; ++i) {
     chain[0].push_back("l" + std::to_string(i) + " -> l" + std::to_string(i - 1));
@@ -222,7 +222,7 @@ TEST(RootfsBuilder, SaysWhereABrokenHardLinkIs) {
   EXPECT_EQ(merge({{"x"}, {"d/e/b => a"}}).found, Lines{"d/e/b"});
 }
 
-TEST(RootfsBuilder, KeepsHardLinksOverLayers) {  // HL-1, HL-4, T7, T8
+TEST(RootfsBuilder, T7KeepsHardLinksOverLayers) {  // HL-1, HL-4, T8
   check({
       {"in one layer", {{"a", "b => a"}}, {"1 a", "= b a"}},
       {"to a lower layer", {{"a"}, {"b => a"}}, {"1 a", "= b a"}},
@@ -267,7 +267,7 @@ FileTree with_directory(std::int64_t mode, std::map<std::string, std::string> xa
   return builder.finish();
 }
 
-TEST(RootfsBuilder, ReplacesADirectorysAttributesAsAWhole) {  // WH-8, PATH-3, T12
+TEST(RootfsBuilder, T12ReplacesADirectorysAttributesAsAWhole) {  // WH-8, PATH-3
   const FileTree lower = with_directory(02755, {{"user.a", "1"}}, {5, 7});
   const auto top = [&](const FileTree& upper) {
     RootfsBuilder builder;

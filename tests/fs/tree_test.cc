@@ -607,7 +607,7 @@ TEST(Tree, LeavesHostileEntriesOfAnIndexOut) {
   EXPECT_NE(problems[1].detail.find("entry 1"), std::string::npos);
 }
 
-TEST(Tree, KeepsTheNumbersOfLayersBesideABadOne) {  // M9
+TEST(Tree, M9KeepsTheNumbersOfLayersBesideABadOne) {
   ObjectSet set;
   const Image good = two_layers(set);
   const std::string layer = good.layers[1].digest.str();

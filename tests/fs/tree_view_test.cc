@@ -121,7 +121,7 @@ TEST(TreeView, ListsManyNamesInPagesAlsoOfOneFile) {
   EXPECT_EQ(fixture.served.attributes("tags/v1/rootfs/d/0").nlink, 2501U);
 }
 
-TEST(TreeView, ShowsAHardLinkToNothingAsBrokenNotAsEmpty) {  // HL-1, T7
+TEST(TreeView, T7ShowsAHardLinkToNothingAsBrokenNotAsEmpty) {  // HL-1
   Fixture fixture(
       {test::gzip_layer({{.name = "h", .type = '1', .link = "missing"}, {.name = "f"}})});
   for (const std::string path : {"tags/v1/layers/00/tree/h", "tags/v1/rootfs/h"}) {
@@ -144,7 +144,7 @@ TEST(TreeView, SaysWhichLayerAFileOfARootfsComesFrom) {
   EXPECT_EQ(served.xattr_names("tags/v1/rootfs/l"), Names());
 }
 
-TEST(TreeView, ReadsHolesAsZeros) {  // T14
+TEST(TreeView, T14ReadsHolesAsZeros) {
   const std::string tar = test::pax_header({{"GNU.sparse.size", "100000"},
                                             {"GNU.sparse.numblocks", "2"},
                                             {"GNU.sparse.map", "10,3,50000,2"}}) +
@@ -174,7 +174,7 @@ TEST(TreeView, RefusesALayerThatIsNoTarAndThatOneOnly) {
   served.expect_sound_cache();
 }
 
-TEST(TreeView, GoesByTheTarWhateverATableOfContentsSays) {  // D8
+TEST(TreeView, D8GoesByTheTarWhateverATableOfContentsSays) {
   const std::string toc =
       R"({"version":1,"entries":[{"name":"f","type":"reg","size":3,"offset":0},)"
       R"({"name":"evil","type":"reg","size":9}]})";
@@ -187,7 +187,7 @@ TEST(TreeView, GoesByTheTarWhateverATableOfContentsSays) {  // D8
   EXPECT_EQ(fixture.served.read("tags/v1/rootfs/f").text, "true");
 }
 
-TEST(TreeView, ShowsNoTreeOfWhatItCannotRead) {  // D9
+TEST(TreeView, D9ShowsNoTreeOfWhatItCannotRead) {
   ObjectSet set;
   const std::string secret = test::noise(1000);
   const auto encrypted =

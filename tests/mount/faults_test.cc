@@ -89,7 +89,7 @@ class FaultsTest : public testing::Test {
   std::optional<Mounted> mounted;
 };
 
-TEST_F(FaultsTest, BytesThatAreNotWhatTheDigestPromises) {  // B3
+TEST_F(FaultsTest, B3BytesThatAreNotWhatTheDigestPromises) {
   std::string flipped = bad;
   flipped[1000] = static_cast<char>(flipped[1000] ^ 1);
   std::string other = bad;
@@ -127,7 +127,7 @@ TEST_F(FaultsTest, BytesThatAreNotWhatTheDigestPromises) {  // B3
   }
 }
 
-TEST_F(FaultsTest, ABodyThatIsCutForGood) {  // B1
+TEST_F(FaultsTest, B1ABodyThatIsCutForGood) {
   serve_instead(image.layers[0], {.body = bad, .cut = 1000});
   mount();
   EXPECT_EQ(read_error(blob(0)), ETIMEDOUT);
@@ -141,7 +141,7 @@ TEST_F(FaultsTest, ABodyThatIsCutForGood) {  // B1
   EXPECT_EQ(test::slurp(blob(0)), bad);
 }
 
-TEST_F(FaultsTest, ABodyThatIsCutAndGoesOn) {  // B1, promise 6
+TEST_F(FaultsTest, B1ABodyThatIsCutAndGoesOn) {  // promise 6
   bool cut = false;
   fake.on([&](const FakeRegistry::Request& request) -> std::optional<Response> {
     if (cut || request.method != "GET" ||
@@ -157,7 +157,7 @@ TEST_F(FaultsTest, ABodyThatIsCutAndGoesOn) {  // B1, promise 6
   expect_nothing_wrong_is_kept();
 }
 
-TEST_F(FaultsTest, AManifestThatIsAnotherOne) {  // M2
+TEST_F(FaultsTest, M2AManifestThatIsAnotherOne) {
   const auto other = test::add_image(set, {});
   fake.on(fake.path("/manifests/" + image.manifest.digest.str()),
           {.fields = {{"Content-Type", image.manifest.media_type},
@@ -230,7 +230,7 @@ TEST_F(FaultsTest, L2AListOfTagsThatDoesNotEnd) {  // EP-10
   }
 }
 
-TEST_F(FaultsTest, ADiffThatIsNotWhatItsDiffIdPromises) {  // D6, promise 3
+TEST_F(FaultsTest, D6ADiffThatIsNotWhatItsDiffIdPromises) {  // promise 3
   const WrongDiff wrong(test::tar({{"file", "content"}}));
   fake.add(wrong.set);
   mount();
@@ -249,7 +249,7 @@ TEST_F(FaultsTest, ADiffThatIsNotWhatItsDiffIdPromises) {  // D6, promise 3
   EXPECT_EQ(test::slurp(layer / "blob"), test::gzip(wrong.tar));
 }
 
-TEST_F(FaultsTest, ALayerThatCannotBeDecompressed) {  // D3
+TEST_F(FaultsTest, D3ALayerThatCannotBeDecompressed) {
   const std::string whole = test::gzip(test::tar({{"file", test::noise(100'000)}}));
   const auto layer = set.add(registry::Endpoint::blobs, whole.substr(0, whole.size() - 4),
                              "application/vnd.oci.image.layer.v1.tar+gzip");
@@ -268,7 +268,7 @@ TEST_F(FaultsTest, ALayerThatCannotBeDecompressed) {  // D3
   expect_nothing_wrong_is_kept();
 }
 
-TEST_F(FaultsTest, AFileInTheCacheThatWasChangedByHand) {  // promise 2, B10
+TEST_F(FaultsTest, B10AFileInTheCacheThatWasChangedByHand) {  // promise 2
   mount();
   EXPECT_EQ(test::slurp(blob(0)), bad);
   const auto cached = mounted->cache() / "blobs/sha256" / image.layers[0].digest.encoded();

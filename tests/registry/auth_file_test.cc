@@ -26,7 +26,7 @@ std::string found(const AuthFile& file, const char* repository) {
   return credential ? str_cat(credential->user, ":", credential->password) : "";
 }
 
-TEST(AuthFile, HasTheMostSpecificKeyFirst) {  // A14, CRED-2
+TEST(AuthFile, A14HasTheMostSpecificKeyFirst) {  // CRED-2
   const AuthFile file =
       file_of(entry("h.example", "host:1") + "," + entry("h.example/a", "a:2") + "," +
               entry("h.example/a/b", "ab:3") + "," + entry("https://i.example/v1/", "url:4"));
@@ -47,7 +47,7 @@ TEST(AuthFile, KnowsTheNamesOfDockerHub) {  // REF-5, CRED-2
   EXPECT_EQ(found(file_of(entry("docker.io/other", "u:p")), "alpine"), "");
 }
 
-TEST(AuthFile, TakesPasswordsAsTheyAre) {  // A16, CRED-3
+TEST(AuthFile, A16TakesPasswordsAsTheyAre) {  // CRED-3
   EXPECT_EQ(found(file_of(entry("h.example", "u:a:b:")), "h.example/x"), "u:a:b:");
   EXPECT_EQ(found(file_of(entry("h.example", "u:p\0\0"s)), "h.example/x"), "u:p");
   EXPECT_EQ(found(file_of(R"("h.example":{"auth":"dTpw"})"), "h.example/x"), "u:p");
@@ -55,7 +55,7 @@ TEST(AuthFile, TakesPasswordsAsTheyAre) {  // A16, CRED-3
   EXPECT_EQ(found(file_of(R"("h.example":{"username":"u","password":"p"})"), "h.example/x"), "u:p");
 }
 
-TEST(AuthFile, SkipsAnEntryThatMakesNoSense) {  // A16
+TEST(AuthFile, A16SkipsAnEntryThatMakesNoSense) {
   const AuthFile file =
       file_of(entry("good.example", "u:p") +
               R"(,"a.example":{"auth":"!"},"b.example":{"auth":"bm9jb2xvbg=="},"c.example":7,)" +
@@ -75,7 +75,7 @@ TEST(AuthFile, HasTokens) {  // AUTH-9, AUTH-15
   EXPECT_EQ(file.find(Reference::parse("b.example/x"))->registry_token, "r");
 }
 
-TEST(AuthFile, NamesTheHelperOfAHost) {  // A15, CRED-2, CRED-5
+TEST(AuthFile, A15NamesTheHelperOfAHost) {  // CRED-2, CRED-5
   const AuthFile file = AuthFile::parse(
       R"({"credsStore":"all","credHelpers":{"one.example:5000":"one","docker.io":"hub"}})");
   const auto one = file.helper_for(Reference::parse("one.example:5000/x"));

@@ -6,7 +6,7 @@
 namespace digestfs::registry {
 namespace {
 
-TEST(Challenge, KeepsCommasInQuotedStrings) {  // A1
+TEST(Challenge, A1KeepsCommasInQuotedStrings) {
   const auto challenges = parse_challenges(
       R"(Basic realm="x", Bearer realm="http://r/token",service="s",scope="repository:a/b:pull,push")");
   ASSERT_EQ(challenges.size(), 2U);
@@ -18,7 +18,7 @@ TEST(Challenge, KeepsCommasInQuotedStrings) {  // A1
   EXPECT_EQ(challenges[1].parameter("scope"), "repository:a/b:pull,push");
 }
 
-TEST(Challenge, TakesAnyCaseBlanksAndTokens) {  // A2
+TEST(Challenge, A2TakesAnyCaseBlanksAndTokens) {
   const auto challenges = parse_challenges(R"(bearer Realm = "https://r/t" , SERVICE=s)");
   ASSERT_EQ(challenges.size(), 1U);
   EXPECT_EQ(challenges[0].parameter("realm"), "https://r/t");

@@ -101,7 +101,7 @@ TEST_F(TlsTest, R5FollowsNoRedirectToHttp) {
   EXPECT_EQ(sink.bytes, "hello");
 }
 
-TEST_F(TlsTest, ShowsTheClientsCertificateToTheRegistryAlone) {  // TLS-7, R1
+TEST_F(TlsTest, R1ShowsTheClientsCertificateToTheRegistryAlone) {  // TLS-7
   add_certificates();
   FakeRegistry cdn(Transport::tls);
   const auto blob = secure.add_blob("hello");
@@ -117,7 +117,7 @@ TEST_F(TlsTest, ShowsTheClientsCertificateToTheRegistryAlone) {  // TLS-7, R1
   EXPECT_EQ(cdn.requests()[0].field("Authorization"), "");
 }
 
-TEST_F(TlsTest, NamesHalfAPair) {  // L11
+TEST_F(TlsTest, L11NamesHalfAPair) {
   add_certificates();
   const test::TemporaryDirectory directory;
   std::ofstream(directory.path() / "x.cert") << "x";

@@ -81,7 +81,7 @@ TEST(Config, PairsTheHistoryWithTheLayers) {  // CFG-2
   EXPECT_EQ(created_by("11", R"([{"created_by":"a"},{"created_by":"b"}])"), (List{"a", "b"}));
 }
 
-TEST(Config, ShowsNoHistoryThatDoesNotPairUp) {  // CFG-2, M17
+TEST(Config, M17ShowsNoHistoryThatDoesNotPairUp) {  // CFG-2
   for (const std::string history :
        {"", "null", "[]", "{}", "7", R"([{"created_by":"a"}])",
         R"([{"created_by":"a"},{"created_by":"b"},{"created_by":"c"}])",
@@ -92,7 +92,7 @@ TEST(Config, ShowsNoHistoryThatDoesNotPairUp) {  // CFG-2, M17
   }
 }
 
-TEST(Config, MayHaveNoDiffIds) {  // M17
+TEST(Config, M17MayHaveNoDiffIds) {
   for (const std::string rootfs :
        {R"({"type":"layers"})", R"({"type":"layers","diff_ids":null})",
         R"({"type":"layers","diff_ids":[]})", R"({"type":"layers","diff_ids":{}})",
@@ -104,7 +104,7 @@ TEST(Config, MayHaveNoDiffIds) {  // M17
   EXPECT_TRUE(parse_config(R"({"architecture":"amd64","rootfs":null})").diff_ids.empty());
 }
 
-TEST(Config, OfAnUnknownRootfsHasNoLayersThatWeCouldShow) {  // M17, DEC-e: MUST NOT go on
+TEST(Config, M17OfAnUnknownRootfsHasNoLayersThatWeCouldShow) {  // DEC-e: MUST NOT go on
   for (const std::string type : {R"("x")", R"("Layers")", R"("")", "7", "null"}) {
     const ImageConfig read =
         parse_config(R"({"rootfs":{"type":)" + type + R"(,"diff_ids":[")" + diff_id('1') + "\"]}}");
@@ -114,7 +114,7 @@ TEST(Config, OfAnUnknownRootfsHasNoLayersThatWeCouldShow) {  // M17, DEC-e: MUST
   }
 }
 
-TEST(Config, KeepsTheNumbersOfTheSiblingsOfABadDiffId) {  // M9
+TEST(Config, M9KeepsTheNumbersOfTheSiblingsOfABadDiffId) {
   const ImageConfig read = parse_config(R"({"rootfs":{"type":"layers","diff_ids":[")" +
                                         diff_id('1') + R"(","sha256:../../etc",7,null,"sha256:)" +
                                         std::string(64, 'A') + R"(",")" + diff_id('2') + R"("]}})");
@@ -130,7 +130,7 @@ TEST(Config, MayNameItsLayersByAnotherAlgorithm) {  // DEC-f
   EXPECT_EQ(diff_ids_of(read), std::vector{id});
 }
 
-TEST(Config, TakesNothingOfAnotherType) {  // CFG-3, M17
+TEST(Config, M17TakesNothingOfAnotherType) {  // CFG-3
   const ImageConfig read = parse_config(
       R"({"architecture":7,"os":[],"variant":{},"created":1,"os.features":"x","history":[7,null],)"
       R"("rootfs":[]})");
@@ -140,7 +140,7 @@ TEST(Config, TakesNothingOfAnotherType) {  // CFG-3, M17
   EXPECT_TRUE(read.created_by.empty());
 }
 
-TEST(Config, RefusesWhatIsNone) {  // M17, M18
+TEST(Config, M17RefusesWhatIsNone) {  // M18
   const std::vector<std::string> bad = {
       "",
       "{}",

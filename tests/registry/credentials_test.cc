@@ -139,7 +139,7 @@ TEST_F(CredentialsTest, AreReadAgainWhenAFileChanges) {  // CRED-8
   EXPECT_FALSE(kept.find({}));
 }
 
-TEST_F(CredentialsTest, ComeFromAHelper) {  // A15, CRED-5
+TEST_F(CredentialsTest, A15ComeFromAHelper) {  // CRED-5
   write("docker/config.json", R"({"auths":{"h.example":{}},"credsStore":"test"})");
   set_helper(str_cat("[ \"$1\" = get ] || exit 1\nread -r server || true\necho \"$server\" >>",
                      (root_ / "asked").native(),
@@ -157,7 +157,7 @@ TEST_F(CredentialsTest, ComeFromAHelper) {  // A15, CRED-5
   EXPECT_EQ(test::slurp((root_ / "asked").native()), "h.example\nh.example\n");
 }
 
-TEST_F(CredentialsTest, OfAHelperMayBeAnIdentityToken) {  // A13
+TEST_F(CredentialsTest, A13OfAHelperMayBeAnIdentityToken) {
   write("docker/config.json", R"({"credHelpers":{"h.example":"test"}})");
   set_helper(R"(echo '{"Username":"<token>","Secret":"id"}')");
   const auto credential = credentials().find({});
@@ -166,13 +166,13 @@ TEST_F(CredentialsTest, OfAHelperMayBeAnIdentityToken) {  // A13
   EXPECT_EQ(credential->user, "");
 }
 
-TEST_F(CredentialsTest, AreNoneWhereTheHelperHasNone) {  // A15
+TEST_F(CredentialsTest, A15AreNoneWhereTheHelperHasNone) {
   write("docker/config.json", R"({"credsStore":"test"})");
   set_helper("echo 'credentials not found in native keychain'; exit 1");
   EXPECT_EQ(user(), "");
 }
 
-TEST_F(CredentialsTest, FailWhereTheHelperDoes) {  // A15
+TEST_F(CredentialsTest, A15FailWhereTheHelperDoes) {
   write("docker/config.json", R"({"credsStore":"test"})");
   EXPECT_NE(refusal().find("docker-credential-test"), std::string::npos) << "it is missing";
   set_helper("echo 'the keyring is locked'; exit 1");
@@ -187,7 +187,7 @@ TEST_F(CredentialsTest, FailWhereTheHelperDoes) {  // A15
   EXPECT_NE(refusal().find("is none"), std::string::npos);
 }
 
-TEST_F(CredentialsTest, DoNotWaitForAHelperForEver) {  // A15
+TEST_F(CredentialsTest, A15DoNotWaitForAHelperForEver) {
   write("docker/config.json", R"({"credsStore":"test"})");
   set_helper("sleep 1000 & sleep 1000");
   EXPECT_NE(refusal(200ms).find("in time"), std::string::npos);

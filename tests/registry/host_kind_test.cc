@@ -6,7 +6,7 @@
 namespace digestfs::registry {
 namespace {
 
-TEST(HostKind, IsReadOffTheText) {  // TLS-4, AUTH-14, R5
+TEST(HostKind, R5IsReadOffTheText) {  // TLS-4, AUTH-14
   const std::pair<const char*, HostKind> hosts[] = {
       {"localhost", HostKind::loopback},
       {"LOCALHOST", HostKind::loopback},

@@ -31,7 +31,7 @@ TEST(Json, ReadsADocument) {
   EXPECT_EQ(document["a"].size(), 6U);
 }
 
-TEST(Json, RefusesWhatIsNoDocument) {  // M18
+TEST(Json, M18RefusesWhatIsNoDocument) {
   const std::vector<std::string> bad = {
       "",
       " ",
@@ -59,12 +59,12 @@ TEST(Json, RefusesWhatIsNoDocument) {  // M18
   for (const std::string& text : bad) EXPECT_NE(refusal_of(text), "") << text;
 }
 
-TEST(Json, RefusesAByteOrderMark) {  // M18: Go refuses it, the library skips it
+TEST(Json, M18RefusesAByteOrderMark) {  // Go refuses it, the library skips it
   EXPECT_NE(refusal_of("\xef\xbb\xbf{}"), "");
   EXPECT_NE(refusal_of(std::string("\xff\xfe{\0}\0", 6)), "");
 }
 
-TEST(Json, RefusesBytesThatAreNoUtf8) {  // MT-5, M18
+TEST(Json, M18RefusesBytesThatAreNoUtf8) {  // MT-5
   for (const std::string text : {"\xff", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
     EXPECT_NE(refusal_of("{\"a\":\"" + text + "\"}"), "");
     EXPECT_NE(refusal_of("{\"" + text + "\":1}"), "");
@@ -77,7 +77,7 @@ TEST(Json, DoesNotQuoteTheDocumentInARefusal) {
   EXPECT_EQ(refusal_of("<p>hunter2</p>").find("hunter"), std::string::npos);
 }
 
-TEST(Json, LimitsTheDepth) {  // MT-5, M18
+TEST(Json, M18LimitsTheDepth) {  // MT-5
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');
   };
@@ -146,7 +146,7 @@ TEST(Json, TakesMembersOfTheRightTypeOnly) {
   }
 }
 
-TEST(Json, TakesWholeNumbersOfSixtyThreeBits) {  // M8, MT-5
+TEST(Json, M8TakesWholeNumbersOfSixtyThreeBits) {  // MT-5
   const auto number = [](const std::string& text) {
     return number_member(parse_json("{\"n\":" + text + "}", NameCase::matters), "n");
   };

@@ -6,7 +6,7 @@
 namespace digestfs::registry {
 namespace {
 
-TEST(Link, FindsNextInTheFormsThatRegistriesSend) {  // EP-10, L1
+TEST(Link, L1FindsNextInTheFormsThatRegistriesSend) {  // EP-10
   const std::string next = "/v2/a/tags/list?last=b&n=2";
   for (const std::string parameters :
        {R"(; rel="next")", R"(;rel=next)", R"(; title="a, b"; rel="next")",

@@ -167,7 +167,7 @@ TEST(Manifest, IsWhatItWasReferredToAsWhereItSaysNothingAtAll) {  // MT-3
   EXPECT_TRUE(parse_manifest(document({}), media_type::kOciIndex).manifests.empty());
 }
 
-TEST(Manifest, IsReadWhateverParametersItsTypeHas) {  // M4
+TEST(Manifest, M4IsReadWhateverParametersItsTypeHas) {
   for (const std::string_view hint :
        {"application/vnd.oci.image.manifest.v1+json; charset=utf-8", "text/plain", ""}) {
     EXPECT_EQ(parse_manifest(document({config(), layers()}), hint).kind, ManifestKind::image);
@@ -179,7 +179,7 @@ TEST(Manifest, IsReadWhateverParametersItsTypeHas) {  // M4
             ManifestKind::image);
 }
 
-TEST(Manifest, RefusesWhatIsNoDocument) {  // M18
+TEST(Manifest, M18RefusesWhatIsNoDocument) {
   const std::vector<std::string> bad = {
       "",
       "{}",
@@ -261,7 +261,7 @@ TEST(Manifest, RefusesSchema1WithEntriesOfAnotherKind) {  // MT-4
   }
 }
 
-TEST(Manifest, RefusesATypeOfTheOtherClass) {  // MT-4, M5
+TEST(Manifest, M5RefusesATypeOfTheOtherClass) {  // MT-4
   const std::string image = document({typed(media_type::kOciManifest), config(), layers()});
   const std::string index = document({typed(media_type::kOciIndex), manifests()});
   for (const std::string_view hint :
@@ -277,7 +277,7 @@ TEST(Manifest, RefusesATypeOfTheOtherClass) {  // MT-4, M5
   EXPECT_EQ(refusal_of(index, media_type::kDockerList), "");
 }
 
-TEST(Manifest, RefusesANameThatIsThereTwice) {  // MT-4, M5
+TEST(Manifest, M5RefusesANameThatIsThereTwice) {  // MT-4
   for (const auto& members : std::vector<std::vector<std::string>>{
            {config(), config(), layers()},
            {config(), layers(), R"("layers":[])"},
@@ -306,7 +306,7 @@ TEST(Manifest, RefusesAnotherSpellingOfANameThatCounts) {  // MT-4: Go would tak
 
 // --- limits (MT-5, M6, M18) ---
 
-TEST(Manifest, MayHaveFourMebibytes) {  // M6
+TEST(Manifest, M6MayHaveFourMebibytes) {
   std::string text = document({config(), layers()});
   text.insert(1, std::string((std::size_t{4} << 20U) - text.size(), ' '));
   EXPECT_EQ(text.size(), 4194304U);
@@ -315,7 +315,7 @@ TEST(Manifest, MayHaveFourMebibytes) {  // M6
   EXPECT_NE(refusal_of(text).find("4194304"), std::string::npos);
 }
 
-TEST(Manifest, MayHaveAHundredThousandDescriptors) {  // MT-5, M18
+TEST(Manifest, M18MayHaveAHundredThousandDescriptors) {  // MT-5
   const auto with = [](std::string_view name, std::size_t count) {
     std::string text = str_cat("\"", name, "\":[0");
     for (std::size_t i = 1; i < count; ++i) text += ",0";
@@ -328,7 +328,7 @@ TEST(Manifest, MayHaveAHundredThousandDescriptors) {  // MT-5, M18
   }
 }
 
-TEST(Manifest, RefusesADepthThatNobodyNeeds) {  // M18
+TEST(Manifest, M18RefusesADepthThatNobodyNeeds) {
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   EXPECT_NE(refusal_of(deep), "");
   EXPECT_NE(refusal_of(document({config(), layers(), "\"x\":" + deep})), "");
@@ -336,7 +336,7 @@ TEST(Manifest, RefusesADepthThatNobodyNeeds) {  // M18
 
 // --- descriptors (M8, M9) ---
 
-TEST(Manifest, LeavesOutADescriptorWithABadDigest) {  // M9
+TEST(Manifest, M9LeavesOutADescriptorWithABadDigest) {
   const std::string good = R"(,{"digest":")" + digest('2') + R"("}])";
   for (const std::string& bad : std::vector<std::string>{
            R"({"digest":"sha256:../../../../etc/passwd"})",
@@ -372,7 +372,7 @@ TEST(Manifest, KeepsADescriptorWithAnAlgorithmNobodyKnows) {  // DIG-3
   EXPECT_TRUE(manifest.problems.empty());
 }
 
-TEST(Manifest, LeavesOutADescriptorWithABadSize) {  // M8, MT-5
+TEST(Manifest, M8LeavesOutADescriptorWithABadSize) {  // MT-5
   const auto with = [](const std::string& size) {
     return parse_manifest(document(
         {config(), R"("layers":[{"digest":")" + digest('1') + R"(","size":)" + size + "}]"}));
@@ -411,7 +411,7 @@ TEST(Manifest, KeepsDuplicatesInOrder) {  // MT-9
 
 // --- entries of an index (M11, M12, MT-8) ---
 
-TEST(Manifest, KeepsTheEntriesOfAnIndexAsTheyAre) {  // M11, M12
+TEST(Manifest, M11KeepsTheEntriesOfAnIndexAsTheyAre) {  // M12
   const Manifest index = parse_manifest(document(
       {R"("manifests":[)" + descriptor('a', media_type::kOciIndex) + "," +
        descriptor('b', "application/vnd.example.thing") + "," +
@@ -555,7 +555,7 @@ TEST(Schema1, DropsLayersThatHoldNothingOrAreThereTwice) {  // MT-6
   EXPECT_EQ(manifest.created_by.size(), 2U);
 }
 
-TEST(Schema1, KeepsTheNumbersOfTheSiblingsOfABadBlobSum) {  // M9
+TEST(Schema1, M9KeepsTheNumbersOfTheSiblingsOfABadBlobSum) {
   std::string text = schema1({{'2', R"({"id":"y"})"}, {'1', R"({"id":"x"})"}});
   text.replace(text.find(digest('1')), digest('1').size(), "sha256:../../etc");
   const Manifest manifest = parse_manifest(text);
@@ -611,7 +611,7 @@ std::string with_signatures(const std::string& payload, const std::vector<std::s
   return payload.substr(0, 121) + ",\n   \"signatures\": [" + list + "]\n}";
 }
 
-TEST(Schema1, IsSignedOverItsPayload) {  // MT-6, M13
+TEST(Schema1, M13IsSignedOverItsPayload) {  // MT-6
   ASSERT_EQ(digest_of(kPayload).str(), kPayloadDigest);
   for (const std::string header : {kProtected, kProtectedWithPaddedTail}) {
     EXPECT_EQ(signed_payload(with_signatures(kPayload, {header})), kPayload);
@@ -622,7 +622,7 @@ TEST(Schema1, IsSignedOverItsPayload) {  // MT-6, M13
   EXPECT_EQ(parse_manifest(with_signatures(kPayload, {kProtected})).kind, ManifestKind::schema1);
 }
 
-TEST(Schema1, HasAnotherDigestWhenOneByteOfItsPayloadChanged) {  // M13
+TEST(Schema1, M13HasAnotherDigestWhenOneByteOfItsPayloadChanged) {
   std::string changed = kPayload;
   changed[changed.find("a/b")] = 'x';
   const std::string payload = signed_payload(with_signatures(changed, {kProtected}));
@@ -630,7 +630,7 @@ TEST(Schema1, HasAnotherDigestWhenOneByteOfItsPayloadChanged) {  // M13
   EXPECT_NE(digest_of(payload).str(), kPayloadDigest);
 }
 
-TEST(Schema1, LeavesAnythingElseAsItIs) {  // MT-6, M13
+TEST(Schema1, M13LeavesAnythingElseAsItIs) {  // MT-6
   const std::string two = document(
       {config(), layers(), R"("signatures":[{"protected":")" + std::string(kProtected) + "\"}]"});
   for (const std::string& bytes : std::vector<std::string>{

@@ -33,7 +33,7 @@ TEST(MediaType, AnnouncesAClassOfDocument) {  // MT-1
   }
 }
 
-TEST(MediaType, IsTheSameWithParametersAndInAnyCase) {  // M4, EP-2
+TEST(MediaType, M4IsTheSameWithParametersAndInAnyCase) {  // EP-2
   for (const std::string type : {"application/vnd.oci.image.manifest.v1+json; charset=utf-8",
                                  "application/vnd.oci.image.manifest.v1+json;charset=utf-8",
                                  "  application/vnd.oci.image.manifest.v1+json\t",

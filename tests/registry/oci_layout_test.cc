@@ -143,7 +143,7 @@ TEST_F(OciLayoutTest, IsRefusedWithoutItsMarker) {
   EXPECT_EQ(refusal(), Errc::corrupt);
 }
 
-TEST_F(OciLayoutTest, OfAnUnknownVersionIsOpenedWithAWarning) {  // LOC-1, S1
+TEST_F(OciLayoutTest, S1OfAnUnknownVersionIsOpenedWithAWarning) {  // LOC-1
   for (const std::string text : {R"({"imageLayoutVersion":"2.0.0"})", "{}"}) {
     write("oci-layout", text);
     testing::internal::CaptureStderr();
@@ -215,7 +215,7 @@ TEST_F(OciLayoutTest, GivesTheDescriptorOfATag) {
   EXPECT_FALSE(source.resolve("T", {}));
 }
 
-TEST_F(OciLayoutTest, GivesANameThatIsThereTwiceToTheFirst) {  // LOC-1, S1
+TEST_F(OciLayoutTest, S1GivesANameThatIsThereTwiceToTheFirst) {  // LOC-1
   write_index({entry('a', "t"), entry('b', "t"), entry('c', "t"), entry('d', "u")});
   EXPECT_EQ(tags(), (Tags{{"t", digest('a')}, {"u", digest('d')}}));
   EXPECT_EQ(left_out(), (List{"t", "t"}));
@@ -230,7 +230,7 @@ TEST_F(OciLayoutTest, SaysNothingOfTheSameEntryTwice) {  // MT-9
   EXPECT_TRUE(untagged().empty());
 }
 
-TEST_F(OciLayoutTest, TakesTheTagOfAFullReference) {  // LOC-1, S1
+TEST_F(OciLayoutTest, S1TakesTheTagOfAFullReference) {  // LOC-1
   write_index({entry('a', "docker.io/library/x:1"), entry('b', "localhost:5000/y:2"),
                entry('c', "quay.io/z:3@" + digest('9'))});
   EXPECT_EQ(tags(), (Tags{{"1", digest('a')}, {"2", digest('b')}, {"3", digest('c')}}));
@@ -245,7 +245,7 @@ TEST_F(OciLayoutTest, PrefersAPlainNameToAFullReferenceWhereverItStands) {
   EXPECT_EQ(untagged(), (List{digest('a'), digest('d')}));
 }
 
-TEST_F(OciLayoutTest, LeavesOutANameThatCannotBeATag) {  // S1, DEC-4
+TEST_F(OciLayoutTest, S1LeavesOutANameThatCannotBeATag) {  // DEC-4
   const List names = {"",
                       ".",
                       "..",
@@ -271,7 +271,7 @@ TEST_F(OciLayoutTest, LeavesOutANameThatCannotBeATag) {  // S1, DEC-4
   EXPECT_EQ(untagged(), List(names.size(), digest('a')));
 }
 
-TEST_F(OciLayoutTest, LeavesOutAnEntryThatIsNoDescriptor) {  // M8, M9
+TEST_F(OciLayoutTest, M8LeavesOutAnEntryThatIsNoDescriptor) {  // M9
   const std::string name = R"(,"annotations":{"org.opencontainers.image.ref.name":"t"}})";
   write_index({"null", "[]", "{}", R"({"digest":"sha256:../../../../etc/passwd")" + name,
                R"({"digest":")" + digest('a') + R"(","size":-1)" + name,
@@ -354,14 +354,14 @@ TEST_F(OciLayoutTest, SendsALargeObjectInOrder) {
   EXPECT_TRUE(received.text == text.substr(7));
 }
 
-TEST_F(OciLayoutTest, SendsWhatIsInTheFile) {  // S1: whether it is right is found out above
+TEST_F(OciLayoutTest, S1SendsWhatIsInTheFile) {  // whether it is right is found out above
   write(blob('a'), "not what the digest promises");
   Received received;
   layout().fetch(Endpoint::blobs, *Digest::parse(digest('a')), 0, received, {});
   EXPECT_EQ(received.text, "not what the digest promises");
 }
 
-TEST_F(OciLayoutTest, FindsObjectsOfAnyAlgorithm) {  // M10, DIG-3
+TEST_F(OciLayoutTest, M10FindsObjectsOfAnyAlgorithm) {  // DIG-3
   const std::string sha512(128, 'a');
   std::filesystem::create_directories(path("blobs/sha512"));
   std::filesystem::create_directories(path("blobs/md5"));
@@ -371,7 +371,7 @@ TEST_F(OciLayoutTest, FindsObjectsOfAnyAlgorithm) {  // M10, DIG-3
   EXPECT_EQ(layout().find(Endpoint::blobs, *Digest::parse("md5:abc"), {})->size, 2U);
 }
 
-TEST_F(OciLayoutTest, LacksOnlyTheBlobThatIsMissing) {  // LOC-1, S1
+TEST_F(OciLayoutTest, S1LacksOnlyTheBlobThatIsMissing) {  // LOC-1
   write_index({entry('a', "t"), entry('b', "u")});
   write(blob('b'), "here");
   OciLayout source = layout();
@@ -392,7 +392,7 @@ TEST_F(OciLayoutTest, LacksOnlyTheBlobThatIsMissing) {  // LOC-1, S1
   EXPECT_FALSE(source.find(Endpoint::blobs, *Digest::parse("md5:abc"), {}));
 }
 
-TEST_F(OciLayoutTest, FollowsALinkToABlob) {  // S1: the directory is the user's own
+TEST_F(OciLayoutTest, S1FollowsALinkToABlob) {  // the directory is the user's own
   write("elsewhere", "text");
   std::filesystem::create_symlink("../../elsewhere", blob('a'));
   Received received;
@@ -402,7 +402,7 @@ TEST_F(OciLayoutTest, FollowsALinkToABlob) {  // S1: the directory is the user's
   EXPECT_FALSE(layout().find(Endpoint::blobs, *Digest::parse(digest('b')), {}));
 }
 
-TEST_F(OciLayoutTest, NeverTakesAnythingButAFileForABlob) {  // S1: and never waits for a fifo
+TEST_F(OciLayoutTest, S1NeverTakesAnythingButAFileForABlob) {  // and never waits for a fifo
   ASSERT_EQ(::mkfifo(blob('a').c_str(), 0600), 0);
   std::filesystem::create_directory(blob('b'));
   std::filesystem::create_symlink("/dev/zero", blob('c'));

@@ -79,7 +79,7 @@ TEST(Platform, NamesADirectory) {  // PLAT-2
   }
 }
 
-TEST(Platform, NameIsOneHarmlessComponent) {  // M12, DEC-4
+TEST(Platform, M12NameIsOneHarmlessComponent) {  // DEC-4
   struct Case {
     Platform platform;
     std::string name;

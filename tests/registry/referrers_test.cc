@@ -10,7 +10,7 @@ namespace {
 
 Digest digest(const std::string& text) { return Digest::parse(text).value(); }
 
-TEST(Referrers, HaveAFallbackTagOfWhatATagMayHold) {  // EP-12, L7
+TEST(Referrers, L7HaveAFallbackTagOfWhatATagMayHold) {  // EP-12
   const std::string hex64(64, 'a');
   EXPECT_EQ(fallback_tag(digest("sha256:" + hex64)), "sha256-" + hex64);
   EXPECT_EQ(fallback_tag(digest("sha512:" + std::string(128, 'a'))), "sha512-" + hex64);

@@ -9,7 +9,7 @@
 namespace digestfs::registry {
 namespace {
 
-TEST(TagList, LeavesOutWhatIsNoTag) {  // EP-10, L3
+TEST(TagList, L3LeavesOutWhatIsNoTag) {  // EP-10
   const TagPage page =
       parse_tag_list(R"({"name":"x","tags":[null,"a","sha256:0123","../x","a\n","",7,"B-1.2_c"]})");
   EXPECT_EQ(page.tags, (std::vector<std::string>{"a", "B-1.2_c"}));

@@ -27,7 +27,7 @@ TEST(Url, HasOneOriginHoweverItIsSpelled) {
   EXPECT_EQ(Url::parse("http://[::1]:5000/").origin(), "http://[::1]:5000");
 }
 
-TEST(Url, ResolvesReferences) {  // R3
+TEST(Url, R3ResolvesReferences) {
   const Url base = Url::parse("https://r.example:5000/v2/a/b?c=d");
   const std::pair<const char*, const char*> references[] = {
       {"/x?y", "https://r.example:5000/x?y"},
@@ -41,7 +41,7 @@ TEST(Url, ResolvesReferences) {  // R3
   }
 }
 
-TEST(Url, RefusesWhatWeDoNotFollow) {  // R3, R5
+TEST(Url, R3RefusesWhatWeDoNotFollow) {  // R5
   const Url base = Url::parse("https://r.example/");
   for (const char* text : {"file:///etc/passwd", "ftp://x/", "https://u@x/", "https://u:p@x/",
                            "https://", "https://h:99999/", "javascript:1", "https://x/\xc3\xa4",

@@ -100,6 +100,12 @@ class FakeRegistry::Connection {
 
   [[nodiscard]] bool has_certificate() const noexcept { return peer_ != nullptr; }
 
+  /// Ends it so that the peer is told of a reset.
+  void reset() const {
+    constexpr linger kAtOnce{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &kAtOnce, sizeof kAtOnce);
+  }
+
   bool send_all(std::string_view text) {
     while (!text.empty()) {
       const auto size = static_cast<int>(std::min<std::size_t>(text.size(), 1U << 20U));
@@ -352,6 +358,7 @@ bool FakeRegistry::send(Connection& connection, const Request& request, const Re
   const std::string_view body = response.body;
   if (response.cut) {
     connection.send_all(body.substr(0, until(response.cut)));
+    if (response.reset) connection.reset();
     return false;
   }
   if (response.stall_after) {
@@ -359,7 +366,12 @@ bool FakeRegistry::send(Connection& connection, const Request& request, const Re
     if (sent) wait_for_release();
     return false;
   }
-  return connection.send_all(body) && !response.unframed && !response.length;
+  const std::size_t piece = response.pause.count() > 0 ? body.size() / 10 + 1 : body.size();
+  for (std::size_t at = 0; at < body.size(); at += piece) {
+    if (at > 0) std::this_thread::sleep_for(response.pause);
+    if (!connection.send_all(body.substr(at, piece))) return false;
+  }
+  return !response.unframed && !response.length;
 }
 
 }  // namespace digestfs::test

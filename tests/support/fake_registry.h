@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -55,6 +56,10 @@ class FakeRegistry {
     std::optional<std::uint64_t> cut = {};
     /// Say nothing more after that many bytes of the body, until `release`.
     std::optional<std::uint64_t> stall_after = {};
+    /// Rest that long after each tenth of the body.
+    std::chrono::milliseconds pause = {};
+    /// End the connection by a reset instead of in order.
+    bool reset = false;
     /// Say nothing at all, not even a head, until `release`.
     bool stall = false;
   };
