@@ -122,7 +122,14 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     request.decode = question.decode;
     Demand demand = *demand_.lock();
     if (only_basic) demand = {.bearer = {}, .basic = true};
-    const Proof proof = authorise(request, greeting.base, demand, stale, stop);
+    Proof proof;
+    try {
+      proof = authorise(request, greeting.base, demand, stale, stop);
+    } catch (const Error& error) {
+      // The challenge may have been wrong, or the token server may be another by now.
+      if (error.code() != Errc::interrupted) greeting_.forget();
+      throw;
+    }
     Reply reply = follow(std::move(request), question.redirects, receive, stop);
     const bool elsewhere = reply.url.origin() != greeting.base.origin();
     if (elsewhere && is_refusal(reply.head.status) && !asked_anew) {
@@ -201,9 +208,7 @@ RegistryHost::Greeting RegistryHost::greeting(const std::stop_token& stop) {
       [&] {
         Greeting greeting = greet(stop);
         *has_greeted_.lock() = true;
-        const auto demand = demand_.lock();
-        if (!demand->bearer) demand->bearer = greeting.bearer;
-        demand->basic = demand->basic || greeting.basic;
+        *demand_.lock() = {greeting.bearer, greeting.basic};
         return greeting;
       });
 }

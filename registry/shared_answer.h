@@ -26,12 +26,13 @@ class SharedAnswer {
     {
       auto state = state_.lock();
       if (state->answer && is_usable(*state->answer)) return *state->answer;
-      if (state->asking) {
+      while (state->asking) {
         const std::uint64_t round = state->round;
         const bool done = done_.wait(state.native(), stop, [&] { return state->round != round; });
         if (!done) throw Error(Errc::interrupted, "stopped while waiting for another request");
         if (state->failure) std::rethrow_exception(state->failure);
-        return *state->answer;
+        if (state->answer) return *state->answer;
+        // It was forgotten already: asked for again, by one of those who waited.
       }
       state->asking = true;
     }
@@ -44,6 +45,9 @@ class SharedAnswer {
       throw;
     }
   }
+
+  /// Lets the next who needs it ask again.
+  void forget() { state_.lock()->answer.reset(); }
 
  private:
   struct State {
