@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "registry/field.h"
 #include "registry/host_kind.h"
+#include "registry/proxy.h"
 
 namespace digestfs::registry {
 namespace {
@@ -236,22 +237,9 @@ void use_certificates(CURL* easy, const Certificates* certificates) {
   }
 }
 
-/// What curl does not do for plain http: to read the variable in upper case, which a CGI program
-/// must not believe (PRX-1). Go's clients do.
-void use_http_proxy(CURL* easy, const Url& url) {
-  if (url.scheme() != "http" || !environment("http_proxy").empty()) return;
-  const std::string proxy = environment("HTTP_PROXY");
-  if (!proxy.empty() && environment("REQUEST_METHOD").empty()) {
-    set(easy, CURLOPT_PROXY, proxy.c_str());
-  }
-}
-
-/// Says in a failure that there is a proxy on the way, if that may be why (PRX-2).
-std::string proxy_note(CURLcode code, std::string_view details) {
-  const bool is_proxy = code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY ||
-                        details.find("CONNECT") != std::string_view::npos ||
-                        details.find("proxy") != std::string_view::npos;
-  return is_proxy ? " (by the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names)" : "";
+/// What to say in a failure of who is on the way (PRX-2).
+std::string proxy_note(std::string_view proxy) {
+  return proxy.empty() ? std::string() : str_cat(" (through the proxy ", proxy, ")");
 }
 
 std::string_view to_string(Method method) {
@@ -410,11 +398,10 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
     set(easy, CURLOPT_POSTFIELDS, request.form.c_str());
   }
   const bool is_loopback = host_kind(request.url.host()) == HostKind::loopback;
-  if (is_loopback) {
-    set(easy, CURLOPT_PROXY, "");
-  } else {
-    use_http_proxy(easy, request.url);
-  }
+  const std::string proxy = proxy_of(request.url, ProxyVariables::of_environment());
+  set(easy, CURLOPT_PROXY, proxy.c_str());
+  set(easy, CURLOPT_NOPROXY, "");  // libcurl knows no ports in the variable (PRX-1)
+  set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   use_certificates(easy, request.certificates);
   const bool tries_tls = request.trust == Trust::anyone && request.url.scheme() == "https";
   if (request.trust == Trust::anyone) {
@@ -436,6 +423,7 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   transfer.head.status = static_cast<int>(status);
+  transfer.head.proxy = shown_proxy(proxy);
   curl_off_t handshake = 0;
   curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
   // What it points to ends here. Of a transfer that failed libcurl keeps more than a reset forgets:
@@ -452,7 +440,7 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   if (code == CURLE_OK || transfer.enough) return transfer.head;
   const Error error(code_of(code),
                     str_cat(to_string(request.method), request.url.redacted(), ": ",
-                            describe(code, details.data()), proxy_note(code, details.data())));
+                            describe(code, details.data()), proxy_note(transfer.head.proxy)));
   const bool no_handshake = code == CURLE_SSL_CONNECT_ERROR || code == CURLE_OPERATION_TIMEDOUT;
   if (tries_tls && no_handshake && handshake == 0) throw NotTls{error};
   throw error;

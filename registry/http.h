@@ -47,6 +47,8 @@ struct HttpRequest {
 struct HttpHead {
   int status = 0;
   std::vector<Field> fields = {};
+  std::string proxy =
+      {};  ///< through which it came, without a password; empty where there was none
 
   /// The first field of that name, in any case.
   [[nodiscard]] std::optional<std::string> field(std::string_view name) const;

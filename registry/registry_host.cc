@@ -31,6 +31,13 @@ constexpr int kStalls = 2;
 constexpr std::size_t kMaxWarnings = 100;
 constexpr std::chrono::hours kRegistryTokenLife{1};
 
+/// What an answer other than 2xx means, and who was on the way (PRX-2).
+Error failure_of(const HttpHead& head, std::string_view body) {
+  const Error error = registry::failure_of(head.status, body);
+  if (head.proxy.empty()) return error;
+  return {error.code(), str_cat(error.what(), " (through the proxy ", head.proxy, ")")};
+}
+
 bool is_success(int status) noexcept { return status >= 200 && status < 300; }
 
 bool is_redirect(int status) noexcept {
@@ -90,7 +97,7 @@ void sleep_until(Clock::time_point time, const std::stop_token& stop) {
 }  // namespace
 
 Error Reply::failure() const {
-  Error error = failure_of(head.status, failure_body);
+  const Error error = failure_of(head, failure_body);
   if (error.code() != Errc::denied || credential_note.empty()) return error;
   return {error.code(), str_cat(error.what(), "; ", credential_note)};
 }
@@ -239,7 +246,7 @@ RegistryHost::Greeting RegistryHost::greet_at(const Url& base, const std::stop_t
     throw Error(Errc::not_found, str_cat(base.origin(), " is no registry: it has no /v2/"));
   }
   heed(head, body);
-  if (head.status != 200 && head.status != 401) throw failure_of(head.status, body);
+  if (head.status != 200 && head.status != 401) throw failure_of(head, body);
   return {base, find_challenge(head.all("WWW-Authenticate"), "bearer"), wants_basic(head)};
 }
 
@@ -319,7 +326,7 @@ Token RegistryHost::token_of(const HttpRequest& request, const Reply& reply,
                              const std::optional<Credential>& credential) const {
   const int status = reply.head.status;
   try {
-    if (!is_success(status)) throw failure_of(status, reply.failure_body);
+    if (!is_success(status)) throw failure_of(reply.head, reply.failure_body);
     return parse_token(body, Clock::now());
   } catch (const Error& error) {
     const Errc code = error.code() == Errc::not_found ? Errc::denied : error.code();
@@ -352,7 +359,7 @@ void RegistryHost::heed(const HttpHead& head, const std::string& body) {
   const auto after = head.field("Retry-After");
   const bool is_limit =
       head.status == 429 || (!is_success(head.status) && head.status != 0 && head.status != 401 &&
-                             failure_of(head.status, body).code() == Errc::rate_limited);
+                             failure_of(head, body).code() == Errc::rate_limited);
   if (!is_limit && !(head.status == 503 && after)) return;
   const auto asked =
       after ? parse_retry_after(*after, std::chrono::system_clock::now()) : std::nullopt;

@@ -4,48 +4,10 @@
 # is at an address of this machine that is not loopback, where certificates count.
 . "$(dirname "$0")/lib.sh"
 expect_errors
-require openssl skopeo docker-registry
+. "$(dirname "$0")/certificates.inc"
 
-address=$(hostname -I | tr ' ' '\n' | grep -m 1 -E '^[0-9.]+$') || true
-[[ -n $address ]] || skip 'this machine has no address but loopback'
 export HOME=$work/home XDG_CONFIG_HOME=$work/config
 example=oci:$SOURCE_DIR/examples/multi-arch
-
-# authority NAME, certificate NAME AUTHORITY EXTENSION…: NAME.key and NAME.crt.
-authority() {
-  openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/$1.key" -out "$work/$1.crt" \
-    -subj "/CN=$1" -days 2 2>>"$work/openssl"
-}
-certificate() {
-  openssl req -newkey rsa:2048 -nodes -keyout "$work/$1.key" -out "$work/$1.csr" \
-    -subj "/CN=$1" 2>>"$work/openssl"
-  openssl x509 -req -in "$work/$1.csr" -CA "$work/$2.crt" -CAkey "$work/$2.key" -CAcreateserial \
-    -days "${4:-2}" -extfile <(echo "$3") -out "$work/$1.crt" 2>>"$work/openssl"
-}
-
-# tls_registry CERTIFICATE [MORE]: sets $registry.
-tls_registry() {
-  local file=$work/registry-$1
-  cat >"$file.yml" <<YAML
-version: 0.1
-storage: {filesystem: {rootdirectory: $work/storage}}
-http: {addr: "$address:0", tls: {certificate: $work/$1.crt, key: $work/$1.key${2:-}}}
-YAML
-  : >"$file.log"
-  docker-registry serve "$file.yml" >/dev/null 2>"$file.log" &
-  started $!
-  eventually 30 grep -q 'listening on' "$file.log" || fail 'docker-registry does not start'
-  registry=$(sed -n 's/.*msg="listening on \([0-9.:]*\), tls".*/\1/p' "$file.log")
-}
-
-# refused STATUS WHAT OPTION…: the mount fails so, and says WHAT.
-refused() {
-  local status=$1 what=$2
-  shift 2
-  expect_status "$status" "$DIGESTFS" --cache-dir "$work/other" "$@" "$registry/a/b" "$mnt" \
-    2>"$work/stderr"
-  grep -qi -- "$what" "$work/stderr" || fail "unexpected message: $(cat "$work/stderr")"
-}
 
 shown() {
   rm -rf "$cache"
