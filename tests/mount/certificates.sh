@@ -5,6 +5,9 @@
 . "$(dirname "$0")/lib.sh"
 expect_errors
 . "$(dirname "$0")/certificates.inc"
+address=$(off_loopback)
+require skopeo
+[[ -n $address ]] || skip 'this machine has no address but loopback'
 
 export HOME=$work/home XDG_CONFIG_HOME=$work/config
 example=oci:$SOURCE_DIR/examples/multi-arch
@@ -23,7 +26,7 @@ certificate elsewhere ours 'subjectAltName=DNS:elsewhere.example'
 certificate expired ours "subjectAltName=IP:$address" 0
 certificate client ours 'extendedKeyUsage=clientAuth'
 
-tls_registry good
+tls_registry "$address" good
 skopeo copy -q --dest-tls-verify=false "$example:demo-x86_64" "docker://$registry/a/b:t"
 refused 13 certificate
 mkdir -p "$work/ours" "$work/wrong"
@@ -45,13 +48,13 @@ refused 1 client.key
 mv "$XDG_CONFIG_HOME/containers/certs.d/$registry/client."{cert,key}
 refused 1 client.cert
 
-tls_registry elsewhere
+tls_registry "$address" elsewhere
 refused 13 'certificate\|name' --cert-dir "$work/ours"
-tls_registry expired
+tls_registry "$address" expired
 refused 13 'certificate\|expired' --cert-dir "$work/ours"
 
 # A registry that wants to know who asks.
-tls_registry good ", clientcas: [$work/ours.crt]"
+tls_registry "$address" good ", clientcas: [$work/ours.crt]"
 refused 13 . --cert-dir "$work/ours"
 cp "$work/client.crt" "$work/ours/client.cert"
 cp "$work/client.key" "$work/ours/"

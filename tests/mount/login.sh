@@ -4,7 +4,8 @@
 # docker-registry with TLS and htpasswd, and one with a token server (AUTH-*, CRED-*, TLS-1).
 . "$(dirname "$0")/lib.sh"
 expect_errors
-require docker-registry skopeo podman openssl python3
+. "$(dirname "$0")/certificates.inc"
+require skopeo podman python3
 
 user=somebody password='s3cr:et pass' identity=identity-token-of-the-test
 export XDG_RUNTIME_DIR=$work/runtime XDG_CONFIG_HOME=$work/config HOME=$work/home
@@ -12,33 +13,10 @@ unset REGISTRY_AUTH_FILE DOCKER_CONFIG DOCKER_AUTH_CONFIG
 mkdir -p "$XDG_RUNTIME_DIR" "$XDG_CONFIG_HOME" "$HOME/.docker"
 auth_json=$XDG_RUNTIME_DIR/containers/auth.json
 
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/tls.key" -out "$work/tls.crt" \
-  -subj '/CN=registry' -addext subjectAltName=IP:127.0.0.1 -days 2 2>>"$work/openssl"
+authority ca
+certificate tls ca subjectAltName=IP:127.0.0.1
 python3 -c 'import crypt, sys; print(sys.argv[1] + ":" + crypt.crypt(sys.argv[2],
   crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))' "$user" "$password" >"$work/htpasswd" 2>/dev/null
-
-# private_registry NAME AUTH-SECTION: sets $registry.
-private_registry() {
-  cat >"$work/$1.yml" <<YAML
-version: 0.1
-storage: {filesystem: {rootdirectory: $work/storage}}
-http: {addr: "127.0.0.1:0", tls: {certificate: $work/tls.crt, key: $work/tls.key}}
-auth: $2
-YAML
-  : >"$work/$1.log"
-  docker-registry serve "$work/$1.yml" >/dev/null 2>"$work/$1.log" &
-  started $!
-  eventually 30 grep -q 'listening on' "$work/$1.log" || fail "docker-registry: $(cat "$work/$1.log")"
-  registry=$(sed -n 's/.*msg="listening on \([0-9.:]*\), tls".*/\1/p' "$work/$1.log")
-}
-
-# refused WHAT OPTION…: the mount is denied, and the message says WHAT and no secret.
-refused() {
-  local what=$1
-  shift
-  expect_status 12 "$DIGESTFS" --cache-dir "$work/other" "$@" "$registry/a/b" "$mnt" 2>"$work/stderr"
-  grep -qF -- "$what" "$work/stderr" || fail "unexpected message: $(cat "$work/stderr")"
-}
 
 # shown OPTION…: it can be mounted and read.
 shown() {
@@ -62,10 +40,10 @@ push() {
 }
 
 # --- Basic ----------------------------------------------------------------------------------------
-private_registry htpasswd "{htpasswd: {realm: test, path: $work/htpasswd}}"
+tls_registry 127.0.0.1 tls '' "auth: {htpasswd: {realm: test, path: $work/htpasswd}}"
 push
-refused "$auth_json"  # nobody is logged in
-refused '--creds' --creds "$user:wrong"
+refused 12 "$auth_json"  # nobody is logged in
+refused 12 '--creds' --creds "$user:wrong"
 shown --creds "$user:$password" --log-level debug
 printf '%s\n' "$password" | "$DIGESTFS" --cache-dir "$work/typed" --creds "$user" "$registry/a/b" "$mnt"
 [[ -s $mnt/tags/t/manifest.json ]] || fail 'a password that was typed'
@@ -76,15 +54,15 @@ shown --log-level debug
 # What is more specific goes first (CRED-2), and is named where it is wrong.
 cp "$auth_json" "$work/good.json"
 jq --arg key "$registry/a" '.auths[$key] = {auth: ("nobody:x" | @base64)}' "$work/good.json" >"$auth_json"
-refused "$auth_json"
+refused 12 "$auth_json"
 rm "$auth_json"
 podman login --tls-verify=false --authfile "$work/podman.json" -u "$user" -p "$password" \
   "$registry" >/dev/null
 shown --authfile "$work/podman.json"
 REGISTRY_AUTH_FILE=$work/podman.json shown
-refused "$work/none.json" --authfile "$work/none.json"
+refused 12 "$work/none.json" --authfile "$work/none.json"
 echo '{"auths": ' >"$work/broken.json"
-refused "$work/broken.json" --authfile "$work/broken.json"
+refused 12 "$work/broken.json" --authfile "$work/broken.json"
 
 # A helper, as docker has them: it is asked for this registry, once, and its failures are named.
 mkdir "$work/bin"
@@ -99,11 +77,11 @@ echo '{"auths": {"'"$registry"'": {}}, "credsStore": "test"}' >"$HOME/.docker/co
 shown
 expect_eq "$(cat "$work/helper.log")" "get $registry"
 echo '{"credHelpers": {"'"$registry"'": "missing"}}' >"$HOME/.docker/config.json"
-refused docker-credential-missing
+refused 12 docker-credential-missing
 printf '#!/bin/sh\necho "credentials not found in native keychain"; exit 1\n' \
   >"$work/bin/docker-credential-test"
 echo '{"credsStore": "test"}' >"$HOME/.docker/config.json"
-refused 'no credentials'
+refused 12 'no credentials'
 rm "$HOME/.docker/config.json"
 no_secret
 
@@ -131,7 +109,7 @@ cat >"$work/token.yml" <<YAML
 version: 0.1
 storage: {filesystem: {rootdirectory: $work/storage}}
 http: {addr: "127.0.0.1:0"}
-auth: {token: {realm: "$realm", service: test, issuer: test, rootcertbundle: $work/tls.crt}}
+auth: {token: {realm: "$realm", service: test, issuer: test, rootcertbundle: $work/ca.crt}}
 YAML
 : >"$work/token.log"
 docker-registry serve "$work/token.yml" >/dev/null 2>"$work/token.log" &
@@ -139,9 +117,9 @@ started $!
 eventually 30 grep -q 'listening on' "$work/token.log" || fail "docker-registry: $(cat "$work/token.log")"
 registry=$(sed -n 's/.*msg="listening on \([0-9.:]*\)".*/\1/p' "$work/token.log")
 : >"$work/tokens.log"
-refused 'no credentials'
+refused 12 'no credentials'
 expect_eq "$(sort -u "$work/tokens.log")" 'GET anonymous 200'
-refused 'no token' --creds "$user:wrong"
+refused 12 'no token' --creds "$user:wrong"
 : >"$work/tokens.log"
 shown --creds "$user:$password"
 expect_eq "$(cat "$work/tokens.log")" 'GET basic 200' 'one token for all of it'
