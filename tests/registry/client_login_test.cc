@@ -10,6 +10,7 @@
 
 #include "base/base64.h"
 #include "base/text.h"
+#include "registry/url.h"
 #include "tests/registry/client_fixture.h"
 #include "tests/support/mounted.h"
 
@@ -151,6 +152,64 @@ TEST_F(LoginTest, A5TakesANewTokenForEveryResume) {  // AUTH-13
   reader.fetch(Endpoint::blobs, blob.digest, 4, sink, {});
   EXPECT_EQ(authorizations(fake),
             (std::vector<std::string>{"Bearer T1", "Bearer T1", "Bearer T2"}));
+}
+
+TEST_F(LoginTest, A6KeepsATokenForAsLongAsItSeemsToLive) {  // AUTH-10
+  const auto blob = fake.add_blob("hello");
+  require("Bearer T", bearer());
+  for (const std::string more :
+       {R"(,"expires_in":300)", "", R"(,"expires_in":10)", R"(,"expires_in":"300")",
+        R"(,"expires_in":300,"issued_at":"2999-01-01T00:00:00Z")",
+        R"(,"expires_in":300,"issued_at":"2001-01-01T00:00:00Z")"}) {
+    tokens.clear_handlers();
+    tokens.forget_requests();
+    serve_token({.body = R"({"access_token":"T")" + more + "}"});
+    auto reader = client();
+    for (int i = 0; i < 20; ++i) {
+      Collector sink;
+      reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+      EXPECT_EQ(sink.bytes, "hello");
+    }
+    EXPECT_LE(tokens.requests().size(), 2U) << more;
+  }
+}
+
+TEST_F(LoginTest, A14IsSomebodyElseToEachRepository) {  // CRED-2, CRED-6, AUTH-12
+  const auto path = directory.path() / "auth.json";
+  const auto entry = [&](const std::string& key, const std::string& user) {
+    return str_cat("\"", key, R"(":{"auth":")", encode_base64(user + ":secret"), "\"}");
+  };
+  std::ofstream(path) << R"({"auths":{)" << entry(fake.address() + "/a", "of-a") << ","
+                      << entry(fake.address() + "/a/b", "of-ab") << ","
+                      << entry(fake.address(), "of-host") << ","
+                      << entry("https://" + fake.address() + "/v1/", "of-url") << "}}";
+  // A token says whom and what it is for; each repository takes its own alone.
+  tokens.on([](const Request& request) -> std::optional<Response> {
+    const auto scope = request.target.substr(request.target.find("scope="));
+    return Response{.body = str_cat(R"({"token":")", request.field("Authorization").substr(6), "/",
+                                    scope.substr(6, scope.find('&') - 6), "\"}")};
+  });
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (!request.field("Authorization").starts_with("Bearer ")) {
+      return Response{.status = 401, .fields = {{"WWW-Authenticate", bearer()}}};
+    }
+    if (!request.path().ends_with("/tags/list")) return std::nullopt;
+    return Response{.body = R"({"tags":["t"]})"};
+  });
+  ClientOptions given = options();
+  given.credentials.file = path;
+  const std::pair<const char*, const char*> expected[] = {{"a/b", "of-ab"},
+                                                          {"a/b/c", "of-ab"},
+                                                          {"a", "of-a"},
+                                                          {"a/other", "of-a"},
+                                                          {"elsewhere/b", "of-host"}};
+  for (const auto& [repository, user] : expected) {
+    Client reader(Reference::parse(str_cat(fake.address(), "/", repository)), given);
+    EXPECT_EQ(reader.list_tags(std::nullopt, {}).tags, std::vector<std::string>{"t"});
+    EXPECT_EQ(fake.requests().back().field("Authorization"),
+              str_cat("Bearer ", encode_base64(str_cat(user, ":secret")), "/",
+                      percent_encoded(str_cat("repository:", repository, ":pull"))));
+  }
 }
 
 TEST_F(LoginTest, A7TriesATokenServerAgainThatFailsInPassing) {
