@@ -86,6 +86,11 @@ std::vector<std::string> scopes_of(const Challenge& challenge, const std::string
   return scopes;
 }
 
+std::string limit(Clock::duration left) {
+  return str_cat("it limits the rate and is not to be asked for another ",
+                 std::chrono::ceil<std::chrono::seconds>(left).count(), " s");
+}
+
 void sleep_until(Clock::time_point time, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
@@ -134,7 +139,9 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
       proof = authorise(request, greeting.base, demand, stale, stop);
     } catch (const Error& error) {
       // The challenge may have been wrong, or the token server may be another by now.
-      if (error.code() != Errc::interrupted) greeting_.forget();
+      const bool is_about_us =
+          error.code() == Errc::interrupted || error.code() == Errc::rate_limited;
+      if (!is_about_us) greeting_.forget();
       throw;
     }
     Reply reply = follow(std::move(request), question.redirects, receive, stop);
@@ -144,7 +151,8 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
       continue;
     }
     if (elsewhere) return reply;
-    heed(reply.head, reply.failure_body);
+    pass_warnings_on(reply.head);
+    heed(reply.head, reply.failure_body, closed_until_);
     reply.credential_note = note_of(proof.credential);
     if (reply.head.status != 401) return reply;
     // AUTH-13: once, whether it was refused or never had; a 401 without a challenge (GCR) or with
@@ -245,7 +253,8 @@ RegistryHost::Greeting RegistryHost::greet_at(const Url& base, const std::stop_t
   if (head.status == 404) {
     throw Error(Errc::not_found, str_cat(base.origin(), " is no registry: it has no /v2/"));
   }
-  heed(head, body);
+  pass_warnings_on(head);
+  heed(head, body, closed_until_);
   if (head.status != 200 && head.status != 401) throw failure_of(head, body);
   return {base, find_challenge(head.all("WWW-Authenticate"), "bearer"), wants_basic(head)};
 }
@@ -268,6 +277,10 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
         .value = credential->registry_token, .given_at = now, .renew_at = now + kRegistryTokenLife};
   }
   const Url realm = token_realm(challenge, base, is_insecure_);
+  if (const auto left = *tokens_closed_until_.lock() - Clock::now(); left > Clock::duration(0)) {
+    // `wait_to_retry` waits, unless that is too long.
+    throw Error(Errc::rate_limited, str_cat("no token from ", realm.redacted(), ": ", limit(left)));
+  }
   const std::string service = challenge.parameter("service");
   const auto scopes = scopes_of(challenge, pull_scope(repository_path_));
   Credential basic;
@@ -322,9 +335,9 @@ std::optional<Token> RegistryHost::exchange(const Url& realm, const std::string&
 /// The token in a token server's answer. Throws with its URL, and with where the credentials that
 /// it refused are from.
 Token RegistryHost::token_of(const HttpRequest& request, const Reply& reply,
-                             const std::string& body,
-                             const std::optional<Credential>& credential) const {
+                             const std::string& body, const std::optional<Credential>& credential) {
   const int status = reply.head.status;
+  heed(reply.head, reply.failure_body, tokens_closed_until_);
   try {
     if (!is_success(status)) throw failure_of(reply.head, reply.failure_body);
     return parse_token(body, Clock::now());
@@ -346,16 +359,13 @@ void RegistryHost::pass_gate(Urgency urgency, const std::stop_token& stop) {
   const auto now = Clock::now();
   if (until <= now) return;
   if (until - now > patience(urgency)) {
-    const auto left = std::chrono::ceil<std::chrono::seconds>(until - now).count();
-    throw Error(Errc::rate_limited, str_cat(wire_host_, " is not to be asked for another ", left,
-                                            " s: it limits the rate"));
+    throw Error(Errc::rate_limited, str_cat(wire_host_, ": ", limit(until - now)));
   }
   sleep_until(until, stop);
 }
 
-/// Closes the gate where the registry says that it is asked too much, for all who ask it.
-void RegistryHost::heed(const HttpHead& head, const std::string& body) {
-  pass_warnings_on(head);
+/// Closes `gate` where a server says that it is asked too much, for all who ask it.
+void RegistryHost::heed(const HttpHead& head, const std::string& body, Gate& gate) const {
   const auto after = head.field("Retry-After");
   const bool is_limit =
       head.status == 429 || (!is_success(head.status) && head.status != 0 && head.status != 401 &&
@@ -364,9 +374,9 @@ void RegistryHost::heed(const HttpHead& head, const std::string& body) {
   const auto asked =
       after ? parse_retry_after(*after, std::chrono::system_clock::now()) : std::nullopt;
   const auto wait = asked ? std::chrono::milliseconds(*asked) : back_off(retries_, 1, 1);
-  DIGESTFS_LOG(info, "asked to wait host=", wire_host_, " ms=", wait.count(),
+  DIGESTFS_LOG(info, "asked to wait for=", wire_host_, " ms=", wait.count(),
                " remaining=", head.field("ratelimit-remaining").value_or("?"));
-  const auto until = closed_until_.lock();
+  const auto until = gate.lock();
   *until = std::max(*until, Clock::now() + wait);
 }
 
@@ -396,7 +406,8 @@ void RegistryHost::wait_to_retry(const Error& error, Attempts& attempts,
   if (error.code() == Errc::timed_out) most = std::min(most, kStalls);
   if (!can_be_retried(error.code()) || ++attempts.failures >= most) throw error;
   const auto wait = back_off(retries_, attempts.failures, jitter());
-  const auto until = std::max(Clock::now() + wait, *closed_until_.lock());
+  const auto until =
+      std::max({Clock::now() + wait, *closed_until_.lock(), *tokens_closed_until_.lock()});
   // Content that takes long moves meanwhile; only the wait counts.
   const auto since = attempts.urgency == Urgency::question ? attempts.since : Clock::now();
   if (until - since > patience(attempts.urgency)) throw error;

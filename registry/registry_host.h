@@ -87,6 +87,9 @@ class RegistryHost {
   void wait_to_retry(const Error& error, Attempts& attempts, const std::stop_token& stop);
 
  private:
+  /// Until when nobody is to ask.
+  using Gate = Guarded<Clock::time_point>;
+
   struct Greeting {
     Url base;
     std::optional<Challenge> bearer;
@@ -125,13 +128,13 @@ class RegistryHost {
                                               const std::stop_token& stop);
   [[nodiscard]] Token token_of(const HttpRequest& request, const Reply& reply,
                                const std::string& body,
-                               const std::optional<Credential>& credential) const;
+                               const std::optional<Credential>& credential);
   [[nodiscard]] Reply follow(HttpRequest request, Question::Redirects redirects,
                              const Receive& receive, const std::stop_token& stop);
   [[nodiscard]] std::string note_of(const std::optional<Credential>& credential) const;
   [[nodiscard]] Clock::duration patience(Urgency urgency) const noexcept;
   void pass_gate(Urgency urgency, const std::stop_token& stop);
-  void heed(const HttpHead& head, const std::string& body);
+  void heed(const HttpHead& head, const std::string& body, Gate& gate) const;
   void pass_warnings_on(const HttpHead& head);
 
   // Constant after construction.
@@ -151,7 +154,8 @@ class RegistryHost {
   // Guarded by the locks they live in.
   Guarded<Demand> demand_;
   Guarded<std::string> refresh_token_;
-  Guarded<Clock::time_point> closed_until_;  ///< by a 429, for all (RTY-4)
+  Gate closed_until_;                        ///< by a 429 of the registry, for all (RTY-4)
+  Gate tokens_closed_until_;                 ///< by one of its token server
   Guarded<std::set<std::string>> warnings_;  ///< those that were passed on
   Guarded<bool> has_greeted_;
 };

@@ -222,6 +222,34 @@ TEST_F(LoginTest, A7TriesATokenServerAgainThatFailsInPassing) {
   EXPECT_EQ(asked, 3);
 }
 
+TEST_F(LoginTest, A7LeavesATokenServerAloneForAsLongAsItSays) {  // RTY-3
+  require("Bearer T", bearer());
+  std::atomic<int> asked = 0;
+  std::atomic<std::chrono::steady_clock::time_point> told;
+  std::atomic<bool> early = false;
+  tokens.on([&](const Request&) -> std::optional<Response> {
+    const auto now = std::chrono::steady_clock::now();
+    if (++asked == 1) {
+      told = now;
+      return Response{.status = 429, .fields = {{"Retry-After", "1"}}};
+    }
+    if (now - told.load() < 990ms) early = true;
+    return Response{.body = R"({"token":"T"})"};
+  });
+  EXPECT_TRUE(client().resolve("t", {}));
+  EXPECT_EQ(asked, 2);
+  EXPECT_FALSE(early);
+
+  tokens.on("/token", {.status = 429, .fields = {{"Retry-After", "21600"}}});
+  auto reader = client();
+  for (int i = 0; i < 3; ++i) {
+    const Error error = failure([&] { static_cast<void>(reader.resolve("t", {})); });
+    EXPECT_EQ(error.code(), Errc::rate_limited);
+  }
+  EXPECT_EQ(tokens.requests().size(), 3U) << "once more than before";
+  EXPECT_EQ(fake.count("GET", "/v2/"), 2U) << "once by each client";
+}
+
 TEST_F(LoginTest, A7DoesNotTryARefusalAgain) {
   require("Bearer T", bearer());
   for (const int status : {401, 403}) {
