@@ -188,8 +188,8 @@ RegistryHost::Proof RegistryHost::authorise(HttpRequest& request, const Url& bas
                                             const std::stop_token& stop) {
   Proof proof;
   if (demand.bearer) {
-    proof.token = token(base, *demand.bearer, stale, stop).value;
     proof.credential = credentials_.find(stop);
+    proof.token = token(base, *demand.bearer, proof.credential, stale, stop).value;
     request.fields.push_back({"Authorization", str_cat("Bearer ", proof.token)});
   } else if (demand.basic) {
     auto credential = credentials_.find(stop);
@@ -259,18 +259,27 @@ RegistryHost::Greeting RegistryHost::greet_at(const Url& base, const std::stop_t
   return {base, find_challenge(head.all("WWW-Authenticate"), "bearer"), wants_basic(head)};
 }
 
-Token RegistryHost::token(const Url& base, const Challenge& challenge, const Stale& stale,
+Token RegistryHost::token(const Url& base, const Challenge& challenge,
+                          const std::optional<Credential>& credential, const Stale& stale,
                           const std::stop_token& stop) {
-  const auto is_usable = [&](const Token& token) {
-    return token.value != stale.refused && token.given_at >= stale.before &&
-           Clock::now() < token.renew_at;
+  std::string purpose = str_cat(challenge.parameter("realm"), "\n", challenge.parameter("service"));
+  for (const std::string& scope : scopes_of(challenge, pull_scope(repository_path_))) {
+    purpose += str_cat("\n", scope);
+  }
+  const auto is_usable = [&](const Grant& grant) {
+    return grant.purpose == purpose && grant.credential == credential &&
+           grant.token.value != stale.refused && grant.token.given_at >= stale.before &&
+           Clock::now() < grant.token.renew_at;
   };
-  return token_.get(stop, is_usable, [&] { return fetch_token(base, challenge, stop); });
+  const auto fetch = [&] {
+    return Grant{purpose, credential, fetch_token(base, challenge, credential, stop)};
+  };
+  return grant_.get(stop, is_usable, fetch).token;
 }
 
 Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
+                                const std::optional<Credential>& credential,
                                 const std::stop_token& stop) {
-  const auto credential = credentials_.find(stop);
   if (credential && !credential->registry_token.empty()) {
     const auto now = Clock::now();
     return {

@@ -100,6 +100,12 @@ class RegistryHost {
     std::optional<Challenge> bearer;
     bool basic = false;
   };
+  /// A token, what it is for and whose it is (AUTH-12).
+  struct Grant {
+    std::string purpose;  ///< realm, service and scopes
+    std::optional<Credential> credential;
+    Token token;
+  };
   /// What a request was sent with.
   struct Proof {
     std::string token;
@@ -118,9 +124,11 @@ class RegistryHost {
 
   [[nodiscard]] Proof authorise(HttpRequest& request, const Url& base, const Demand& demand,
                                 const Stale& stale, const std::stop_token& stop);
-  [[nodiscard]] Token token(const Url& base, const Challenge& challenge, const Stale& stale,
+  [[nodiscard]] Token token(const Url& base, const Challenge& challenge,
+                            const std::optional<Credential>& credential, const Stale& stale,
                             const std::stop_token& stop);
   [[nodiscard]] Token fetch_token(const Url& base, const Challenge& challenge,
+                                  const std::optional<Credential>& credential,
                                   const std::stop_token& stop);
   [[nodiscard]] std::optional<Token> exchange(const Url& realm, const std::string& service,
                                               const std::vector<std::string>& scopes,
@@ -150,7 +158,7 @@ class RegistryHost {
   Http http_;
   Credentials credentials_;
   SharedAnswer<Greeting> greeting_;
-  SharedAnswer<Token> token_;
+  SharedAnswer<Grant> grant_;  ///< the last; another repository has a host of its own
   // Guarded by the locks they live in.
   Guarded<Demand> demand_;
   Guarded<std::string> refresh_token_;

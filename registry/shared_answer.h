@@ -19,7 +19,7 @@ template <class T>
 class SharedAnswer {
  public:
   /// The answer in hand if `is_usable` says so, else what `ask` returns. Where another thread is
-  /// asking already its answer is waited for instead, and its failure shared. Throws
+  /// asking already its answer is waited for first, and its failure shared. Throws
   /// `Errc::interrupted` on `stop`.
   template <class IsUsable, class Ask>
   [[nodiscard]] T get(const std::stop_token& stop, const IsUsable& is_usable, const Ask& ask) {
@@ -31,8 +31,8 @@ class SharedAnswer {
         const bool done = done_.wait(state.native(), stop, [&] { return state->round != round; });
         if (!done) throw Error(Errc::interrupted, "stopped while waiting for another request");
         if (state->failure) std::rethrow_exception(state->failure);
-        if (state->answer) return *state->answer;
-        // It was forgotten already: asked for again, by one of those who waited.
+        if (state->answer && is_usable(*state->answer)) return *state->answer;
+        // It was for somebody else, or is forgotten: asked for again, by one of those who waited.
       }
       state->asking = true;
     }

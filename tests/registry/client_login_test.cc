@@ -212,6 +212,26 @@ TEST_F(LoginTest, A14IsSomebodyElseToEachRepository) {  // CRED-2, CRED-6, AUTH-
   }
 }
 
+TEST_F(LoginTest, A14ForgetsATokenOfSomebodyElse) {  // AUTH-12, CRED-8
+  tokens.on([](const Request& request) -> std::optional<Response> {
+    return Response{.body = str_cat(R"({"token":")", request.field("Authorization").substr(6),
+                                    R"(","expires_in":300})")};
+  });
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (!request.field("Authorization").empty()) return std::nullopt;
+    return Response{.status = 401, .fields = {{"WWW-Authenticate", bearer()}}};
+  });
+  auto reader = client_with_file(R"({"auth":")" + encode_base64("me:secret") + "\"}");
+  EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_EQ(tokens.requests().size(), 1U);
+  // `podman login` as somebody else.
+  static_cast<void>(client_with_file(R"({"auth":")" + encode_base64("another:secret") + "\"}"));
+  EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_EQ(fake.requests().back().field("Authorization"),
+            "Bearer " + encode_base64("another:secret"));
+}
+
 TEST_F(LoginTest, A7TriesATokenServerAgainThatFailsInPassing) {
   require("Bearer T", bearer());
   std::atomic<int> asked = 0;
