@@ -80,13 +80,13 @@ class FaultsTest : public testing::Test {
     return found;
   }
 
-  FakeRegistry fake;
   test::ObjectSet set;
   test::Image image = test::add_image(set, {test::gzip_layer({{"bad", test::noise(200'000)}}),
                                             test::gzip_layer({{"good", test::noise(100'000, 2)}})});
   std::string bad = set.objects().at(image.layers[0].digest).bytes;
   std::string good = set.objects().at(image.layers[1].digest).bytes;
   std::optional<Mounted> mounted;
+  FakeRegistry fake;  // the last, and so the first to end: its handlers use all the others
 };
 
 TEST_F(FaultsTest, B3BytesThatAreNotWhatTheDigestPromises) {
@@ -188,13 +188,12 @@ struct WrongDiff {
 };
 
 TEST_F(FaultsTest, M1ADigestThatIsNotThatOfTheTagsManifest) {  // EP-4
-  const std::string manifests = fake.path("/manifests/");
   for (const std::string& claim :
        {digest_of("what nobody has").str(), image.config.digest.str(), std::string("rubbish"),
         std::string(image.manifest.digest.encoded())}) {
     fake.clear_handlers();
     fake.on([&, claim](const FakeRegistry::Request& request) -> std::optional<Response> {
-      if (request.path() != manifests + "t") return std::nullopt;
+      if (request.path() != fake.path("/manifests/t")) return std::nullopt;
       return Response{
           .fields = {{"Docker-Content-Digest", claim}, {"Content-Type", image.manifest.media_type}},
           .body = set.objects().at(image.manifest.digest).bytes};

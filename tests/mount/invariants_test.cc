@@ -137,9 +137,6 @@ struct World {
   }
   [[nodiscard]] const std::string& victim() const { return bytes(0); }
 
-  FakeRegistry registry;
-  FakeRegistry tokens;
-  FakeRegistry cdn;
   test::ObjectSet set;
   test::Image image =
       test::add_image(set, {test::gzip_layer({{"victim", test::noise(200'000)}}),
@@ -150,6 +147,10 @@ struct World {
   std::string manifest_digest;
   std::atomic<int> generation = 1;
   std::atomic<bool> first = true;
+  // The last, and so the first to end: their handlers use all the others.
+  FakeRegistry registry;
+  FakeRegistry tokens;
+  FakeRegistry cdn;
 };
 
 struct Fault {
