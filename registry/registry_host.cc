@@ -33,7 +33,7 @@ constexpr std::chrono::hours kRegistryTokenLife{1};
 
 /// What an answer other than 2xx means, and who was on the way (PRX-2).
 Error failure_of(const HttpHead& head, std::string_view body) {
-  const Error error = registry::failure_of(head.status, body);
+  Error error = registry::failure_of(head.status, body);
   if (head.proxy.empty()) return error;
   return {error.code(), str_cat(error.what(), " (through the proxy ", head.proxy, ")")};
 }
@@ -102,7 +102,7 @@ void sleep_until(Clock::time_point time, const std::stop_token& stop) {
 }  // namespace
 
 Error Reply::failure() const {
-  const Error error = failure_of(head, failure_body);
+  Error error = failure_of(head, failure_body);
   if (error.code() != Errc::denied || credential_note.empty()) return error;
   return {error.code(), str_cat(error.what(), "; ", credential_note)};
 }
@@ -134,16 +134,7 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     request.decode = question.decode;
     Demand demand = *demand_.lock();
     if (only_basic) demand = {.bearer = {}, .basic = true};
-    Proof proof;
-    try {
-      proof = authorise(request, greeting.base, demand, stale, stop);
-    } catch (const Error& error) {
-      // The challenge may have been wrong, or the token server may be another by now.
-      const bool is_about_us =
-          error.code() == Errc::interrupted || error.code() == Errc::rate_limited;
-      if (!is_about_us) greeting_.forget();
-      throw;
-    }
+    const Proof proof = authorise(request, greeting.base, demand, stale, stop);
     Reply reply = follow(std::move(request), question.redirects, receive, stop);
     const bool elsewhere = reply.url.origin() != greeting.base.origin();
     if (elsewhere && is_refusal(reply.head.status) && !asked_anew) {
@@ -274,7 +265,13 @@ Token RegistryHost::token(const Url& base, const Challenge& challenge,
   const auto fetch = [&] {
     return Grant{purpose, credential, fetch_token(base, challenge, credential, stop)};
   };
-  return grant_.get(stop, is_usable, fetch).token;
+  try {
+    return grant_.get(stop, is_usable, fetch).token;
+  } catch (const Error& error) {
+    // The challenge may have been wrong, or the token server may be another by now.
+    if (error.code() != Errc::interrupted && error.code() != Errc::rate_limited) greeting_.forget();
+    throw;
+  }
 }
 
 Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,

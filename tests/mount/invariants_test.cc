@@ -514,7 +514,9 @@ std::string xattrs_of(const std::filesystem::path& path) {
     at += static_cast<ssize_t>(name.size()) + 1;
     std::array<char, 4096> value{};
     const ssize_t got = ::getxattr(path.c_str(), name.c_str(), value.data(), value.size());
-    all += str_cat(name, "=", std::string_view(value.data(), std::max<ssize_t>(got, 0)), "\n");
+    all +=
+        str_cat(name, "=",
+                std::string_view(value.data(), got > 0 ? static_cast<std::size_t>(got) : 0), "\n");
   }
   return all;
 }
