@@ -43,7 +43,7 @@ TEST(Titles, NameTheBlobsOfAnArtifact) {  // MT-7
   EXPECT_TRUE(titled_blobs(manifest).problems.empty());
 }
 
-TEST(Titles, StayOneComponent) {
+TEST(Titles, M14StayOneComponent) {
   EXPECT_EQ(names(artifact({{"1", "./a"}, {"2", "b/c"}, {"3", "/etc/passwd"}, {"4", "../../x"}})),
             (Names{"a", "b_c", "_etc_passwd", ".._.._x"}));
 }
@@ -60,7 +60,7 @@ TEST(Titles, ThatAreNoNameAreLeftOutAndSaid) {
   }
 }
 
-TEST(Titles, OfTwoBlobsAreToldApart) {
+TEST(Titles, M14OfTwoBlobsAreToldApart) {
   const std::string suffix = "@" + std::string(digest_of("2").encoded().substr(0, 12));
   EXPECT_EQ(names(artifact({{"1", "a"}, {"2", "a"}, {"1", "a"}})), (Names{"a", "a" + suffix}));
   const std::string longest(255, 'a');

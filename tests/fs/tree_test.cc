@@ -550,7 +550,7 @@ TEST(Tree, ListsAllTagsWithoutResolvingAny) {
   EXPECT_EQ(served.source.fetches(), 0U);
 }
 
-TEST(Tree, FollowsATagThatMoves) {
+TEST(Tree, M16FollowsATagThatMoves) {
   ObjectSet set;
   const Image before = two_layers(set);
   const Image after = two_layers(set, "arm64");

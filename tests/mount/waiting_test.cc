@@ -188,7 +188,7 @@ TEST_P(WaitingTest, LeavesTheRestOfTheMountAlone) {
   expect_the_rest_answers();
 }
 
-TEST_P(WaitingTest, EndsOnSigterm) {
+TEST_P(WaitingTest, B13EndsOnSigterm) {
   start_waiters();
   mounted->process().signal(SIGTERM);
   EXPECT_EQ(mounted->process().wait(kSoon), 0);
@@ -196,7 +196,7 @@ TEST_P(WaitingTest, EndsOnSigterm) {
   expect_the_waiters_end();
 }
 
-TEST_P(WaitingTest, EndsWhenItIsUnmountedLazily) {
+TEST_P(WaitingTest, B13EndsWhenItIsUnmountedLazily) {
   start_waiters();
   const test::TemporaryDirectory scratch;
   test::Process unmount({"fusermount3", "-uz", mounted->path().native()}, scratch.path() / "log");
@@ -232,6 +232,33 @@ TEST(Waiting, IsOverAtOnceOnASignal) {
   while (fake.stalled() == 0) std::this_thread::sleep_for(1ms);
   cat.signal(SIGINT);
   EXPECT_EQ(cat.wait(kSoon), 128 + SIGINT);
+}
+
+/// Who is killed while waiting takes nothing from who waits for the same.
+TEST(Waiting, B12IsNotOverForTheOtherWhenOneIsKilled) {  // RTY-6
+  FakeRegistry fake;
+  test::ObjectSet set;
+  const auto image = test::add_image(set, {test::gzip_layer({{"file"}})});
+  set.tag("t", image.manifest);
+  fake.add(set);
+  const Mounted mounted(DIGESTFS_BINARY, fake.source(), {"--timeout", "600"});
+  static_cast<void>(test::slurp(mounted.path() / "tags/t/config.json"));
+  fake.on(fake.path("/blobs/"), {.stall = true});
+  const std::string blob = mounted.path() / "tags/t/layers/00/blob";
+  const test::TemporaryDirectory scratch;
+  test::Process killed({"cat", blob}, scratch.path() / "killed");
+  test::Process other({"cat", blob}, scratch.path() / "other");
+  while (fake.stalled() == 0) std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(other.wait(200ms), -1);
+  killed.signal(SIGKILL);
+  EXPECT_EQ(killed.wait(kSoon), 128 + SIGKILL);
+  EXPECT_EQ(other.wait(200ms), -1) << "it has ended, too";
+  fake.clear_handlers();
+  fake.release();
+  EXPECT_EQ(other.wait(30s), 0);
+  EXPECT_EQ(test::slurp(scratch.path() / "other"), set.objects().at(image.layers[0].digest).bytes);
+  // The one that stalled, and the attempt after it.
+  EXPECT_EQ(fake.count("GET", fake.path("/blobs/" + image.layers[0].digest.str())), 2U);
 }
 
 /// A shell is told of the end of its children all the time; what it waits for must not fail by

@@ -455,9 +455,9 @@ TEST(Manifest, KeepsBuildKitsAttestationsWithWhatTheyDescribe) {  // MT-8
   EXPECT_EQ(index.manifests[2].annotations.at("vnd.docker.reference.digest"), digest('c'));
 }
 
-// --- artifacts (MT-7, M14) ---
+// --- artifacts (MT-7) ---
 
-TEST(Manifest, OfAnArtifactIsNoImage) {
+TEST(Manifest, M14OfAnArtifactIsNoImage) {
   const std::string empty =
       R"("config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":")"
       "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
