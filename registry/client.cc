@@ -14,9 +14,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "registry/content_range.h"
-#include "registry/link.h"
 #include "registry/manifest.h"
 #include "registry/media_type.h"
+#include "registry/page.h"
 #include "registry/registry_host.h"
 #include "registry/tag_list.h"
 
@@ -137,17 +137,7 @@ class Client::Impl {
   Impl(const Reference& reference, ClientOptions options)
       : name_(str_cat("docker://", reference.repository())),
         root_(str_cat("/v2/", reference.path)),
-        host_(reference, host_options(reference, std::move(options))) {}
-
-  static HostOptions host_options(const Reference& reference, ClientOptions options) {
-    Certificates certificates =
-        find_certificates(reference.domain, options.certificates, options.credentials.environment);
-    return {.http = {.stall = options.stall, .user_agent = std::move(options.user_agent)},
-            .credentials = std::move(options.credentials),
-            .certificates = std::move(certificates),
-            .verify_tls = options.verify_tls,
-            .retries = options.retries};
-  }
+        host_(reference, std::move(options)) {}
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
@@ -192,10 +182,6 @@ class Client::Impl {
   }
 
  private:
-  struct Document {
-    HttpHead head;
-    std::string body;
-  };
   /// What a HEAD said that a tag is.
   struct NamedByHead {
     Digest digest;
@@ -207,42 +193,17 @@ class Client::Impl {
   template <class Work>
   auto doing(const std::string& what, const std::stop_token& stop, const Work& work)
       -> decltype(work()) {
-    try {
-      for (Attempts attempts;;) {
-        try {
-          return work();
-        } catch (const Error& error) {
-          host_.wait_to_retry(error, attempts, stop);
-        }
-      }
-    } catch (const Error& error) {
-      throw Error(error.code(), str_cat("cannot ", what, " of ", name_, ": ", error.what()));
-    }
+    return host_.persist(str_cat(what, " of ", name_), stop, work);
   }
 
   [[nodiscard]] std::string target(Endpoint endpoint, std::string_view name) const {
     return str_cat(root_, endpoint == Endpoint::manifests ? "/manifests/" : "/blobs/", name);
   }
 
-  /// The whole of a small answer. What is not a 2xx is thrown.
-  Document small(const Question& question, std::size_t limit, const std::stop_token& stop) {
-    Document document;
-    const auto take = [&](const HttpHead& /*head*/, std::span<const std::byte> part) {
-      if (document.body.size() + part.size() > limit) {
-        throw Error(Errc::too_large, str_cat("the answer is larger than ", limit, " bytes"));
-      }
-      document.body += as_text(part);
-      return Flow::more;
-    };
-    Reply reply = host_.ask(question, take, stop);
-    if (!is_success(reply.head.status)) throw reply.failure();
-    document.head = std::move(reply.head);
-    return document;
-  }
-
   Document manifest(const std::string& reference, const std::stop_token& stop) {
-    return small({.target = target(Endpoint::manifests, reference), .fields = {accept_manifests()}},
-                 kMaxManifestBytes, stop);
+    return host_.read(
+        {.target = target(Endpoint::manifests, reference), .fields = {accept_manifests()}},
+        kMaxManifestBytes, stop);
   }
 
   TagPage tag_page(const std::optional<std::string>& page, const std::stop_token& stop) {
@@ -250,31 +211,15 @@ class Client::Impl {
     const std::string asked = page.value_or(first);
     Document document;
     try {
-      document = small({.target = asked}, kMaxTagList, stop);
+      document = host_.read({.target = asked}, kMaxTagList, stop);
     } catch (const Error& error) {
       // A registry whose own page is larger than it lets itself send (EP-10).
       if (page || error.code() != Errc::corrupt) throw;
-      document = small({.target = str_cat(first, "?", kSmallPage)}, kMaxTagList, stop);
+      document = host_.read({.target = str_cat(first, "?", kSmallPage)}, kMaxTagList, stop);
     }
     TagPage tags = parse_tag_list(document.body);
-    for (const std::string& field : document.head.all("Link")) {
-      if (const auto link = next_link(field)) {
-        tags.next = next_page(*link, asked);
-        break;
-      }
-    }
+    tags.next = next_page(document.head, asked);
     return tags;
-  }
-
-  /// The target that `link`, on the page `asked`, stands for. Only path and query are taken from
-  /// it: a registry behind a proxy may not know its own name, and no link leads to another (EP-10).
-  static std::string next_page(const std::string& link, const std::string& asked) {
-    // The host does not matter and is not kept.
-    const Url url = Url::parse(str_cat("https://registry.invalid", asked)).resolve(link);
-    if (!url.path().starts_with("/v2/")) {
-      throw Error(Errc::corrupt, "the link to the next page leads out of /v2/");
-    }
-    return url.path() + url.query();
   }
 
   /// What HEAD said of tags that it gave this digest is not to be believed again (EP-4).
@@ -396,12 +341,7 @@ class Client::Impl {
       DIGESTFS_LOG(debug, "no referrers API: ", error.what());
       return std::nullopt;
     }
-    for (const std::string& field : reply.head.all("Link")) {
-      if (const auto link = next_link(field)) {
-        page.next = next_page(*link, asked);
-        break;
-      }
-    }
+    page.next = next_page(reply.head, asked);
     return page;
   }
 

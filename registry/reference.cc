@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMaxTag = 128;
 constexpr std::size_t kMaxPath = 255;  // REF-2
 constexpr std::string_view kHub = "docker.io";
+constexpr std::string_view kScheme = "docker://";
 
 bool is_lower(char c) noexcept { return c >= 'a' && c <= 'z'; }
 bool is_upper(char c) noexcept { return c >= 'A' && c <= 'Z'; }
@@ -47,16 +48,6 @@ bool is_path_component(std::string_view text) noexcept {
     if (!run()) return false;
   }
   return true;
-}
-
-bool is_path(std::string_view text) noexcept {
-  if (text.size() > kMaxPath) return false;
-  for (;;) {
-    const auto slash = text.find('/');
-    if (!is_path_component(text.substr(0, slash))) return false;
-    if (slash == std::string_view::npos) return true;
-    text.remove_prefix(slash + 1);
-  }
 }
 
 bool is_domain_component(std::string_view text) noexcept {
@@ -102,6 +93,12 @@ bool looks_like_domain(std::string_view text) noexcept {
          std::ranges::any_of(text, is_upper);
 }
 
+/// Docker Hub has several names.
+std::string in_one_spelling(std::string_view domain) {
+  const bool is_hub = domain == "index.docker.io" || domain == "registry-1.docker.io";
+  return std::string(is_hub ? kHub : domain);
+}
+
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
   // What stands before the host may be a password, which must not be repeated (promise 8).
   if (const auto at = text.rfind('@');
@@ -113,6 +110,16 @@ bool looks_like_domain(std::string_view text) noexcept {
 
 }  // namespace
 
+bool is_repository_path(std::string_view text) noexcept {
+  if (text.size() > kMaxPath) return false;
+  for (;;) {
+    const auto slash = text.find('/');
+    if (!is_path_component(text.substr(0, slash))) return false;
+    if (slash == std::string_view::npos) return true;
+    text.remove_prefix(slash + 1);
+  }
+}
+
 bool is_tag(std::string_view text) noexcept {
   return !text.empty() && text.size() <= kMaxTag &&
          (is_alnum(text.front()) || text.front() == '_') && std::ranges::all_of(text, [](char c) {
@@ -120,9 +127,18 @@ bool is_tag(std::string_view text) noexcept {
          });
 }
 
+std::optional<Reference> Reference::parse_registry(std::string_view text) {
+  if (text.starts_with(kScheme)) text.remove_prefix(kScheme.size());
+  if (!text.ends_with('/')) return std::nullopt;
+  text.remove_suffix(1);
+  if (!looks_like_domain(text) || !is_domain(text)) return std::nullopt;
+  Reference reference;
+  reference.domain = in_one_spelling(text);
+  return reference;
+}
+
 Reference Reference::parse(std::string_view text) {
   const std::string_view whole = text;
-  constexpr std::string_view kScheme = "docker://";
   if (text.starts_with(kScheme)) {
     text.remove_prefix(kScheme.size());
   } else if (text.find("://") != std::string_view::npos) {
@@ -158,9 +174,7 @@ Reference Reference::parse(std::string_view text) {
   } else {
     reference.domain = kHub;
   }
-  if (reference.domain == "index.docker.io" || reference.domain == "registry-1.docker.io") {
-    reference.domain = kHub;
-  }
+  reference.domain = in_one_spelling(reference.domain);
   reference.path = std::string(path);
   if (reference.domain == kHub && path.find('/') == std::string_view::npos) {
     if (path.size() == 64 && std::ranges::all_of(path, is_hex)) {
@@ -168,7 +182,7 @@ Reference Reference::parse(std::string_view text) {
     }
     reference.path.insert(0, "library/");
   }
-  if (!is_path(reference.path)) {
+  if (!is_repository_path(reference.path)) {
     refuse(whole,
            str_cat("'", path, "' is no repository name; lower-case letters, digits and . _ - ",
                    "between them are"));
@@ -176,7 +190,9 @@ Reference Reference::parse(std::string_view text) {
   return reference;
 }
 
-std::string Reference::repository() const { return str_cat(domain, "/", path); }
+std::string Reference::repository() const {
+  return path.empty() ? domain : str_cat(domain, "/", path);
+}
 
 std::string Reference::wire_host() const {
   return domain == kHub ? std::string("registry-1.docker.io") : domain;

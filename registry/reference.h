@@ -15,11 +15,14 @@ namespace digestfs::registry {
 /// they become a name or part of a URL (DEC-4).
 [[nodiscard]] bool is_tag(std::string_view text) noexcept;
 
+/// Whether `text` is the path of a repository within its registry (REF-1, REF-2).
+[[nodiscard]] bool is_repository_path(std::string_view text) noexcept;
+
 /// Where a repository is, and what of it was named. Valid by construction.
 struct Reference {
   /// `HOST[:PORT]` as people write it: `docker.io`, `localhost:5000`, `[::1]:5000`.
   std::string domain;
-  /// `library/alpine`.
+  /// `library/alpine`. Empty where a registry is meant, and none of its repositories.
   std::string path;
   std::optional<std::string> tag;
   std::optional<Digest> digest;
@@ -29,7 +32,11 @@ struct Reference {
   /// Throws `Errc::unsupported` with what is wrong and where.
   [[nodiscard]] static Reference parse(std::string_view text);
 
-  /// `domain/path`.
+  /// `[docker://]HOST[:PORT]/`, the slash included, which `parse` refuses: without it `HOST` is the
+  /// name of a repository (REF-3). Nothing for anything else.
+  [[nodiscard]] static std::optional<Reference> parse_registry(std::string_view text);
+
+  /// `domain/path`, or the domain alone.
   [[nodiscard]] std::string repository() const;
   /// `HOST[:PORT]` to connect to: `registry-1.docker.io` for `docker.io` (REF-5).
   [[nodiscard]] std::string wire_host() const;

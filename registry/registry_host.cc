@@ -107,16 +107,17 @@ Error Reply::failure() const {
   return {error.code(), str_cat(error.what(), "; ", credential_note)};
 }
 
-RegistryHost::RegistryHost(const Reference& reference, HostOptions options)
+RegistryHost::RegistryHost(const Reference& reference, ClientOptions options)
     : domain_(reference.domain),
       wire_host_(reference.wire_host()),
-      repository_path_(reference.path),
+      scope_(scope_of(reference)),
       has_port_(!wire_host_.ends_with(']') && wire_host_.find(':') != std::string::npos),
       trust_(reference.is_loopback() || !options.verify_tls ? Trust::anyone : Trust::verified),
       is_insecure_(!options.verify_tls),
-      certificates_(std::move(options.certificates)),
+      certificates_(find_certificates(reference.domain, options.certificates,
+                                      options.credentials.environment)),
       retries_(options.retries),
-      http_(std::move(options.http)),
+      http_({.stall = options.stall, .user_agent = std::move(options.user_agent)}),
       credentials_(reference, std::move(options.credentials)) {}
 
 Reply RegistryHost::ask(const Question& question, const Receive& receive, std::stop_token stop) {
@@ -171,6 +172,22 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     ++renewals;
     stale.refused = proof.token;
   }
+}
+
+Document RegistryHost::read(const Question& question, std::size_t limit,
+                            const std::stop_token& stop) {
+  Document document;
+  const auto take = [&](const HttpHead& /*head*/, std::span<const std::byte> part) {
+    if (document.body.size() + part.size() > limit) {
+      throw Error(Errc::too_large, str_cat("the answer is larger than ", limit, " bytes"));
+    }
+    document.body += as_text(part);
+    return Flow::more;
+  };
+  Reply reply = ask(question, take, stop);
+  if (!is_success(reply.head.status)) throw reply.failure();
+  document.head = std::move(reply.head);
+  return document;
 }
 
 /// Adds what proves who we are, as far as it is asked for.
@@ -254,7 +271,7 @@ Token RegistryHost::token(const Url& base, const Challenge& challenge,
                           const std::optional<Credential>& credential, const Stale& stale,
                           const std::stop_token& stop) {
   std::string purpose = str_cat(challenge.parameter("realm"), "\n", challenge.parameter("service"));
-  for (const std::string& scope : scopes_of(challenge, pull_scope(repository_path_))) {
+  for (const std::string& scope : scopes_of(challenge, scope_)) {
     purpose += str_cat("\n", scope);
   }
   const auto is_usable = [&](const Grant& grant) {
@@ -288,7 +305,7 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
     throw Error(Errc::rate_limited, str_cat("no token from ", realm.redacted(), ": ", limit(left)));
   }
   const std::string service = challenge.parameter("service");
-  const auto scopes = scopes_of(challenge, pull_scope(repository_path_));
+  const auto scopes = scopes_of(challenge, scope_);
   Credential basic;
   if (credential && !credential->identity_token.empty()) {
     if (auto token = exchange(realm, service, scopes, *credential, stop)) return *std::move(token);

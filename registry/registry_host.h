@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/guarded.h"
 #include "registry/back_off.h"
 #include "registry/certificates.h"
 #include "registry/challenge.h"
+#include "registry/client_options.h"
 #include "registry/credentials.h"
 #include "registry/http.h"
 #include "registry/reference.h"
@@ -57,23 +60,19 @@ struct Reply {
   std::string credential_note = {};  ///< "with the credentials of …", or that there are none
 };
 
-/// How a registry is approached.
-struct HostOptions {
-  HttpOptions http;
-  CredentialOptions credentials;
-  Certificates certificates;
-  /// By `--tls-verify=false`: any certificate will do, and plain http (TLS-3).
-  bool verify_tls = true;
-  RetryPolicy retries;
+/// The whole of a small answer.
+struct Document {
+  HttpHead head;
+  std::string body;
 };
 
-/// A registry as one repository's reader sees it: how it greets (http or https, AUTH-1), who we are
-/// to it, tokens for pulling from that repository, redirects (EP-8), and when it wants to be left
+/// A registry as the reader of one repository, or of its catalogue, sees it: how it greets (http or
+/// https, AUTH-1), who we are to it, tokens for reading just that, redirects (EP-8), and when it wants to be left
 /// alone (RTY-3, RTY-4). Safe for concurrent use.
 class RegistryHost {
  public:
   /// Connects to nothing yet.
-  RegistryHost(const Reference& reference, HostOptions options);
+  RegistryHost(const Reference& reference, ClientOptions options);
 
   /// Asks, with a token or password where the registry wants one. A token that it refuses is
   /// renewed once, and a redirect's target that refuses us is asked for anew once. Throws what
@@ -81,6 +80,29 @@ class RegistryHost {
   /// badly, or wants to be left alone for longer than we wait. What it answers otherwise, 401 and
   /// 500 included, is the reply.
   [[nodiscard]] Reply ask(const Question& question, const Receive& receive, std::stop_token stop);
+
+  /// Asks for something small. Throws `too_large` for more than `limit` bytes, and what any status
+  /// but a 2xx means.
+  [[nodiscard]] Document read(const Question& question, std::size_t limit,
+                              const std::stop_token& stop);
+
+  /// Runs `work`, again where it fails in passing (RTY-1). What it throws in the end says that we
+  /// cannot do `what`.
+  template <class Work>
+  auto persist(const std::string& what, const std::stop_token& stop, const Work& work)
+      -> decltype(work()) {
+    try {
+      for (Attempts attempts;;) {
+        try {
+          return work();
+        } catch (const Error& error) {
+          wait_to_retry(error, attempts, stop);
+        }
+      }
+    } catch (const Error& error) {
+      throw Error(error.code(), "cannot " + what + ": " + error.what());
+    }
+  }
 
   /// To be called after an attempt that ended with `error`: waits, and returns, where it makes
   /// sense to try again (RTY-1); else throws `error`. Throws `Errc::interrupted` on `stop`.
@@ -148,7 +170,7 @@ class RegistryHost {
   // Constant after construction.
   std::string domain_;
   std::string wire_host_;
-  std::string repository_path_;
+  std::string scope_;
   bool has_port_;
   Trust trust_;
   bool is_insecure_;

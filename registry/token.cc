@@ -76,7 +76,10 @@ void check_target(const Url& from, const Url& to, Errc code, bool insecure) {
   if (kind != host_kind(from.host())) refuse("an address that is not public");
 }
 
-std::string pull_scope(const std::string& path) { return str_cat("repository:", path, ":pull"); }
+std::string scope_of(const Reference& reference) {
+  return reference.path.empty() ? std::string("registry:catalog:*")
+                                : str_cat("repository:", reference.path, ":pull");
+}
 
 Url token_realm(const Challenge& challenge, const Url& registry, bool insecure) {
   const std::string realm = challenge.parameter("realm");

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/flight.h"
 #include "registry/challenge.h"
+#include "registry/reference.h"
 #include "registry/url.h"
 
 namespace digestfs::registry {
@@ -28,8 +29,9 @@ struct Token {
 /// Throws `Errc::corrupt` where there is no token in it; the message quotes nothing of it.
 [[nodiscard]] Token parse_token(std::string_view body, Clock::time_point now);
 
-/// What a token is for: `repository:a/b:pull`.
-[[nodiscard]] std::string pull_scope(const std::string& path);
+/// What a token is for: `repository:a/b:pull`, or `registry:catalog:*` where a registry is meant
+/// (AUTH-16).
+[[nodiscard]] std::string scope_of(const Reference& reference);
 
 /// The realm of a challenge, checked (AUTH-14): http only on this machine where the registry speaks
 /// it, too, or where the user wants `insecure`; no address of a private network but the registry's

@@ -2,8 +2,10 @@
 
 // digestfs(1): puts the parts together and runs them.
 
+#include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -31,6 +33,7 @@
 #include "fs/repository.h"
 #include "fs/session.h"
 #include "fs/tree.h"
+#include "registry/catalog.h"
 #include "registry/client.h"
 #include "registry/oci_layout.h"
 #include "registry/reference.h"
@@ -126,6 +129,46 @@ struct Origin {
   std::optional<Digest> digest;
 };
 
+registry::ClientOptions client_options(const Options& options) {
+  const auto environment = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return value == nullptr ? std::string() : std::string(value);
+  };
+  return {.stall = options.timeout,
+          .user_agent = "digestfs/" DIGESTFS_VERSION,
+          .credentials = {.given = options.credentials,
+                          .file = options.auth_file,
+                          .environment = environment},
+          .certificates = options.certificates,
+          .verify_tls = options.verify_tls};
+}
+
+/// The repositories of `registry` for people: at most a screenful.
+std::string to_string(const registry::Catalog& catalog, const registry::Reference& registry) {
+  constexpr std::size_t kShown = 50;
+  if (catalog.refusal) return str_cat(", and it does not say which it has: ", *catalog.refusal);
+  if (catalog.repositories.empty()) return ", and it has none";
+  std::string text = ":";
+  for (std::size_t i = 0; i < std::min(kShown, catalog.repositories.size()); ++i) {
+    text += str_cat("\n  ", registry.domain, "/", catalog.repositories[i]);
+  }
+  if (catalog.repositories.size() > kShown || !catalog.is_complete) text += "\n  and others";
+  return text;
+}
+
+/// Where SOURCE is a registry, and no repository: says which ones it has.
+void refuse_registry(const Options& options) {
+  const auto registry = registry::Reference::parse_registry(options.source);
+  if (!registry) return;
+  std::string message =
+      str_cat(options.source, " is a registry; SOURCE must name one of its repositories");
+  if (options.network == cache::Network::allowed) {
+    const auto catalog = registry::list_repositories(*registry, client_options(options), {});
+    message += to_string(catalog, *registry);
+  }
+  throw Failure(ExitCode::usage, message);
+}
+
 Origin open_source(const Options& options) {
   constexpr std::string_view kLayout = "oci:";
   if (options.source.starts_with(kLayout)) {
@@ -141,18 +184,7 @@ Origin open_source(const Options& options) {
   Origin origin{nullptr, reference->tag, reference->digest};
   // REF-4: the digest wins.
   if (origin.digest) origin.tag.reset();
-  const auto environment = [](const char* name) {
-    const char* const value = std::getenv(name);
-    return value == nullptr ? std::string() : std::string(value);
-  };
-  origin.source = std::make_unique<registry::Client>(
-      *reference, registry::ClientOptions{.stall = options.timeout,
-                                          .user_agent = "digestfs/" DIGESTFS_VERSION,
-                                          .credentials = {.given = options.credentials,
-                                                          .file = options.auth_file,
-                                                          .environment = environment},
-                                          .certificates = options.certificates,
-                                          .verify_tls = options.verify_tls});
+  origin.source = std::make_unique<registry::Client>(*reference, client_options(options));
   return origin;
 }
 
@@ -267,6 +299,7 @@ int run(const std::vector<std::string>& arguments) {
   if (absolute.credentials && absolute.credentials->find(':') == std::string::npos) {
     *absolute.credentials += str_cat(":", ask_password(*absolute.credentials));
   }
+  refuse_registry(absolute);
   // Threads inherit the mask: the signals are to come where they are waited for.
   const sigset_t signals = ending_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);

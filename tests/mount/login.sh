@@ -34,6 +34,14 @@ no_secret() {
   done
 }
 
+# lists WHAT OPTION…: somebody who names only the registry is told what it has, or why not.
+lists() {
+  local what=$1
+  shift
+  expect_status 2 "$DIGESTFS" "$@" "$registry/" "$mnt" 2>"$work/stderr"
+  grep -qxF -- "$what" "$work/stderr" || fail "unexpected message: $(cat "$work/stderr")"
+}
+
 push() {
   skopeo copy -q --dest-tls-verify=false --dest-creds "$user:$password" \
     "oci:$SOURCE_DIR/examples/multi-arch:demo-x86_64" "docker://$registry/a/b:t"
@@ -45,6 +53,8 @@ push
 refused 12 "$auth_json"  # nobody is logged in
 refused 12 '--creds' --creds "$user:wrong"
 shown --creds "$user:$password" --log-level debug
+lists "  $registry/a/b" --creds "$user:$password"
+lists "digestfs: $registry/ is a registry; SOURCE must name one of its repositories" --offline
 printf '%s\n' "$password" | "$DIGESTFS" --cache-dir "$work/typed" --creds "$user" "$registry/a/b" "$mnt"
 [[ -s $mnt/tags/t/manifest.json ]] || fail 'a password that was typed'
 fusermount3 -u "$mnt"
@@ -123,6 +133,7 @@ refused 12 'no token' --creds "$user:wrong"
 : >"$work/tokens.log"
 shown --creds "$user:$password"
 expect_eq "$(cat "$work/tokens.log")" 'GET basic 200' 'one token for all of it'
+lists "  $registry/a/b" --creds "$user:$password"
 skopeo login --tls-verify=false -u "$user" -p "$password" "$registry" >/dev/null
 shown
 : >"$work/tokens.log"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/reference.h"
 
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -57,6 +59,26 @@ TEST(Reference, SplitsTheDomainAsDockerDoes) {  // REF-1, REF-3
     EXPECT_EQ(reference.repository(), c.domain + "/" + c.path) << c.text;
     EXPECT_FALSE(reference.tag) << c.text;  // none is added: it means the whole repository
     EXPECT_FALSE(reference.digest) << c.text;
+  }
+}
+
+TEST(Reference, TellsARegistryFromARepository) {
+  for (const auto& [text, domain] : std::vector<std::pair<std::string, std::string>>{
+           {"quay.io/", "quay.io"},
+           {"docker://localhost:5000/", "localhost:5000"},
+           {"localhost/", "localhost"},
+           {"[::1]:5000/", "[::1]:5000"},
+           {"index.docker.io/", "docker.io"}}) {
+    const auto registry = Reference::parse_registry(text);
+    ASSERT_TRUE(registry) << text;
+    EXPECT_EQ(registry->domain, domain);
+    EXPECT_EQ(registry->path, "");
+    EXPECT_EQ(registry->repository(), domain);
+    EXPECT_THROW(static_cast<void>(Reference::parse(text)), Error) << text;
+  }
+  for (const std::string text : {"", "/", "quay.io", "alpine/", "quay.io//", "quay.io/a/", "u@quay.io/",
+                                 "http://quay.io/", "-.io/", "quay.io:99999/", "quay.io:t/"}) {
+    EXPECT_FALSE(Reference::parse_registry(text)) << text;
   }
 }
 

@@ -81,7 +81,7 @@ TEST(TokenUrl, HasOneScopeAndKeepsWhatTheRealmBrings) {  // AUTH-8
   const auto realm = [&](const char* text) {
     return token_realm({"bearer", {{"realm", text}}}, registry);
   };
-  const std::string scope = pull_scope("org/repo");
+  const std::string scope = scope_of(Reference::parse("h.example/org/repo"));
   EXPECT_EQ(token_url(realm("https://auth.quay.io/t?x=1"), "a b", {scope}, "").str(),
             "https://auth.quay.io/t?x=1&service=a%20b&scope=repository%3Aorg%2Frepo%3Apull"
             "&client_id=digestfs");
