@@ -61,9 +61,9 @@ Errc code_of(int status, const Words& words) {
 
 }  // namespace
 
-Error failure_of(int status, std::string_view body) {
+Error failure_of(int status, std::string_view body, std::string_view who) {
   const Words words = words_of(body);
-  std::string message = str_cat("the registry answered ", status);
+  std::string message = str_cat(who, " answered ", status);
   if (!words.code.empty()) message += str_cat(" ", words.code);
   if (!words.message.empty()) message += str_cat(" (", words.message, ")");
   const Errc code = code_of(status, words);

@@ -11,6 +11,8 @@ namespace digestfs::registry {
 /// What a status other than 2xx means for us (DEC-6, EP-0): the status decides, the error code in
 /// the body only tells a rate limit apart (RTY-4). `body` may be JSON, HTML, cut or empty; of its
 /// words only a registry's own `code` and `message` are quoted.
-[[nodiscard]] Error failure_of(int status, std::string_view body);
+/// `who` is the subject of the sentence.
+[[nodiscard]] Error failure_of(int status, std::string_view body,
+                               std::string_view who = "the registry");
 
 }  // namespace digestfs::registry

@@ -32,8 +32,9 @@ constexpr std::size_t kMaxWarnings = 100;
 constexpr std::chrono::hours kRegistryTokenLife{1};
 
 /// What an answer other than 2xx means, and who was on the way (PRX-2).
-Error failure_of(const HttpHead& head, std::string_view body) {
-  Error error = registry::failure_of(head.status, body);
+Error failure_of(const HttpHead& head, std::string_view body,
+                 std::string_view who = "the registry") {
+  Error error = registry::failure_of(head.status, body, who);
   if (head.proxy.empty()) return error;
   return {error.code(), str_cat(error.what(), " (through the proxy ", head.proxy, ")")};
 }
@@ -55,7 +56,8 @@ void log_answer(const Url& url, const HttpHead& head) {
   DIGESTFS_LOG(debug, "answered url=", url.redacted(), " status=", head.status);
 }
 
-/// What a presigned URL that has expired is refused with, by one store or another (EP-8).
+/// What a presigned URL or a refresh token that has expired is refused with, by one server or
+/// another (EP-8).
 bool is_refusal(int status) noexcept {
   return status == 400 || status == 401 || status == 403 || status == 410;
 }
@@ -72,6 +74,37 @@ double jitter() {
 
 bool wants_basic(const HttpHead& head) {
   return find_challenge(head.all("WWW-Authenticate"), "basic").has_value();
+}
+
+bool is_challenge(const HttpHead& head) {
+  return head.status == 401 &&
+         (wants_basic(head) || find_challenge(head.all("WWW-Authenticate"), "bearer"));
+}
+
+/// What the user named goes to the registry that the user named.
+ClientOptions for_others(ClientOptions options) {
+  options.credentials.given.reset();
+  options.certificates.reset();
+  return options;
+}
+
+/// The repository that a URL of the API is about: `/v2/<path>/<what>/<which>`.
+std::optional<Reference> repository_of(const Url& url) {
+  constexpr std::string_view kApi = "/v2/";
+  std::string_view path = url.path();
+  if (!path.starts_with(kApi)) return std::nullopt;
+  path.remove_prefix(kApi.size());
+  for (int i = 0; i < 2; ++i) {
+    const auto slash = path.rfind('/');
+    if (slash == std::string_view::npos) return std::nullopt;
+    path = path.substr(0, slash);
+  }
+  if (!is_repository_path(path)) return std::nullopt;
+  // Credentials are kept under the host alone where the port is the usual one.
+  std::string host = url.origin().substr(url.scheme().size() + std::string_view("://").size());
+  constexpr std::string_view kUsual = ":443";
+  if (url.scheme() == "https" && host.ends_with(kUsual)) host.resize(host.size() - kUsual.size());
+  return Reference{.domain = host, .path = std::string(path), .tag = {}, .digest = {}};
 }
 
 /// The scopes to ask a token for: what the registry itself said was missing goes first, for some
@@ -102,7 +135,8 @@ void sleep_until(Clock::time_point time, const std::stop_token& stop) {
 }  // namespace
 
 Error Reply::failure() const {
-  Error error = failure_of(head, failure_body);
+  const std::string elsewhere = str_cat(url.redacted(), ", where the registry leads,");
+  Error error = failure_of(head, failure_body, is_elsewhere ? elsewhere : "the registry");
   if (error.code() != Errc::denied || credential_note.empty()) return error;
   return {error.code(), str_cat(error.what(), "; ", credential_note)};
 }
@@ -117,6 +151,7 @@ RegistryHost::RegistryHost(const Reference& reference, ClientOptions options)
       certificates_(find_certificates(reference.domain, options.certificates,
                                       options.credentials.environment)),
       retries_(options.retries),
+      options_of_others_(for_others(options)),
       http_({.stall = options.stall, .user_agent = std::move(options.user_agent)}),
       credentials_(reference, std::move(options.credentials)) {}
 
@@ -138,11 +173,19 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     const Proof proof = authorise(request, greeting.base, demand, stale, stop);
     Reply reply = follow(std::move(request), question.redirects, receive, stop);
     const bool elsewhere = reply.url.origin() != greeting.base.origin();
-    if (elsewhere && is_refusal(reply.head.status) && !asked_anew) {
+    if (elsewhere && is_refusal(reply.head.status) && !asked_anew && !is_challenge(reply.head)) {
       asked_anew = true;
       continue;
     }
-    if (elsewhere) return reply;
+    if (elsewhere) {
+      reply.is_elsewhere = true;
+      const auto other = question.is_led_here ? nullptr : registry_of(reply);
+      if (!other) return reply;
+      Question there = question;
+      there.target = reply.url.path() + reply.url.query();
+      there.is_led_here = true;
+      return other->ask(there, receive, stop);
+    }
     pass_warnings_on(reply.head);
     heed(reply.head, reply.failure_body, closed_until_);
     reply.credential_note = note_of(proof.credential);
@@ -188,6 +231,23 @@ Document RegistryHost::read(const Question& question, std::size_t limit,
   if (!is_success(reply.head.status)) throw reply.failure();
   document.head = std::move(reply.head);
   return document;
+}
+
+/// The registry that `reply` came from, where it is one that wants to know who asks (EP-8): it is
+/// told what is for it, and nothing that is for this one.
+std::shared_ptr<RegistryHost> RegistryHost::registry_of(const Reply& reply) {
+  constexpr std::size_t kMaxOthers = 16;
+  if (!is_challenge(reply.head)) return nullptr;
+  const auto repository = repository_of(reply.url);
+  if (!repository) return nullptr;
+  const std::string name = repository->repository();
+  {
+    const auto others = others_.lock();
+    if (const auto at = others->find(name); at != others->end()) return at->second;
+    if (others->size() >= kMaxOthers) return nullptr;
+  }
+  auto other = std::make_shared<RegistryHost>(*repository, options_of_others_);
+  return others_.lock()->try_emplace(name, std::move(other)).first->second;
 }
 
 /// Adds what proves who we are, as far as it is asked for.
@@ -258,6 +318,9 @@ RegistryHost::Greeting RegistryHost::greet_at(const Url& base, const std::stop_t
   const Url url = base.resolve("/v2/");
   const HttpHead head = http_.perform(request_to(Method::get, url), take, stop);
   log_answer(url, head);
+  // It may still be one, and say what it wants when it is asked for something; where this leads is
+  // not believed about it.
+  if (is_redirect(head.status)) return {base, {}, false};
   if (head.status == 404) {
     throw Error(Errc::not_found, str_cat(base.origin(), " is no registry: it has no /v2/"));
   }
@@ -335,23 +398,27 @@ std::optional<Token> RegistryHost::exchange(const Url& realm, const std::string&
                                             const std::vector<std::string>& scopes,
                                             const Credential& credential,
                                             const std::stop_token& stop) {
+  const std::optional<Refresh> last = *refresh_.lock();
+  const bool is_renewed = last && last->realm == realm.str() && last->credential == credential;
   HttpRequest request = request_to(Method::post, realm);
-  const std::string last = *refresh_token_.lock();
-  request.form = token_form(service, scopes, last.empty() ? credential.identity_token : last);
+  request.form =
+      token_form(service, scopes, is_renewed ? last->token : credential.identity_token);
   std::string body;
   const auto take = [&body](const HttpHead&, std::span<const std::byte> part) {
     return collect(body, part, kMaxTokenBody);
   };
   // Nobody else is to have what is posted.
   const Reply reply = follow(request, Question::Redirects::stay, take, stop);
-  const int status = reply.head.status;
-  if (status == 401 && !last.empty()) {
-    refresh_token_.lock()->clear();
-    return exchange(realm, service, scopes, credential, stop);
+  if (is_renewed && is_refusal(reply.head.status)) {
+    refresh_.lock()->reset();
+    return exchange(realm, service, scopes, credential, stop);  // with the identity token itself
   }
+  const int status = reply.head.status;
   if (status == 400 || status == 404 || status == 405) return std::nullopt;
   Token token = token_of(request, reply, body, credential);
-  *refresh_token_.lock() = token.refresh_token;
+  if (!token.refresh_token.empty()) {
+    *refresh_.lock() = Refresh{realm.str(), credential, token.refresh_token};
+  }
   return token;
 }
 
@@ -362,7 +429,7 @@ Token RegistryHost::token_of(const HttpRequest& request, const Reply& reply,
   const int status = reply.head.status;
   heed(reply.head, reply.failure_body, tokens_closed_until_);
   try {
-    if (!is_success(status)) throw failure_of(reply.head, reply.failure_body);
+    if (!is_success(status)) throw failure_of(reply.head, reply.failure_body, "the token server");
     return parse_token(body, Clock::now());
   } catch (const Error& error) {
     const Errc code = error.code() == Errc::not_found ? Errc::denied : error.code();

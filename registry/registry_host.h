@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <stop_token>
@@ -47,6 +49,7 @@ struct Question {
   /// An older token will not do (AUTH-13).
   std::optional<Clock::time_point> token_since = {};
   Urgency urgency = Urgency::question;
+  bool is_led_here = false;  ///< by another registry; not to be led on to a third
 };
 
 /// What came back in the end. The body of a 2xx went to the receiver.
@@ -54,6 +57,7 @@ struct Reply {
   HttpHead head;
   std::string failure_body;  ///< of any other status; at most 64 KiB of it
   Url url;                   ///< who answered, after redirects
+  bool is_elsewhere = false;  ///< which was not the registry itself
 
   /// What a status other than 2xx means; of a refusal also which credentials were refused.
   [[nodiscard]] Error failure() const;
@@ -128,6 +132,13 @@ class RegistryHost {
     std::optional<Credential> credential;
     Token token;
   };
+  /// What a token server gave to be asked with in place of an identity token, which alone it stands
+  /// for.
+  struct Refresh {
+    std::string realm;
+    Credential credential;
+    std::string token;
+  };
   /// What a request was sent with.
   struct Proof {
     std::string token;
@@ -163,6 +174,7 @@ class RegistryHost {
                              const Receive& receive, const std::stop_token& stop);
   [[nodiscard]] std::string note_of(const std::optional<Credential>& credential) const;
   [[nodiscard]] Clock::duration patience(Urgency urgency) const noexcept;
+  [[nodiscard]] std::shared_ptr<RegistryHost> registry_of(const Reply& reply);
   void pass_gate(Urgency urgency, const std::stop_token& stop);
   void heed(const HttpHead& head, const std::string& body, Gate& gate) const;
   void pass_warnings_on(const HttpHead& head);
@@ -176,6 +188,7 @@ class RegistryHost {
   bool is_insecure_;
   Certificates certificates_;
   RetryPolicy retries_;
+  ClientOptions options_of_others_;
   // Synchronise themselves.
   Http http_;
   Credentials credentials_;
@@ -183,9 +196,10 @@ class RegistryHost {
   SharedAnswer<Grant> grant_;  ///< the last; another repository has a host of its own
   // Guarded by the locks they live in.
   Guarded<Demand> demand_;
-  Guarded<std::string> refresh_token_;
+  Guarded<std::optional<Refresh>> refresh_;
   Gate closed_until_;                        ///< by a 429 of the registry, for all (RTY-4)
   Gate tokens_closed_until_;                 ///< by one of its token server
+  Guarded<std::map<std::string, std::shared_ptr<RegistryHost>>> others_;  ///< led to, by repository
   Guarded<std::set<std::string>> warnings_;  ///< those that were passed on
   Guarded<bool> has_greeted_;
 };

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/base64.h"
+#include "base/guarded.h"
 #include "base/text.h"
 #include "registry/url.h"
 #include "tests/registry/client_fixture.h"
@@ -351,6 +352,68 @@ TEST_F(LoginTest, A13PostsAnIdentityToken) {  // AUTH-9
             "&scope=repository%3Atest%2Frepo%3Apull&client_id=digestfs");
 }
 
+/// A registry that refuses each token once it was used, so that each request needs another.
+class RefreshTest : public LoginTest {
+ protected:
+  RefreshTest() {
+    fake.on([this](const Request& request) -> std::optional<Response> {
+      const std::string right = "Bearer T" + std::to_string(posts.load());
+      if (posts > 0 && request.field("Authorization") == right && fresh.exchange(false)) {
+        return std::nullopt;
+      }
+      return Response{.status = 401, .fields = {{"WWW-Authenticate", bearer()}}};
+    });
+  }
+
+  /// What each POST has shown, in order. Those that `refused` names get `status`.
+  void serve(const std::string& refused = "", int status = 0) {
+    tokens.on([=, this](const Request& request) -> std::optional<Response> {
+      if (request.method != "POST") return Response{.status = 500};
+      constexpr std::string_view kField = "&refresh_token=";
+      const auto start = request.body.find(kField) + kField.size();
+      const std::string token = request.body.substr(start, request.body.find('&', start) - start);
+      shown.lock()->push_back(token);
+      if (token == refused) return Response{.status = status};
+      const int n = ++posts;
+      fresh = true;
+      return Response{.body = str_cat(R"({"access_token":"T)", n, R"(","refresh_token":"next)", n,
+                                      R"("})")};
+    });
+  }
+
+  std::atomic<int> posts = 0;
+  std::atomic<bool> fresh = false;
+  Guarded<std::vector<std::string>> shown;
+};
+
+TEST_F(RefreshTest, A13AsksWithWhatTheServerGaveTheLastTime) {  // AUTH-10
+  serve();
+  auto reader = client_with_file(R"({"identitytoken":"id"})");
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_EQ(*shown.lock(), (std::vector<std::string>{"id", "next1", "next2"}));
+}
+
+TEST_F(RefreshTest, A13AsksWithTheIdentityTokenAgainWhereTheLastOneHasExpired) {
+  for (const int status : {400, 401, 403}) {  // RFC 6749 says 400, some servers the others
+    posts = 0;
+    shown.lock()->clear();
+    tokens.clear_handlers();
+    serve("next1", status);
+    auto reader = client_with_file(R"({"identitytoken":"id"})");
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(reader.resolve("t", {}));
+    EXPECT_EQ(*shown.lock(), (std::vector<std::string>{"id", "next1", "id"})) << status;
+  }
+}
+
+TEST_F(RefreshTest, A14ShowsNobodysTokenForSomebodyElse) {  // AUTH-12, CRED-8
+  serve();
+  auto reader = client_with_file(R"({"identitytoken":"id"})");
+  EXPECT_TRUE(reader.resolve("t", {}));
+  static_cast<void>(client_with_file(R"({"identitytoken":"of another"})"));
+  EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_EQ(*shown.lock(), (std::vector<std::string>{"id", "of%20another"}));
+}
+
 TEST_F(LoginTest, A13GetsWhereATokenServerKnowsNoPost) {
   require("Bearer T", bearer());
   tokens.on([](const Request& request) -> std::optional<Response> {
@@ -415,6 +478,62 @@ TEST_F(LoginTest, R8GivesAnotherRegistryNothingOfThisOnes) {
   EXPECT_EQ(refusal(client_of("me:secret")).code(), Errc::denied);
   EXPECT_TRUE(authorizations(other).empty());
   EXPECT_GT(other.requests().size(), 0U);
+}
+
+TEST_F(LoginTest, R8IsSomebodyOfItsOwnToAnotherRegistry) {  // EP-8
+  FakeRegistry other;
+  const auto blob = other.add_blob("hello");
+  other.on([&](const Request& request) -> std::optional<Response> {
+    if (request.field("Authorization") == "Bearer T") return std::nullopt;
+    return Response{.status = 401, .fields = {{"WWW-Authenticate", bearer()}}};
+  });
+  serve_token({.body = R"({"token":"T"})"});
+  require(kBasic, "Basic realm=\"x\"");
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.field("Authorization") != kBasic || request.path() == "/v2/") return std::nullopt;
+    return Response{.status = 307,
+                    .fields = {{"Location", "http://" + other.address() + request.target}}};
+  });
+  const auto read = [&](Client reader) {
+    Collector sink;
+    reader.fetch(Endpoint::blobs, blob.digest, 1, sink, {});
+    return sink.bytes;
+  };
+  EXPECT_EQ(read(client_of("me:secret")), "ello");
+  EXPECT_EQ(authorizations(tokens), std::vector<std::string>{});  // nobody in particular
+  for (const std::string& field : authorizations(other)) EXPECT_EQ(field, "Bearer T");
+
+  // It has credentials of its own, beside those of the one that leads there.
+  const auto path = directory.path() / "auth.json";
+  std::ofstream(path) << str_cat(R"({"auths":{")", fake.address(), R"(":{"auth":")",
+                                 encode_base64("me:secret"), R"("},")", other.address(),
+                                 R"(":{"auth":")", encode_base64("other:one"), R"("}}})");
+  ClientOptions given = options();
+  given.credentials.file = path;
+  EXPECT_EQ(read({Reference::parse(fake.source()), given}), "ello");
+  EXPECT_EQ(authorizations(tokens),
+            std::vector<std::string>{"Basic " + encode_base64("other:one")});
+}
+
+TEST_F(LoginTest, R8IsNotLedOnAndOn) {
+  FakeRegistry other;
+  for (FakeRegistry* from : {&fake, &other}) {
+    const std::string to = (from == &fake ? other : fake).address();
+    from->on([=](const Request& request) -> std::optional<Response> {
+      if (request.path() == "/v2/") return std::nullopt;
+      if (request.field("Authorization").empty()) {
+        return Response{.status = 401, .fields = {{"WWW-Authenticate", "Basic realm=\"x\""}}};
+      }
+      return Response{.status = 307, .fields = {{"Location", "http://" + to + request.target}}};
+    });
+  }
+  const auto path = directory.path() / "auth.json";
+  std::ofstream(path) << str_cat(R"({"auths":{")", fake.address(), R"(":{"auth":"bTpz"},")",
+                                 other.address(), R"(":{"auth":"bTpz"}}})");
+  ClientOptions given = options();
+  given.credentials.file = path;
+  EXPECT_EQ(refusal({Reference::parse(fake.source()), given}).code(), Errc::denied);
+  EXPECT_LT(fake.requests().size() + other.requests().size(), 20U);
 }
 
 }  // namespace

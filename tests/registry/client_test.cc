@@ -199,6 +199,16 @@ TEST_F(ClientTest, PassesAWarningOnOnce) {  // EP-0
   EXPECT_EQ(log.find("stale"), std::string::npos) << log;
 }
 
+TEST_F(ClientTest, AsksARegistryThatGreetsByLeadingElsewhere) {  // AUTH-2
+  FakeRegistry other;
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() != "/v2/") return std::nullopt;
+    return Response{.status = 302, .fields = {{"Location", "http://" + other.address() + "/login"}}};
+  });
+  EXPECT_EQ(fetch(fake.add_blob("hello").digest), "hello");
+  EXPECT_TRUE(other.requests().empty());
+}
+
 TEST_F(ClientTest, SaysThatAHostIsNoRegistry) {
   fake.on("/v2/", {.status = 404, .body = "<html>"});
   auto reader = client();
@@ -609,6 +619,20 @@ TEST_F(RedirectTest, R6GoBackToTheRegistryOnceWhenTheTargetHasExpired) {
   cdn.on("/", {.status = 403});
   EXPECT_EQ(failure([&] { static_cast<void>(fetch(blob.digest)); }).code(), Errc::denied);
   EXPECT_EQ(links, 4);
+}
+
+TEST_F(RedirectTest, R6SayWhoRefusesUs) {
+  const auto blob = fake.add_blob("hello");
+  cdn.on("/signed", {.status = 403, .body = "<Error><Code>AccessDenied</Code></Error>"});
+  redirect("http://" + cdn.address() + "/signed?key=secret");
+  const Error error = failure([&] { static_cast<void>(fetch(blob.digest)); });
+  EXPECT_EQ(error.code(), Errc::denied);
+  const std::string said = error.what();
+  EXPECT_NE(said.find(str_cat("http://", cdn.address(),
+                              "/signed, where the registry leads, answered 403")),
+            std::string::npos)
+      << said;
+  EXPECT_EQ(said.find("secret"), std::string::npos) << said;
 }
 
 TEST_F(RedirectTest, R7AskNoHeadOfWhereTheyLead) {  // EP-7: it is signed for GET
