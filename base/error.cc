@@ -18,6 +18,8 @@ std::string_view to_string(Errc code) noexcept {
       return "rate-limited";
     case Errc::unavailable:
       return "unavailable";
+    case Errc::untrusted:
+      return "untrusted";
     case Errc::timed_out:
       return "timed-out";
     case Errc::corrupt:
@@ -30,6 +32,11 @@ std::string_view to_string(Errc code) noexcept {
       return "interrupted";
   }
   return "unknown";
+}
+
+bool is_silence(Errc code) noexcept {
+  return code == Errc::unavailable || code == Errc::untrusted || code == Errc::timed_out ||
+         code == Errc::rate_limited;
 }
 
 void throw_system_error(std::string_view doing) {

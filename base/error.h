@@ -16,6 +16,7 @@ enum class Errc {
   denied,        ///< 401 or 403 once everything we have was tried
   rate_limited,  ///< 429
   unavailable,   ///< unreachable, or 5xx
+  untrusted,     ///< its certificate is not to be believed: as good as unreachable, and stays so
   timed_out,     ///< it stalled, or nobody waited any longer
   corrupt,       ///< bytes that are not what they were promised to be, or that cannot be decoded
   too_large,     ///< over one of our limits
@@ -25,6 +26,9 @@ enum class Errc {
 
 /// The kebab-case word for `code`, as it appears in logs.
 [[nodiscard]] std::string_view to_string(Errc code) noexcept;
+
+/// Whether the source could not be asked: what is known of it already may be used meanwhile.
+[[nodiscard]] bool is_silence(Errc code) noexcept;
 
 /// Immutable, so that waiters can share one; to add context, throw a new one. `what()` is one
 /// sentence, "cannot <do what> <to what>: <cause>", without a secret in it.

@@ -123,8 +123,7 @@ class Receiver final : public registry::ObjectSink {
 
 /// Whether what has arrived so far is worth keeping for another try.
 bool is_interruption(Errc code) noexcept {
-  return code == Errc::unavailable || code == Errc::timed_out || code == Errc::rate_limited ||
-         code == Errc::interrupted;
+  return is_silence(code) || code == Errc::interrupted;
 }
 
 /// Whether it is the digest of no bytes at all.

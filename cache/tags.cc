@@ -26,11 +26,6 @@ constexpr std::size_t kMaxPages = 10'000;
 constexpr std::size_t kMaxTags = 2'000'000;
 constexpr int kMaxIdlePages = 10;
 
-/// Failures that say nothing about the tag itself (design, "Settled"): a known tag outlives them.
-bool keeps_last_answer(Errc code) noexcept {
-  return code == Errc::unavailable || code == Errc::timed_out || code == Errc::rate_limited;
-}
-
 std::int64_t wall_clock_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -89,7 +84,7 @@ void Tags::start(std::stop_token stop) {
     take_page(source_.list_tags(std::nullopt, std::move(stop)), listing, names);
     listing.names = std::make_shared<const std::set<std::string>>(std::move(names));
   } catch (const Error& error) {
-    if (!keeps_last_answer(error.code()) || !memory_.lock()->listing.any) throw;
+    if (!is_silence(error.code()) || !memory_.lock()->listing.any) throw;
     DIGESTFS_LOG(warning, "using the tags of an earlier mount: ", error.what());
     return;
   }
@@ -125,7 +120,7 @@ TagList Tags::list(const Patience& patience) {
     await(flights_.join("list", Lane::question, work), patience);
   } catch (const Error& error) {
     const auto memory = memory_.lock();
-    if (!memory->last_whole || !keeps_last_answer(error.code())) throw;
+    if (!memory->last_whole || !is_silence(error.code())) throw;
     Listing& listing = memory->listing;
     listing.names = memory->last_whole;
     listing.complete = true;
@@ -221,7 +216,7 @@ std::optional<Tag> Tags::resolve(const std::string& name, const Patience& patien
     const auto flight = flights_.join("tag " + name, Lane::question, work);
     await(flight, known.descriptor ? patience.at_most(kKnownTagPatience) : patience);
   } catch (const Error& error) {
-    if (!known.descriptor || !keeps_last_answer(error.code())) throw;
+    if (!known.descriptor || !is_silence(error.code())) throw;
     DIGESTFS_LOG(debug, "tag keeps its last digest tag=", name, " cause=", error.what());
     const auto memory = memory_.lock();
     Answer& kept = memory->answers[name];

@@ -417,6 +417,7 @@ int error_number(Errc code) noexcept {
     case Errc::rate_limited:
       return EAGAIN;
     case Errc::unavailable:
+    case Errc::untrusted:
     case Errc::timed_out:
       return ETIMEDOUT;
     case Errc::corrupt:

@@ -129,10 +129,8 @@ Listing ReferrersDirectory::list(const Patience& patience) const {
     return listing;
   } catch (const Error& error) {
     // What was found stays readable while the source does not answer (promise 7).
-    const bool is_silence = error.code() == Errc::unavailable || error.code() == Errc::timed_out ||
-                            error.code() == Errc::rate_limited;
     Listing last = *last_.lock();
-    if (!is_silence || !last) throw;
+    if (!is_silence(error.code()) || !last) throw;
     return last;
   }
 }

@@ -9,14 +9,6 @@
 namespace digestfs::registry {
 namespace {
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 /// Skips a token68 (RFC 9110, 11.2), which is told from a parameter by what follows it.
 void skip_token68(FieldReader& field) {
   constexpr std::string_view kToken68 =

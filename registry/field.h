@@ -8,6 +8,9 @@
 
 namespace digestfs::registry {
 
+/// `text` with its letters of ASCII in lower case.
+[[nodiscard]] std::string lower_case(std::string_view text);
+
 /// Whether two ASCII texts differ at most in case.
 [[nodiscard]] bool equals_folded(std::string_view left, std::string_view right) noexcept;
 

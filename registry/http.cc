@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -29,7 +30,7 @@ using CurlText = std::unique_ptr<char, Deleter<curl_free>>;
 using CurlList = std::unique_ptr<curl_slist, Deleter<curl_slist_free_all>>;
 
 // Slower than this for as long as a stall may last is a stall: bytes per second (RTY-7).
-constexpr long kSlowest = 256;
+constexpr long kSlowest = 1024;
 // A whole head. Registries send a few hundred bytes; curl alone would take endless ones.
 constexpr std::size_t kMaxHead = std::size_t{256} << 10U;
 constexpr long kBufferSize = 128L << 10U;
@@ -115,6 +116,11 @@ Errc code_of(CURLcode code) noexcept {
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
       return Errc::timed_out;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+      return Errc::untrusted;
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_BAD_CONTENT_ENCODING:
@@ -125,11 +131,22 @@ Errc code_of(CURLcode code) noexcept {
   }
 }
 
-std::string describe(CURLcode code, const char* details) {
-  if (code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING) {
-    return str_cat("the connection was cut (", details[0] != '\0' ? details : "no more data", ")");
+/// What went wrong, by curl's `details`. Of a proxy that it cannot use it quotes all, the password
+/// included (promise 8).
+std::string describe(CURLcode code, std::string details, const std::string& proxy) {
+  if (const auto at = details.find(proxy); !proxy.empty() && at != std::string::npos) {
+    details.replace(at, proxy.size(), shown_proxy(proxy));
   }
-  return details[0] != '\0' ? details : curl_easy_strerror(code);
+  if (code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING) {
+    return str_cat("the connection was cut (", details.empty() ? "no more data" : details, ")");
+  }
+  return details.empty() ? curl_easy_strerror(code) : details;
+}
+
+/// Whether a handshake that failed was one: the other side sent an alert, or is too old.
+bool speaks_tls(std::string_view details) {
+  return details.find(" alert ") != std::string_view::npos ||
+         details.find("unsupported protocol") != std::string_view::npos;
 }
 
 /// A list that curl keeps for the length of a transfer.
@@ -210,17 +227,19 @@ std::string environment(const char* name) {
   return value == nullptr ? std::string() : value;
 }
 
-/// The file of the system's authorities: what OpenSSL's variable says, as Go's clients have it.
+/// The file of the system's authorities: what OpenSSL's variable says, as Go's clients have it. An
+/// absolute path, since a daemon leaves its working directory.
 std::string system_authorities() {
-  if (std::string file = environment("SSL_CERT_FILE"); !file.empty()) return file;
+  if (const std::string file = environment("SSL_CERT_FILE"); !file.empty()) {
+    return std::filesystem::absolute(file);
+  }
   const char* const built_in = curl_version_info(CURLVERSION_NOW)->cainfo;
   return built_in == nullptr ? std::string() : built_in;
 }
 
 /// Has `easy` believe the authorities of `certificates` beside the system's, and offer the client's
 /// certificate. curl alone would believe in place of them (TLS-1).
-void use_certificates(CURL* easy, const Certificates* certificates) {
-  const std::string file = system_authorities();
+void use_certificates(CURL* easy, const std::string& file, const Certificates* certificates) {
   if (certificates == nullptr || certificates->authorities.empty()) {
     if (!file.empty()) set(easy, CURLOPT_CAINFO, file.c_str());
   } else {
@@ -256,8 +275,16 @@ std::string_view to_string(Method method) {
 
 [[noreturn]] void throw_bad_url(std::string_view text, std::string_view why) {
   constexpr std::size_t kShown = 200;
-  const std::string_view shown = text.substr(0, std::min(text.find('?'), kShown));
+  std::string_view shown = text.substr(0, std::min(text.find('?'), kShown));
+  // What is before the host may be a password.
+  if (const auto at = text.rfind('@'); at != std::string_view::npos) shown = {};
   throw Error(Errc::corrupt, str_cat("\"", shown, "\" cannot be used as a URL: ", why));
+}
+
+/// A URL that curl is to read: it would encode what is not allowed in one.
+void check_characters(std::string_view text) {
+  const auto is_plain = [](char c) { return c > ' ' && c < '\x7f'; };
+  if (!std::ranges::all_of(text, is_plain)) throw_bad_url("", "it has unusual characters");
 }
 
 std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
@@ -269,13 +296,11 @@ std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
 }  // namespace
 
 Url Url::parse(std::string_view text) {
-  const auto is_plain = [](char c) { return c > ' ' && c < '\x7f'; };
-  if (!std::ranges::all_of(text, is_plain)) throw_bad_url("", "it has unusual characters");
+  check_characters(text);
   const CurlUrl url(curl_url());
   if (!url) throw std::bad_alloc();
   const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, std::string(text).c_str(),
                                       CURLU_DISALLOW_USER | CURLU_PATH_AS_IS);
-  if (code == CURLUE_USER_NOT_ALLOWED) throw_bad_url("", "it holds a user name");
   if (code != CURLUE_OK) throw_bad_url(text, curl_url_strerror(code));
   curl_url_set(url.get(), CURLUPART_FRAGMENT, nullptr, 0);
   Url parsed;
@@ -283,7 +308,7 @@ Url Url::parse(std::string_view text) {
   if (parsed.scheme_ != "http" && parsed.scheme_ != "https") {
     throw_bad_url(text, "it is neither http nor https");
   }
-  parsed.host_ = part_of(url.get(), CURLUPART_HOST);
+  parsed.host_ = lower_case(part_of(url.get(), CURLUPART_HOST));
   parsed.path_ = part_of(url.get(), CURLUPART_PATH);
   parsed.query_ = part_of(url.get(), CURLUPART_QUERY);
   if (!parsed.query_.empty()) parsed.query_.insert(0, 1, '?');
@@ -294,6 +319,7 @@ Url Url::parse(std::string_view text) {
 }
 
 Url Url::resolve(std::string_view reference) const {
+  check_characters(reference);
   const CurlUrl url(curl_url());
   if (!url) throw std::bad_alloc();
   curl_url_set(url.get(), CURLUPART_URL, text_.c_str(), CURLU_PATH_AS_IS);
@@ -346,6 +372,9 @@ class Http::Pool {
   }
 
   [[nodiscard]] const HttpOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const std::string& system_authorities() const noexcept {
+    return system_authorities_;
+  }
 
   [[nodiscard]] Line take() {
     {
@@ -369,6 +398,7 @@ class Http::Pool {
  private:
   // Constant after construction.
   HttpOptions options_;
+  std::string system_authorities_ = registry::system_authorities();
   // Guarded by the lock it lives in. As many as ever worked at once, which the workers bound.
   Guarded<std::vector<Line>> idle_;
 };
@@ -402,7 +432,7 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   set(easy, CURLOPT_PROXY, proxy.c_str());
   set(easy, CURLOPT_NOPROXY, "");  // libcurl knows no ports in the variable (PRX-1)
   set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  use_certificates(easy, request.certificates);
+  use_certificates(easy, pool_->system_authorities(), request.certificates);
   const bool tries_tls = request.trust == Trust::anyone && request.url.scheme() == "https";
   if (request.trust == Trust::anyone) {
     set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
@@ -412,6 +442,7 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
     const auto limit = std::min(kTryHandshake, pool_->options().stall);
     set(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(limit.count()));
   }
+  if (request.longest) set(easy, CURLOPT_TIMEOUT, static_cast<long>(request.longest->count()));
   set(easy, CURLOPT_HEADERFUNCTION, take_head_line);
   set(easy, CURLOPT_HEADERDATA, &transfer);
   set(easy, CURLOPT_WRITEFUNCTION, take_body);
@@ -425,7 +456,9 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   transfer.head.status = static_cast<int>(status);
   transfer.head.proxy = shown_proxy(proxy);
   curl_off_t handshake = 0;
+  long proxy_status = 0;
   curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
+  curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
   // What it points to ends here. Of a transfer that failed libcurl keeps more than a reset forgets:
   // after a name that cannot be resolved, its buffer, whose size may then not be set.
   if (code == CURLE_OK) {
@@ -438,11 +471,16 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
 
   if (transfer.failure) std::rethrow_exception(transfer.failure);
   if (code == CURLE_OK || transfer.enough) return transfer.head;
-  const Error error(code_of(code),
+  const Error error(proxy_status == 407 ? Errc::denied : code_of(code),
                     str_cat(to_string(request.method), request.url.redacted(), ": ",
-                            describe(code, details.data()), proxy_note(transfer.head.proxy)));
-  const bool no_handshake = code == CURLE_SSL_CONNECT_ERROR || code == CURLE_OPERATION_TIMEDOUT;
-  if (tries_tls && no_handshake && handshake == 0) throw NotTls{error};
+                            describe(code, details.data(), proxy), proxy_note(transfer.head.proxy)));
+  if (tries_tls && proxy.empty() && code == CURLE_COULDNT_CONNECT) {
+    throw NoTls{NoTls::Why::nobody, error};
+  }
+  // Nobody is far away on this machine: a handshake that takes so long is none.
+  const bool no_handshake = (code == CURLE_SSL_CONNECT_ERROR && !speaks_tls(details.data())) ||
+                            (code == CURLE_OPERATION_TIMEDOUT && is_loopback);
+  if (tries_tls && no_handshake && handshake == 0) throw NoTls{NoTls::Why::other_protocol, error};
   throw error;
 }
 

@@ -38,6 +38,7 @@ struct HttpRequest {
   std::vector<Field> fields = {};
   Trust trust = Trust::verified;
   std::string form = {};  ///< what a POST sends, URL-encoded
+  std::optional<std::chrono::seconds> longest = {};  ///< for all of it; unbounded otherwise
   bool decode = false;    ///< undo a content coding of the answer, instead of keeping what was sent
   /// Of the host that is asked, or null. Must outlive the exchange.
   const Certificates* certificates = nullptr;
@@ -72,9 +73,14 @@ struct HttpOptions {
   std::string user_agent;
 };
 
-/// Thrown where a handshake with `Trust::anyone`, which refuses no certificate, fails all the
-/// same: the other side does not speak TLS (TLS-5).
-struct NotTls {
+/// Thrown where https with `Trust::anyone`, which refuses no certificate, finds nobody who speaks
+/// TLS (TLS-5).
+struct NoTls {
+  enum class Why {
+    other_protocol,  ///< somebody answers, and not by a TLS handshake
+    nobody,          ///< the port is closed
+  };
+  Why why;
   Error error;
 };
 
@@ -89,7 +95,8 @@ class Http {
   ~Http();
 
   /// Sends `request`; the body of the answer goes to `receive`. Throws `Error`: `unavailable` where
-  /// there is no connection or it breaks, a short body included (RTY-8); `timed_out` where it
+  /// there is no connection or it breaks, a short body included (RTY-8); `untrusted` where the other
+  /// side's certificate, or one of ours, will not do; `denied` by a proxy; `timed_out` where it
   /// stalls; `corrupt` where the answer is no HTTP; `interrupted` on `stop`. The message says what
   /// failed and names the URL without its query.
   [[nodiscard]] HttpHead perform(const HttpRequest& request, const Receive& receive,

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -15,6 +14,7 @@
 
 #include "base/text.h"
 #include "registry/content_range.h"
+#include "registry/field.h"
 #include "registry/host_kind.h"
 
 namespace digestfs::registry {
@@ -27,13 +27,6 @@ std::string first_of(std::initializer_list<const char*> names) {
     if (value != nullptr && *value != '\0') return value;
   }
   return {};
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
 }
 
 /// An IPv4 or IPv6 address in network byte order; nothing where it is a name.
@@ -93,9 +86,9 @@ ProxyVariables ProxyVariables::of_environment() {
 std::string proxy_of(const Url& url, const ProxyVariables& variables) {
   const std::string& proxy = url.scheme() == "https" ? variables.https : variables.http;
   if (proxy.empty() || host_kind(url.host()) == HostKind::loopback) return {};
-  const std::string host = lower(url.host());
+  const std::string& host = url.host();
   const std::string_view port = std::string_view(url.origin()).substr(url.origin().rfind(':') + 1);
-  const std::string words = lower(variables.no_proxy);
+  const std::string words = lower_case(variables.no_proxy);
   constexpr std::string_view kBetween = ", \t";
   for (std::size_t at = 0; (at = words.find_first_not_of(kBetween, at)) != std::string::npos;) {
     const std::size_t end = std::min(words.find_first_of(kBetween, at), words.size());

@@ -30,6 +30,9 @@ constexpr int kFirstAttempts = 2;
 constexpr int kStalls = 2;
 constexpr std::size_t kMaxWarnings = 100;
 constexpr std::chrono::hours kRegistryTokenLife{1};
+// How long a question may take, in times that it may stand still.
+constexpr int kStallsOfAQuestion = 4;
+constexpr std::size_t kMaxGates = 64;
 
 /// What an answer other than 2xx means, and who was on the way (PRX-2).
 Error failure_of(const HttpHead& head, std::string_view body,
@@ -88,6 +91,14 @@ ClientOptions for_others(ClientOptions options) {
   return options;
 }
 
+/// `HOST[:PORT]` as people write it, under which credentials and certificates are kept.
+std::string authority_of(const Url& url) {
+  std::string host = url.origin().substr(url.scheme().size() + std::string_view("://").size());
+  constexpr std::string_view kUsual = ":443";
+  if (url.scheme() == "https" && host.ends_with(kUsual)) host.resize(host.size() - kUsual.size());
+  return host;
+}
+
 /// The repository that a URL of the API is about: `/v2/<path>/<what>/<which>`.
 std::optional<Reference> repository_of(const Url& url) {
   constexpr std::string_view kApi = "/v2/";
@@ -100,11 +111,7 @@ std::optional<Reference> repository_of(const Url& url) {
     path = path.substr(0, slash);
   }
   if (!is_repository_path(path)) return std::nullopt;
-  // Credentials are kept under the host alone where the port is the usual one.
-  std::string host = url.origin().substr(url.scheme().size() + std::string_view("://").size());
-  constexpr std::string_view kUsual = ":443";
-  if (url.scheme() == "https" && host.ends_with(kUsual)) host.resize(host.size() - kUsual.size());
-  return Reference{.domain = host, .path = std::string(path), .tag = {}, .digest = {}};
+  return Reference{.domain = authority_of(url), .path = std::string(path), .tag = {}, .digest = {}};
 }
 
 /// The scopes to ask a token for: what the registry itself said was missing goes first, for some
@@ -145,8 +152,9 @@ RegistryHost::RegistryHost(const Reference& reference, ClientOptions options)
     : domain_(reference.domain),
       wire_host_(reference.wire_host()),
       scope_(scope_of(reference)),
+      own_(Url::parse(str_cat("https://", wire_host_))),
       has_port_(!wire_host_.ends_with(']') && wire_host_.find(':') != std::string::npos),
-      trust_(reference.is_loopback() || !options.verify_tls ? Trust::anyone : Trust::verified),
+      is_loopback_(reference.is_loopback()),
       is_insecure_(!options.verify_tls),
       certificates_(find_certificates(reference.domain, options.certificates,
                                       options.credentials.environment)),
@@ -168,6 +176,7 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
         request_to(question.method, Url::parse(str_cat(greeting.base.origin(), question.target)));
     request.fields = question.fields;
     request.decode = question.decode;
+    if (question.urgency == Urgency::content) request.longest.reset();
     Demand demand = *demand_.lock();
     if (only_basic) demand = {.bearer = {}, .basic = true};
     const Proof proof = authorise(request, greeting.base, demand, stale, stop);
@@ -179,6 +188,7 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     }
     if (elsewhere) {
       reply.is_elsewhere = true;
+      heed_elsewhere(reply);
       const auto other = question.is_led_here ? nullptr : registry_of(reply);
       if (!other) return reply;
       Question there = question;
@@ -187,7 +197,7 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
       return other->ask(there, receive, stop);
     }
     pass_warnings_on(reply.head);
-    heed(reply.head, reply.failure_body, closed_until_);
+    heed(reply.url, reply.head, reply.failure_body, closed_until_);
     reply.credential_note = note_of(proof.credential);
     if (reply.head.status != 401) return reply;
     // AUTH-13: once, whether it was refused or never had; a 401 without a challenge (GCR) or with
@@ -275,13 +285,30 @@ std::string RegistryHost::note_of(const std::optional<Credential>& credential) c
   return str_cat("there are no credentials for ", domain_, " in ", credentials_.places());
 }
 
+Trust RegistryHost::trust_in(const Url& url) const {
+  if (is_insecure_) return Trust::anyone;
+  // Who keeps an authority for a registry of this machine wants it to be asked (TLS-6).
+  if (url.origin() == own_.origin() && !certificates_.authorities.empty()) return Trust::verified;
+  const bool is_near = is_loopback_ && host_kind(url.host()) == HostKind::loopback;
+  return is_near ? Trust::anyone : Trust::verified;
+}
+
+/// What is kept for the token server itself, or the authorities of the registry that names it, which
+/// are often its own; never the certificate that we show the registry.
+Certificates RegistryHost::certificates_of_realm(const Url& realm) const {
+  if (realm.origin() == own_.origin()) return certificates_;
+  Certificates theirs =
+      find_certificates(authority_of(realm), {}, options_of_others_.credentials.environment);
+  if (theirs.empty()) theirs.authorities = certificates_.authorities;
+  return theirs;
+}
+
 HttpRequest RegistryHost::request_to(Method method, const Url& url) const {
-  HttpRequest request{.method = method, .url = url};
-  const bool is_near = host_kind(url.host()) == HostKind::loopback;
-  request.trust = is_insecure_ || is_near ? trust_ : Trust::verified;
+  HttpRequest request{.method = method, .url = url, .trust = trust_in(url)};
+  // What is small and takes that long is dripped on purpose, and holds up one of few threads.
+  request.longest = kStallsOfAQuestion * options_of_others_.stall;
   // They are for this host and port alone (TLS-7).
-  const Url own = Url::parse(str_cat("https://", wire_host_));
-  if (url.origin() == own.origin()) request.certificates = &certificates_;
+  if (url.origin() == own_.origin()) request.certificates = &certificates_;
   return request;
 }
 
@@ -297,15 +324,12 @@ RegistryHost::Greeting RegistryHost::greeting(const std::stop_token& stop) {
 }
 
 RegistryHost::Greeting RegistryHost::greet(const std::stop_token& stop) {
-  const Url secure = Url::parse(str_cat("https://", wire_host_));
-  if (trust_ == Trust::verified) return greet_at(secure, stop);
   try {
-    return greet_at(secure, stop);
-  } catch (const NotTls&) {
-    DIGESTFS_LOG(debug, "no TLS there, going on with http host=", wire_host_);
-  } catch (const Error& error) {
+    return greet_at(own_, stop);
+  } catch (const NoTls& failure) {
     // Without a port there may be somebody at 80 though nobody is at 443 (TLS-5).
-    if (has_port_ || error.code() != Errc::unavailable) throw;
+    if (failure.why == NoTls::Why::nobody && has_port_) throw failure.error;
+    DIGESTFS_LOG(debug, "no TLS there, going on with http host=", wire_host_);
   }
   return greet_at(Url::parse(str_cat("http://", wire_host_)), stop);
 }
@@ -322,10 +346,11 @@ RegistryHost::Greeting RegistryHost::greet_at(const Url& base, const std::stop_t
   // not believed about it.
   if (is_redirect(head.status)) return {base, {}, false};
   if (head.status == 404) {
-    throw Error(Errc::not_found, str_cat(base.origin(), " is no registry: it has no /v2/"));
+    // Not `not_found`: of what is asked for that says nothing (DEC-6).
+    throw Error(Errc::unavailable, str_cat(base.origin(), " is no registry: it has no /v2/"));
   }
   pass_warnings_on(head);
-  heed(head, body, closed_until_);
+  heed(base, head, body, closed_until_);
   if (head.status != 200 && head.status != 401) throw failure_of(head, body);
   return {base, find_challenge(head.all("WWW-Authenticate"), "bearer"), wants_basic(head)};
 }
@@ -382,6 +407,8 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
     basic = *credential;
   }
   HttpRequest request = request_to(Method::get, token_url(realm, service, scopes, basic.user));
+  const Certificates certificates = certificates_of_realm(realm);
+  request.certificates = &certificates;
   if (!basic.user.empty()) {
     request.fields.push_back({"Authorization", str_cat("Basic ", basic_credentials(basic))});
   }
@@ -401,6 +428,8 @@ std::optional<Token> RegistryHost::exchange(const Url& realm, const std::string&
   const std::optional<Refresh> last = *refresh_.lock();
   const bool is_renewed = last && last->realm == realm.str() && last->credential == credential;
   HttpRequest request = request_to(Method::post, realm);
+  const Certificates certificates = certificates_of_realm(realm);
+  request.certificates = &certificates;
   request.form =
       token_form(service, scopes, is_renewed ? last->token : credential.identity_token);
   std::string body;
@@ -427,7 +456,7 @@ std::optional<Token> RegistryHost::exchange(const Url& realm, const std::string&
 Token RegistryHost::token_of(const HttpRequest& request, const Reply& reply,
                              const std::string& body, const std::optional<Credential>& credential) {
   const int status = reply.head.status;
-  heed(reply.head, reply.failure_body, tokens_closed_until_);
+  heed(reply.url, reply.head, reply.failure_body, tokens_closed_until_);
   try {
     if (!is_success(status)) throw failure_of(reply.head, reply.failure_body, "the token server");
     return parse_token(body, Clock::now());
@@ -445,29 +474,63 @@ Clock::duration RegistryHost::patience(Urgency urgency) const noexcept {
 
 /// Waits until the registry may be asked again, or says that this takes too long.
 void RegistryHost::pass_gate(Urgency urgency, const std::stop_token& stop) {
-  const auto until = *closed_until_.lock();
-  const auto now = Clock::now();
-  if (until <= now) return;
-  if (until - now > patience(urgency)) {
-    throw Error(Errc::rate_limited, str_cat(wire_host_, ": ", limit(until - now)));
+  const auto deadline = Clock::now() + patience(urgency);
+  for (;;) {
+    const auto until = *closed_until_.lock();
+    const auto now = Clock::now();
+    if (until <= now) return;
+    if (until > deadline) {
+      throw Error(Errc::rate_limited, str_cat(wire_host_, ": ", limit(until - now)));
+    }
+    sleep_until(until, stop);
   }
-  sleep_until(until, stop);
 }
 
-/// Closes `gate` where a server says that it is asked too much, for all who ask it.
-void RegistryHost::heed(const HttpHead& head, const std::string& body, Gate& gate) const {
+/// For how long a server says that it is not to be asked.
+std::optional<std::chrono::milliseconds> RegistryHost::wait_asked_for(
+    const Url& url, const HttpHead& head, const std::string& body) const {
   const auto after = head.field("Retry-After");
   const bool is_limit =
       head.status == 429 || (!is_success(head.status) && head.status != 0 && head.status != 401 &&
                              failure_of(head, body).code() == Errc::rate_limited);
-  if (!is_limit && !(head.status == 503 && after)) return;
+  if (!is_limit && !(head.status == 503 && after)) return std::nullopt;
   const auto asked =
       after ? parse_retry_after(*after, std::chrono::system_clock::now()) : std::nullopt;
   const auto wait = asked ? std::chrono::milliseconds(*asked) : back_off(retries_, 1, 1);
-  DIGESTFS_LOG(info, "asked to wait for=", wire_host_, " ms=", wait.count(),
+  DIGESTFS_LOG(info, "asked to wait for=", url.origin(), " ms=", wait.count(),
                " remaining=", head.field("ratelimit-remaining").value_or("?"));
+  return wait;
+}
+
+/// Closes `gate` where a server says that it is asked too much, for all who ask it.
+void RegistryHost::heed(const Url& url, const HttpHead& head, const std::string& body,
+                        Gate& gate) const {
+  const auto wait = wait_asked_for(url, head, body);
+  if (!wait) return;
   const auto until = gate.lock();
-  *until = std::max(*until, Clock::now() + wait);
+  *until = std::max(*until, Clock::now() + *wait);
+}
+
+/// The same of a host that the registry leads to.
+void RegistryHost::heed_elsewhere(const Reply& reply) {
+  const auto wait = wait_asked_for(reply.url, reply.head, reply.failure_body);
+  if (!wait) return;
+  const auto now = Clock::now();
+  const auto gates = closed_elsewhere_until_.lock();
+  std::erase_if(*gates, [now](const auto& gate) { return gate.second <= now; });
+  if (gates->size() >= kMaxGates) return;
+  auto& until = (*gates)[reply.url.origin()];
+  until = std::max(until, now + *wait);
+}
+
+/// Until when nobody at `origin`, or nowhere where it is empty, is to be asked.
+Clock::time_point RegistryHost::closed_elsewhere_until(const std::string& origin) const {
+  const auto gates = closed_elsewhere_until_.lock();
+  Clock::time_point until{};
+  for (const auto& [host, time] : *gates) {
+    if (origin.empty() || host == origin) until = std::max(until, time);
+  }
+  return until;
 }
 
 /// What a registry wants people to know (distribution-spec, "Warnings"), each text once.
@@ -496,8 +559,8 @@ void RegistryHost::wait_to_retry(const Error& error, Attempts& attempts,
   if (error.code() == Errc::timed_out) most = std::min(most, kStalls);
   if (!can_be_retried(error.code()) || ++attempts.failures >= most) throw error;
   const auto wait = back_off(retries_, attempts.failures, jitter());
-  const auto until =
-      std::max({Clock::now() + wait, *closed_until_.lock(), *tokens_closed_until_.lock()});
+  auto until = std::max({Clock::now() + wait, *closed_until_.lock(), *tokens_closed_until_.lock()});
+  if (attempts.urgency == Urgency::content) until = std::max(until, closed_elsewhere_until(""));
   // Content that takes long moves meanwhile; only the wait counts.
   const auto since = attempts.urgency == Urgency::question ? attempts.since : Clock::now();
   if (until - since > patience(attempts.urgency)) throw error;
@@ -517,7 +580,7 @@ Reply RegistryHost::follow(HttpRequest request, Question::Redirects redirects,
     };
     try {
       reply.head = http_.perform(request, take, stop);
-    } catch (const NotTls& failure) {
+    } catch (const NoTls& failure) {
       throw failure.error;
     }
     log_answer(request.url, reply.head);
@@ -532,9 +595,14 @@ Reply RegistryHost::follow(HttpRequest request, Question::Redirects redirects,
     }
     Url next = request.url.resolve(*location);
     check_target(request.url, next, Errc::corrupt, is_insecure_);
+    const auto left = closed_elsewhere_until(next.origin()) - Clock::now();
+    if (left > Clock::duration(0)) {
+      throw Error(Errc::rate_limited, str_cat(next.origin(), ": ", limit(left)));
+    }
     HttpRequest onward = request_to(request.method, next);
     onward.fields = std::move(request.fields);
     onward.decode = request.decode;
+    onward.longest = request.longest;
     if (next.origin() != first.origin()) {
       // EP-8: what is for the registry is for nobody else; not for it either once we come back.
       std::erase_if(onward.fields,

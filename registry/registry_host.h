@@ -148,6 +148,8 @@ class RegistryHost {
   [[nodiscard]] Greeting greeting(const std::stop_token& stop);
   [[nodiscard]] Greeting greet(const std::stop_token& stop);
   [[nodiscard]] Greeting greet_at(const Url& base, const std::stop_token& stop);
+  [[nodiscard]] Trust trust_in(const Url& url) const;
+  [[nodiscard]] Certificates certificates_of_realm(const Url& realm) const;
   [[nodiscard]] HttpRequest request_to(Method method, const Url& url) const;
   /// Which of the tokens in hand will not do.
   struct Stale {
@@ -176,15 +178,20 @@ class RegistryHost {
   [[nodiscard]] Clock::duration patience(Urgency urgency) const noexcept;
   [[nodiscard]] std::shared_ptr<RegistryHost> registry_of(const Reply& reply);
   void pass_gate(Urgency urgency, const std::stop_token& stop);
-  void heed(const HttpHead& head, const std::string& body, Gate& gate) const;
+  [[nodiscard]] std::optional<std::chrono::milliseconds> wait_asked_for(
+      const Url& url, const HttpHead& head, const std::string& body) const;
+  void heed(const Url& url, const HttpHead& head, const std::string& body, Gate& gate) const;
+  void heed_elsewhere(const Reply& reply);
+  [[nodiscard]] Clock::time_point closed_elsewhere_until(const std::string& origin) const;
   void pass_warnings_on(const HttpHead& head);
 
   // Constant after construction.
   std::string domain_;
   std::string wire_host_;
   std::string scope_;
+  Url own_;  ///< its origin by https
   bool has_port_;
-  Trust trust_;
+  bool is_loopback_;
   bool is_insecure_;
   Certificates certificates_;
   RetryPolicy retries_;
@@ -199,6 +206,7 @@ class RegistryHost {
   Guarded<std::optional<Refresh>> refresh_;
   Gate closed_until_;                        ///< by a 429 of the registry, for all (RTY-4)
   Gate tokens_closed_until_;                 ///< by one of its token server
+  Guarded<std::map<std::string, Clock::time_point>> closed_elsewhere_until_;  ///< by origin
   Guarded<std::map<std::string, std::shared_ptr<RegistryHost>>> others_;  ///< led to, by repository
   Guarded<std::set<std::string>> warnings_;  ///< those that were passed on
   Guarded<bool> has_greeted_;

@@ -73,6 +73,7 @@ ExitCode exit_code_of(Errc code) {
       return ExitCode::denied;
     case Errc::rate_limited:
     case Errc::unavailable:
+    case Errc::untrusted:
     case Errc::timed_out:
       return ExitCode::unreachable;
     case Errc::corrupt:

@@ -58,9 +58,13 @@ HTTPS_PROXY=http://$proxy NO_PROXY=elsewhere.example,10.255.255.0/24,$address:1 
 # What the proxy does is said of the proxy, by a name without its password.
 for status in 407 502; do
   start_proxy "$status" "$status"
-  HTTPS_PROXY=http://me:proxy-secret@$proxy refused 13 "$status.*through the proxy http://$proxy" \
+  exit_status=13
+  [[ $status != 407 ]] || exit_status=12
+  HTTPS_PROXY=http://me:proxy-secret@$proxy refused "$exit_status" "$status.*through the proxy http://$proxy" \
     --cert-dir "$work/ours"
   if grep -q proxy-secret "$work/stderr"; then fail "the password is shown: $(cat "$work/stderr")"; fi
 done
+HTTPS_PROXY='http://me:proxy secret@127.0.0.1:1' refused 13 'through the proxy' --cert-dir "$work/ours"
+if grep -q 'proxy secret' "$work/stderr"; then fail "the password is shown: $(cat "$work/stderr")"; fi
 HTTPS_PROXY=http://127.0.0.1:1 refused 13 'through the proxy http://127.0.0.1:1' \
   --cert-dir "$work/ours"

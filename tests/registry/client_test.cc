@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <thread>
 
@@ -213,7 +215,7 @@ TEST_F(ClientTest, SaysThatAHostIsNoRegistry) {
   fake.on("/v2/", {.status = 404, .body = "<html>"});
   auto reader = client();
   const Error error = failure([&] { static_cast<void>(reader.list_tags(std::nullopt, {})); });
-  EXPECT_EQ(error.code(), Errc::not_found);
+  EXPECT_EQ(error.code(), Errc::unavailable);  // of the tags that says nothing (DEC-6)
   EXPECT_NE(std::string(error.what()).find("is no registry"), std::string::npos) << error.what();
 }
 
@@ -635,6 +637,35 @@ TEST_F(RedirectTest, R6SayWhoRefusesUs) {
   EXPECT_EQ(said.find("secret"), std::string::npos) << said;
 }
 
+TEST_F(RedirectTest, B6LeaveAloneWhomTheyLeadToForAsLongAsThatSays) {  // RTY-3, RTY-4
+  const auto blob = fake.add_blob("hello");
+  redirect("http://" + cdn.address() + "/signed");
+  cdn.on("/signed", {.status = 429, .fields = {{"Retry-After", "21600"}}});
+  auto reader = client();
+  for (int i = 0; i < 3; ++i) {
+    Collector sink;
+    EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).code(),
+              Errc::rate_limited);
+  }
+  EXPECT_EQ(cdn.requests().size(), 1U);
+  // The registry itself has not asked for that.
+  EXPECT_TRUE(reader.find(Endpoint::blobs, blob.digest, {}));
+}
+
+TEST_F(RedirectTest, B6TryAgainNoSoonerThanAskedTo) {  // RTY-3
+  const auto blob = fake.add_blob("hello");
+  redirect("http://" + cdn.address() + "/signed");
+  std::atomic<int> asked = 0;
+  cdn.on([&asked](const Request&) -> std::optional<Response> {
+    if (++asked == 1) return Response{.status = 503, .fields = {{"Retry-After", "1"}}};
+    return Response{.body = "hello"};
+  });
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(fetch(blob.digest), "hello");
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 1s);
+  EXPECT_EQ(asked, 2);
+}
+
 TEST_F(RedirectTest, R7AskNoHeadOfWhereTheyLead) {  // EP-7: it is signed for GET
   const auto blob = fake.add_blob("hello");
   fake.on(fake.path("/blobs/"),
@@ -669,6 +700,14 @@ TEST_F(ClientTest, B7EndsAStall) {  // RTY-7
   EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).code(),
             Errc::timed_out);
   fake.release();
+}
+
+TEST_F(ClientTest, B7EndsAnAnswerThatIsDripped) {  // it moves, and holds up one of few threads
+  fake.on("/v2/test/repo/tags/list",
+          {.body = std::string(200'000, ' '), .pause = std::chrono::milliseconds(600)});
+  auto reader = client(1s);
+  EXPECT_EQ(failure([&] { static_cast<void>(reader.list_tags(std::nullopt, {})); }).code(),
+            Errc::timed_out);
 }
 
 TEST_F(ClientTest, EndsEveryCallOnStop) {
@@ -790,6 +829,19 @@ TEST_F(ClientTest, SaysAgainAndAgainThatAHostIsUnknown) {  // no such label: nob
   for (int i = 0; i < 3; ++i) {
     const Error error = failure([&] { static_cast<void>(reader.resolve("t", {})); });
     EXPECT_EQ(error.code(), Errc::unavailable) << error.what();
+  }
+}
+
+TEST_F(ClientTest, L12ShowsNoPasswordOfAProxy) {  // PRX-2, AUTH-18
+  for (const char* proxy : {"http://me:proxy secret@h.invalid:1", "http://me:secret#1@h.invalid:1",
+                            "http://me:secret@h.invalid:99999", "ftp://me:secret@h.invalid:1"}) {
+    ::setenv("HTTPS_PROXY", proxy, 1);
+    Client reader(Reference::parse("registry.invalid/a"), options());
+    const Error error = failure([&] { static_cast<void>(reader.list_tags(std::nullopt, {})); });
+    ::unsetenv("HTTPS_PROXY");
+    const std::string said = error.what();
+    EXPECT_EQ(said.find("secret"), std::string::npos) << said;
+    EXPECT_NE(said.find("through the proxy"), std::string::npos) << said;
   }
 }
 

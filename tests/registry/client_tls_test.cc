@@ -40,11 +40,16 @@ class TlsTest : public testing::Test {
     return Errc::interrupted;
   }
 
-  void add_certificates() {
-    const auto& authority = test::TestAuthority::instance();
+  /// The only authority that is believed.
+  void add_authority(const std::string& certificate) {
     certificates_ = directory_.path() / "certs";
     std::filesystem::create_directory(*certificates_);
-    std::ofstream(*certificates_ / "ca.crt") << authority.certificate();
+    std::ofstream(*certificates_ / "ca.crt") << certificate;
+  }
+
+  void add_certificates() {
+    const auto& authority = test::TestAuthority::instance();
+    add_authority(authority.certificate());
     std::ofstream(*certificates_ / "client.cert") << authority.client_certificate();
     std::ofstream(*certificates_ / "client.key") << authority.client_key();
   }
@@ -115,6 +120,15 @@ TEST_F(TlsTest, R1ShowsTheClientsCertificateToTheRegistryAlone) {  // TLS-7
   ASSERT_EQ(cdn.requests().size(), 1U);
   EXPECT_FALSE(cdn.requests()[0].has_certificate);
   EXPECT_EQ(cdn.requests()[0].field("Authorization"), "");
+}
+
+TEST_F(TlsTest, L11BelievesNobodyElseWhereAnAuthorityIsKept) {  // TLS-6, TLS-5, RTY-1
+  // This machine, whose certificates are not looked at otherwise, and an authority of another's.
+  add_authority(test::TestAuthority::instance().client_certificate());
+  EXPECT_EQ(failure([&] { static_cast<void>(client().resolve("t", {})); }), Errc::untrusted);
+  EXPECT_TRUE(secure.requests().empty());
+  EXPECT_EQ(secure.connections(), 1U);  // that does not mend itself
+  EXPECT_TRUE(client(/*verify_tls=*/false).resolve("t", {}));
 }
 
 TEST_F(TlsTest, L11NamesHalfAPair) {

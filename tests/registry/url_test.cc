@@ -63,6 +63,26 @@ TEST(Url, KeepsSecretsOutOfItsErrors) {  // AUTH-18
   }
 }
 
+TEST(Url, KeepsSecretsOfWhereItLeadsOutOfItsErrors) {  // AUTH-18, R3
+  const Url from = Url::parse("https://h/a/b");
+  for (const char* text : {"https://user:hunter2@x/", "//user:hunter2@x/", "https://hunter2@x:99999/",
+                           "https://h:99999/?sig=hunter2", "/x\xc3(hunter2", "https://\x1bhunter2/"}) {
+    try {
+      const Url url = from.resolve(text);
+      ADD_FAILURE() << url.str();
+    } catch (const Error& error) {
+      const std::string said = error.what();
+      EXPECT_EQ(said.find("hunter2"), std::string::npos) << said;
+      EXPECT_EQ(said.find('\x1b'), std::string::npos);
+    }
+  }
+}
+
+TEST(Url, IsOfOneHostInAnyCase) {
+  EXPECT_EQ(Url::parse("https://Registry.Example/A").origin(), "https://registry.example:443");
+  EXPECT_EQ(Url::parse("https://Registry.Example/A").path(), "/A");
+}
+
 TEST(PercentEncoded, LeavesOnlyUnreservedBytes) {
   EXPECT_EQ(percent_encoded("aZ09-._~"), "aZ09-._~");
   EXPECT_EQ(percent_encoded("a:b/c d&\xff"), "a%3Ab%2Fc%20d%26%FF");
