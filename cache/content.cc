@@ -26,6 +26,18 @@ constexpr std::uint64_t kReserveStep = std::uint64_t{16} << 20U;
 // each piece of that size.
 constexpr int kMaxResumptions = 5;
 constexpr std::uint64_t kProgress = std::uint64_t{1} << 20U;
+// How often a source that cannot go on may start over: each time costs what has come (RTY-8).
+constexpr int kMaxRestarts = 2;
+// How long a source that sends other bytes than a digest promises is not asked for it again (RTY-9).
+constexpr std::chrono::minutes kBrokenMemory{1};
+
+/// The most that is taken of an object of `claimed` bytes. A descriptor may be wrong and its object
+/// right, but a body without end must not cost the disk, and what is kept there (VER-1, RTY-8).
+std::uint64_t most_of(std::uint64_t claimed) noexcept {
+  constexpr std::uint64_t kSlack = std::uint64_t{64} << 20U;
+  const std::uint64_t more = std::max(claimed, kSlack);
+  return claimed > UINT64_MAX - more ? UINT64_MAX : claimed + more;
+}
 
 /// Writes to a file and keeps the disk from filling up.
 class DiskSink final : public ByteSink {
@@ -75,11 +87,15 @@ void hash_range(int fd, std::uint64_t bytes, Hasher& hasher, const std::stop_tok
   }
 }
 
+/// Thrown where more comes than any descriptor of the object makes likely.
+struct GoesOn {};
+
 /// Takes a download into a partial file, hashing as it comes.
 class Receiver final : public registry::ObjectSink {
  public:
-  Receiver(const Store& store, Partial& partial, std::uint64_t limit, const std::stop_token& stop)
-      : partial_(partial), limit_(limit), disk_(store, partial.fd()) {
+  Receiver(const Store& store, Partial& partial, const Bounds& bounds, registry::Copy wanted,
+           const std::stop_token& stop)
+      : partial_(partial), bounds_(bounds), wanted_(wanted), disk_(store, partial.fd()) {
     hasher_.emplace(partial.digest().algorithm());
     size_ = partial.size();
     // An earlier download's bytes are trusted no more than new ones: they go through the hash too.
@@ -87,8 +103,12 @@ class Receiver final : public registry::ObjectSink {
     if (::lseek(partial.fd(), static_cast<off_t>(size_), SEEK_SET) < 0) throw_system_error("seek");
   }
 
+  [[nodiscard]] registry::Copy wanted() const override { return wanted_; }
+
   void begin(const registry::Beginning& beginning) override {
+    total_ = beginning.total;
     if (beginning.offset != size_) {
+      has_restarted_ = true;
       partial_.truncate();
       hasher_.emplace(partial_.digest().algorithm());
       size_ = 0;
@@ -104,21 +124,29 @@ class Receiver final : public registry::ObjectSink {
   }
 
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  /// The size of the whole object, where the source said it.
+  [[nodiscard]] std::optional<std::uint64_t> total() const noexcept { return total_; }
+  /// Whether what had come before had to be dropped.
+  [[nodiscard]] bool has_restarted() const noexcept { return has_restarted_; }
   [[nodiscard]] Digest finish() { return hasher_->finish(); }
 
  private:
   void check(std::uint64_t size) const {
-    if (size > limit_) {
+    if (size > bounds_.limit) {
       throw Error(Errc::too_large, str_cat("cannot fetch ", partial_.digest(),
-                                           ": it is larger than ", limit_, " bytes"));
+                                           ": it is larger than ", bounds_.limit, " bytes"));
     }
+    if (size > bounds_.most) throw GoesOn{};
   }
 
   Partial& partial_;
-  std::uint64_t limit_;
+  Bounds bounds_;
+  registry::Copy wanted_;
   DiskSink disk_;
   std::optional<Hasher> hasher_;
   std::uint64_t size_ = 0;
+  std::optional<std::uint64_t> total_;
+  bool has_restarted_ = false;
 };
 
 /// Whether what has arrived so far is worth keeping for another try.
@@ -155,8 +183,13 @@ std::optional<std::uint64_t> noted_size(const Store& store, const Digest& diff,
 }  // namespace
 
 Content::Content(const Store& store, registry::Source& source, Workers& workers, Problems& problems,
-                 Network network)
-    : store_(store), source_(source), problems_(problems), network_(network), flights_(workers) {}
+                 Network network, const registry::RetryPolicy& resume)
+    : store_(store),
+      source_(source),
+      problems_(problems),
+      network_(network),
+      resume_(resume),
+      flights_(workers) {}
 
 void Content::meet(const Digest& digest, Endpoint endpoint, std::optional<std::uint64_t> size) {
   const auto objects = objects_.lock();
@@ -165,6 +198,7 @@ void Content::meet(const Digest& digest, Endpoint endpoint, std::optional<std::u
     object.endpoints.push_back(endpoint);
   }
   if (!object.claimed) object.claimed = size;
+  object.most_claimed = std::max(object.most_claimed, size.value_or(0));
 }
 
 void Content::meet_diff(const Digest& diff, const Digest& blob) {
@@ -252,6 +286,7 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
       throw Error(Errc::timed_out, str_cat("cannot fetch ", digest, " from ", source_.name(),
                                            ": it is not cached, and --offline was given"));
     }
+    if (known.broken && Clock::now() < known.broken->until) throw Error(known.broken->error);
     const auto get = [this, digest, limit](std::stop_token stop) {
       fetch(digest, limit, std::move(stop));
     };
@@ -442,10 +477,11 @@ void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token s
   const auto started = Clock::now();
   Digest actual = digest;
   const Object known = object(digest);
+  const Bounds bounds{limit, known.most_claimed > 0 ? most_of(known.most_claimed) : kNoLimit};
   try {
     for (std::size_t i = 0; i < known.endpoints.size(); ++i) {
       try {
-        actual = fetch_from(known.endpoints[i], partial, limit, stop);
+        actual = fetch_from(known.endpoints[i], partial, bounds, known.claimed, stop);
         break;
       } catch (const Error& error) {
         // EP-6: an entry of unknown type may be behind either endpoint.
@@ -455,6 +491,13 @@ void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token s
   } catch (const Error& error) {
     if (!is_interruption(error.code()) || partial.size() == 0) store_.discard(std::move(partial));
     throw;
+  } catch (const GoesOn&) {
+    store_.discard(std::move(partial));
+    const std::string what = str_cat("more than ", bounds.most, " bytes come of what descriptors give ",
+                                     known.most_claimed);
+    problems_.report({ProblemKind::size_mismatch, digest.str(), Claim{digest, known.claimed},
+                      std::nullopt, what});
+    give_up(digest, what);
   } catch (...) {
     store_.discard(std::move(partial));
     throw;
@@ -462,8 +505,7 @@ void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token s
   const std::uint64_t size = partial.size();
   if (actual != digest) {
     quarantine(std::move(partial), actual);
-    throw Error(Errc::corrupt, str_cat("cannot fetch ", digest, " from ", source_.name(),
-                                       ": the bytes that came are ", actual, ", ", size, " bytes"));
+    give_up(digest, str_cat("the bytes that came are ", actual, ", ", size, " bytes"));
   }
   if (known.claimed && *known.claimed != size) {
     problems_.report(
@@ -502,33 +544,59 @@ Quarantined Content::quarantined() const {
   return now;
 }
 
+/// Fails for whoever asks, and for those who ask again soon.
+void Content::give_up(const Digest& digest, const std::string& what) {
+  const Error error(Errc::corrupt,
+                    str_cat("cannot fetch ", digest, " from ", source_.name(), ": ", what));
+  (*objects_.lock())[digest].broken = Broken{error, Clock::now() + kBrokenMemory};
+  throw error;
+}
+
 /// Fetches into `partial`, going on where it is cut. The digest of what came in the end.
-Digest Content::fetch_from(Endpoint endpoint, Partial& partial, std::uint64_t limit,
-                           std::stop_token stop) {
+Digest Content::fetch_from(Endpoint endpoint, Partial& partial, const Bounds& bounds,
+                           std::optional<std::uint64_t> claimed, const std::stop_token& stop) {
   const Digest& digest = partial.digest();
-  bool again = false;
+  auto wanted = registry::Copy::any;
+  int restarts = 0;
   for (int resumption = 0;;) {
     const std::uint64_t had = partial.size();
+    Receiver receiver(store_, partial, bounds, wanted, stop);
     try {
-      Receiver receiver(store_, partial, limit, stop);
       source_.fetch(endpoint, digest, had, receiver, stop);
       Digest actual = receiver.finish();
-      if (actual == digest || again) return actual;
-      // What an earlier download left may be to blame (RTY-8), or one bad moment of the source
-      // (RTY-9): once more, all of it.
-      again = true;
+      if (actual == digest) return actual;
+      // Without a length that was announced a cut looks like the end (B1).
+      const std::uint64_t whole = receiver.total().value_or(claimed.value_or(0));
+      if (receiver.size() < whole && receiver.size() > had) {
+        throw Error(Errc::unavailable, str_cat("it ended after ", receiver.size(), " of ", whole,
+                                               " bytes"));
+      }
+      if (wanted == registry::Copy::sources) return actual;
+      // What an earlier download left may be to blame (RTY-8), or one bad moment of the source, or
+      // a cache on the way (RTY-9): once more, all of it.
+      wanted = registry::Copy::sources;
       partial.truncate();
       DIGESTFS_LOG(info, "other bytes than promised, once more from the start digest=", digest,
                    " actual=", actual);
     } catch (const Error& error) {
       const bool is_cut = error.code() == Errc::unavailable || error.code() == Errc::timed_out;
       const std::uint64_t size = partial.size();
-      if (!is_cut || size <= had) throw;
-      if (size - had >= kProgress) resumption = 0;
+      const bool may_go_on = receiver.has_restarted() ? ++restarts <= kMaxRestarts : size > had;
+      if (!is_cut || size == 0 || !may_go_on) throw;
+      if (size >= had + kProgress) resumption = 0;
       if (++resumption > kMaxResumptions) throw;
-      DIGESTFS_LOG(info, "download interrupted, going on digest=", digest, " at=", partial.size(),
+      DIGESTFS_LOG(info, "download interrupted, going on digest=", digest, " at=", size,
                    " cause=", error.what());
+      wait_to_go_on(resumption, stop);
     }
+  }
+}
+
+/// The first time at once: one cut is nothing unusual.
+void Content::wait_to_go_on(int resumption, const std::stop_token& stop) const {
+  if (resumption > 1) {
+    const auto wait = registry::back_off(resume_, resumption - 1, registry::jitter());
+    registry::sleep_until(Clock::now() + wait, stop);
   }
 }
 

@@ -20,6 +20,7 @@
 #include "cache/problems.h"
 #include "cache/store.h"
 #include "cache/verified_file.h"
+#include "registry/back_off.h"
 #include "registry/source.h"
 
 namespace digestfs::cache {
@@ -46,6 +47,12 @@ struct ActualDiff {
   std::uint64_t size;
 };
 
+/// Bounds of one fetch, in bytes.
+struct Bounds {
+  std::uint64_t limit;  ///< what the caller takes
+  std::uint64_t most;   ///< what the object can be
+};
+
 /// What is in quarantine because of this mount.
 struct Quarantined {
   std::vector<Digest> digests;  ///< their true ones
@@ -62,8 +69,9 @@ enum class Network { allowed, offline };
 /// Safe for concurrent use. Failures are `Error`, or `std::system_error` of the cache's disk.
 class Content {
  public:
+  /// `resume` says how soon a download that was cut goes on.
   Content(const Store& store, registry::Source& source, Workers& workers, Problems& problems,
-          Network network);
+          Network network, const registry::RetryPolicy& resume = {});
 
   /// Says that `digest` is an object behind `endpoint`, of `size` bytes by whoever refers to it.
   void meet(const Digest& digest, registry::Endpoint endpoint, std::optional<std::uint64_t> size);
@@ -116,6 +124,11 @@ class Content {
   static constexpr std::uint64_t kNoLimit = UINT64_MAX;
 
  private:
+  /// What the source has in place of an object, and until when it is not asked again (RTY-9).
+  struct Broken {
+    Error error;
+    Clock::time_point until;
+  };
   struct Object {
     std::vector<registry::Endpoint> endpoints;
     std::vector<Digest> layers;          ///< blobs that are said to decompress to it
@@ -123,6 +136,8 @@ class Content {
     std::optional<ActualDiff> unpacked;  ///< what it did decompress to
     std::optional<Error> undecodable;    ///< why it can never be: the bytes are what they are
     std::optional<std::uint64_t> claimed;
+    std::uint64_t most_claimed = 0;  ///< of all who refer to it
+    std::optional<Broken> broken;
     std::optional<std::uint64_t> noted;  ///< by an earlier mount
     std::optional<std::uint64_t> proven;
     std::optional<Fingerprint> verified;
@@ -136,7 +151,10 @@ class Content {
   void check_cached(const Digest& digest, std::stop_token stop);
   void fetch(const Digest& digest, std::uint64_t limit, std::stop_token stop);
   [[nodiscard]] Digest fetch_from(registry::Endpoint endpoint, Partial& partial,
-                                  std::uint64_t limit, std::stop_token stop);
+                                  const Bounds& bounds, std::optional<std::uint64_t> claimed,
+                                  const std::stop_token& stop);
+  void wait_to_go_on(int resumption, const std::stop_token& stop) const;
+  [[noreturn]] void give_up(const Digest& digest, const std::string& what);
   void quarantine(Partial partial, const Digest& actual);
   void decompress(const Digest& diff, const std::shared_ptr<const VerifiedFile>& layer,
                   TarObserver* observer, std::stop_token stop);
@@ -149,6 +167,7 @@ class Content {
   registry::Source& source_;
   Problems& problems_;
   Network network_;
+  registry::RetryPolicy resume_;
   // Synchronise themselves.
   Flights flights_;
   // Guarded by the lock it lives in.

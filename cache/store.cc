@@ -217,10 +217,20 @@ Partial Store::take_partial(const Digest& digest, std::stop_token stop) const {
   const std::string path = object_path("partial", digest);
   for (;;) {
     UniqueFd file = open_file(directory_.get(), path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    auto size = stat_of(file.get()).st_size;
+    auto moved_at = std::chrono::steady_clock::now();
     while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno != EWOULDBLOCK && errno != EINTR) throw_system_error(str_cat("lock ", path));
       if (stop.stop_requested()) {
         throw Error(Errc::interrupted, str_cat("stopped while another process has ", digest));
+      }
+      const auto now = std::chrono::steady_clock::now();
+      if (const auto grown = stat_of(file.get()).st_size; std::exchange(size, grown) != grown) {
+        moved_at = now;
+      }
+      if (now - moved_at > limits_.idle) {
+        throw Error(Errc::timed_out, str_cat("another process has ", path_.native(), "/", path,
+                                             " and does nothing with it"));
       }
       std::this_thread::sleep_for(kLockPoll);
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -52,6 +53,9 @@ struct StoreLimits {
   std::uint64_t quarantine = std::uint64_t{1} << 30U;
   /// Part of the disk that stays free, in percent.
   unsigned free_percent = 5;
+  /// How long another process may hold a partial file without adding to it before whoever waits for
+  /// it gives up.
+  std::chrono::milliseconds idle = std::chrono::minutes(2);
 };
 
 /// A cache folder. Safe for concurrent use by threads and processes. Throws `std::system_error`.

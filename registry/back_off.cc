@@ -2,9 +2,13 @@
 #include "registry/back_off.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <ctime>
+#include <mutex>
+#include <random>
 #include <string>
 
+#include "base/error.h"
 #include "registry/content_range.h"
 
 namespace digestfs::registry {
@@ -15,6 +19,19 @@ std::chrono::milliseconds back_off(const RetryPolicy& policy, int failures, doub
     bound = std::min(2 * bound, policy.most);
   const double part = std::clamp(jitter, 0.0, 1.0) * static_cast<double>(bound.count());
   return std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(part));
+}
+
+double jitter() {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0, 1)(random);
+}
+
+void sleep_until(Clock::time_point time, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_until(lock, stop, time, [] { return false; });
+  if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while waiting to try again");
 }
 
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,

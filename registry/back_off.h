@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <stop_token>
 #include <string_view>
 
 #include "base/flight.h"
@@ -25,6 +26,12 @@ struct RetryPolicy {
 /// that doubles with each.
 [[nodiscard]] std::chrono::milliseconds back_off(const RetryPolicy& policy, int failures,
                                                  double jitter);
+
+/// A number from 0 to 1, another each time.
+[[nodiscard]] double jitter();
+
+/// Waits until `time`. Throws `Errc::interrupted` on `stop`.
+void sleep_until(Clock::time_point time, const std::stop_token& stop);
 
 /// What a `Retry-After` asks for: seconds or a date (RFC 9110, 10.2.3), `now` being the time of
 /// day. Nothing for what is neither, or is over.

@@ -27,9 +27,13 @@ fs::path with_extension(fs::path path, const char* extension) {
   return path.replace_extension(extension);
 }
 
-Certificates read_directory(const fs::path& directory) {
+/// Nothing where it is no directory that may be read.
+std::optional<Certificates> read_directory(const fs::path& directory) {
+  std::error_code unreadable;
+  const fs::directory_iterator entries(directory, unreadable);
+  if (unreadable) return std::nullopt;
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(directory)) files.push_back(entry.path());
+  for (const auto& entry : entries) files.push_back(entry.path());
   std::ranges::sort(files);
   Certificates certificates;
   for (const fs::path& file : files) {
@@ -60,13 +64,11 @@ Certificates read_directory(const fs::path& directory) {
 
 Certificates find_certificates(const std::string& domain, const std::optional<fs::path>& directory,
                                const std::function<std::string(const char*)>& environment) {
-  std::error_code problem;
   if (directory) {
-    if (!fs::is_directory(*directory, problem)) {
-      throw Error(Errc::unsupported,
-                  str_cat("the directory of certificates ", directory->native(), " is none"));
-    }
-    return read_directory(*directory);
+    auto certificates = read_directory(*directory);
+    if (certificates) return *std::move(certificates);
+    throw Error(Errc::unsupported, str_cat("the directory of certificates ", directory->native(),
+                                           " is none, or may not be read"));
   }
   std::vector<fs::path> roots;
   const std::string config = environment ? environment("XDG_CONFIG_HOME") : std::string();
@@ -80,9 +82,8 @@ Certificates find_certificates(const std::string& domain, const std::optional<fs
   roots.emplace_back("/etc/containers/certs.d");
   roots.emplace_back("/etc/docker/certs.d");
   for (const fs::path& root : roots) {
-    const fs::path folder = root / domain;
     // One that may not be looked into is as good as none.
-    if (fs::is_directory(folder, problem)) return read_directory(folder);
+    if (auto certificates = read_directory(root / domain)) return *std::move(certificates);
   }
   return {};
 }

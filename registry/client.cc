@@ -43,6 +43,9 @@ const Field& accept_manifests() {
   return field;
 }
 
+/// Has caches on the way ask the registry (RFC 9111, 5.2.1.4).
+Field past_caches() { return {"Cache-Control", "no-cache"}; }
+
 Flow ignore(const HttpHead& /*head*/, std::span<const std::byte> /*part*/) { return Flow::enough; }
 
 bool is_success(int status) noexcept { return status >= 200 && status < 300; }
@@ -165,8 +168,9 @@ class Client::Impl {
     if (endpoint == Endpoint::manifests) {
       std::string document;
       try {
-        document = doing(str_cat("fetch ", digest), stop,
-                         [&] { return digested_part(manifest(digest.str(), stop).body, digest); });
+        document = doing(str_cat("fetch ", digest), stop, [&] {
+          return digested_part(manifest(digest.str(), stop, sink.wanted()).body, digest);
+        });
       } catch (const Error& error) {
         if (error.code() == Errc::not_found) distrust(digest);
         throw;
@@ -200,10 +204,12 @@ class Client::Impl {
     return str_cat(root_, endpoint == Endpoint::manifests ? "/manifests/" : "/blobs/", name);
   }
 
-  Document manifest(const std::string& reference, const std::stop_token& stop) {
-    return host_.read(
-        {.target = target(Endpoint::manifests, reference), .fields = {accept_manifests()}},
-        kMaxManifestBytes, stop);
+  Document manifest(const std::string& reference, const std::stop_token& stop,
+                    Copy wanted = Copy::any) {
+    Question question{.target = target(Endpoint::manifests, reference),
+                      .fields = {accept_manifests()}};
+    if (wanted == Copy::sources) question.fields.push_back(past_caches());
+    return host_.read(question, kMaxManifestBytes, stop);
   }
 
   TagPage tag_page(const std::optional<std::string>& page, const std::stop_token& stop) {
@@ -393,6 +399,7 @@ class Client::Impl {
       // What was cut may have been cut because the token has expired (AUTH-13).
       question.token_since = part.since;
     }
+    if (sink.wanted() == Copy::sources) question.fields.push_back(past_caches());
     BlobReceiver receiver(sink, part.digest, part.from, part.decode);
     const auto take = [&](const HttpHead& head, std::span<const std::byte> bytes) {
       part.moved = true;

@@ -3,10 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
-#include <random>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -69,12 +66,6 @@ bool can_be_retried(Errc code) noexcept {
   return code == Errc::unavailable || code == Errc::timed_out || code == Errc::rate_limited;
 }
 
-/// From 0 to 1.
-double jitter() {
-  thread_local std::minstd_rand random{std::random_device{}()};
-  return std::uniform_real_distribution<double>(0, 1)(random);
-}
-
 bool wants_basic(const HttpHead& head) {
   return find_challenge(head.all("WWW-Authenticate"), "basic").has_value();
 }
@@ -129,14 +120,6 @@ std::vector<std::string> scopes_of(const Challenge& challenge, const std::string
 std::string limit(Clock::duration left) {
   return str_cat("it limits the rate and is not to be asked for another ",
                  std::chrono::ceil<std::chrono::seconds>(left).count(), " s");
-}
-
-void sleep_until(Clock::time_point time, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_until(lock, stop, time, [] { return false; });
-  if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while waiting to try again");
 }
 
 }  // namespace

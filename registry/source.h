@@ -42,9 +42,16 @@ struct Beginning {
   std::optional<std::uint64_t> total;  ///< of the whole object, where the source says so
 };
 
+/// Whose copy of an object a sink can do with.
+enum class Copy {
+  any,      ///< one that was kept on the way, too
+  sources,  ///< what came before was wrong: the source's own (RTY-9)
+};
+
 /// Takes an object from a source.
 class ObjectSink : public ByteSink {
  public:
+  [[nodiscard]] virtual Copy wanted() const { return Copy::any; }
   /// Comes before the first byte. When the source cannot start at the offset that was asked for it
   /// starts at 0, and says so here.
   virtual void begin(const Beginning& beginning) = 0;

@@ -28,6 +28,7 @@ namespace digestfs::cache {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 using namespace std::string_literals;
 using registry::Endpoint;
 using test::landed;
@@ -41,7 +42,7 @@ struct Mount {
       : store(cache, limits),
         problems(source.name()),
         workers({2, 4, 2}),
-        content(store, source, workers, problems, network) {}
+        content(store, source, workers, problems, network, {.first = 1ms, .most = 2ms}) {}
   ~Mount() { workers.stop(); }
   Mount(const Mount&) = delete;
   Mount& operator=(const Mount&) = delete;
@@ -265,6 +266,10 @@ TEST_F(ContentTest, OpensNothingButWhatTheDigestPromises) {
     const std::size_t before = source_.fetches(digest);
     EXPECT_EQ(mount.failure(digest), Errc::corrupt);
     EXPECT_EQ(source_.fetches(digest), before + 2) << "once more, from the start (RTY-9)";
+    EXPECT_EQ(source_.fetches_past_copies(), (before + 2) / 2) << "and past what was kept on the way";
+    // A source that has other bytes is not asked again for a minute.
+    EXPECT_EQ(mount.failure(digest), Errc::corrupt);
+    EXPECT_EQ(source_.fetches(digest), before + 2);
     EXPECT_EQ(mount.content.state(digest), State::remote);
     EXPECT_FALSE(fs::exists(path("blobs", digest)));
     EXPECT_FALSE(fs::exists(path("partial", digest)));
@@ -356,6 +361,54 @@ TEST_F(ContentTest, GoesOnWhereAnEarlierMountWasCut) {
   EXPECT_EQ(mount.read(digest), bytes);
   ASSERT_EQ(source_.fetches(digest), tries + 1);
   EXPECT_EQ(source_.offsets(digest).back(), 1000 * tries);
+}
+
+// B1, RTY-8: without a length, an end in order is no end where a descriptor promises more.
+TEST_F(ContentTest, B1GoesOnWhereADownloadEndedEarlyInOrder) {
+  Mount mount(cache(), source_);
+  const std::string bytes = test::noise(350000);
+  const Digest digest = add(mount, bytes);
+  source_.end_after(digest, 100000);
+  EXPECT_EQ(mount.read(digest), bytes);
+  EXPECT_EQ(source_.offsets(digest), (std::vector<std::uint64_t>{0, 100000, 200000, 300000}));
+  EXPECT_EQ(mount.problems.text(), "") << "an interruption is no mismatch";
+}
+
+TEST_F(ContentTest, B1CallsAnObjectWrongThatDoesNotGoOn) {
+  Mount mount(cache(), source_);
+  const std::string bytes = test::noise(1000);
+  const Digest digest = add(mount, bytes);
+  source_.serve_instead(digest, bytes.substr(0, 400));
+  source_.end_after(digest, 400);
+  EXPECT_EQ(mount.failure(digest), Errc::corrupt);
+  EXPECT_LE(source_.fetches(digest), 4U);
+  EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"digest-mismatch", 1}}));
+}
+
+// RTY-8: a server without ranges that is cut each time a little later.
+TEST_F(ContentTest, B2StartsOverTwiceAtTheMost) {
+  Mount mount(cache(), source_);
+  const Digest digest = add(mount, test::noise(1000000));
+  source_.refuse_offsets();
+  source_.cut_after(digest, 500000, MemorySource::Times::always);
+  EXPECT_EQ(mount.failure(digest), Errc::unavailable);
+  EXPECT_EQ(source_.offsets(digest), (std::vector<std::uint64_t>{0, 500000, 500000, 500000}));
+}
+
+// VER-1, RTY-8: it would fill the disk, and drive out what is kept there.
+TEST_F(ContentTest, B3EndsABodyThatGoesOnFarPastItsObject) {
+  Mount mount(cache(), source_);
+  const Digest digest = source_.add_object(Endpoint::blobs, std::string(65U << 20U, 'a')).digest;
+  mount.content.meet(digest, Endpoint::blobs, 100);
+  source_.end_after(digest, SIZE_MAX);
+  EXPECT_EQ(mount.failure(digest), Errc::corrupt);
+  EXPECT_FALSE(fs::exists(path("partial", digest)));
+  EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"size-mismatch", 1}}));
+  // Whoever lies about its size spoils it for nobody else.
+  Mount other(cache(), source_);
+  other.content.meet(digest, Endpoint::blobs, 100);
+  other.content.meet(digest, Endpoint::blobs, 65U << 20U);
+  EXPECT_FALSE(other.failure(digest));
 }
 
 TEST_F(ContentTest, GivesUpAtOnceWhereNothingComes) {

@@ -357,6 +357,19 @@ TEST_F(StoreTest, TakesTheFileThatHasTheNameAfterAWait) {
   EXPECT_EQ(content(two, Area::blobs, digest), "content");
 }
 
+TEST_F(StoreTest, WaitsForNobodyWhoDoesNothing) {  // promise 5: a process that was stopped, say
+  const Store one(path(), {});
+  const Store two(path(), {.idle = std::chrono::milliseconds(50)});
+  const Digest digest = digest_of("content");
+  const Partial mine = one.take_partial(digest, {});
+  try {
+    static_cast<void>(two.take_partial(digest, {}));
+    ADD_FAILURE() << "taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::timed_out);
+  }
+}
+
 TEST_F(StoreTest, StopsWaitingForAPartial) {
   const Store one(path(), {});
   const Store two(path(), {});

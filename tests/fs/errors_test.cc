@@ -44,7 +44,7 @@ constexpr const char* kConfigType = "application/vnd.oci.image.config.v1+json";
 const std::vector<std::pair<Errc, int>> kSourceErrors = {
     {Errc::denied, EACCES},         {Errc::rate_limited, EAGAIN}, {Errc::unavailable, ETIMEDOUT},
     {Errc::timed_out, ETIMEDOUT},   {Errc::corrupt, EIO},         {Errc::too_large, EFBIG},
-    {Errc::unsupported, EOPNOTSUPP}};
+    {Errc::unsupported, EOPNOTSUPP}, {Errc::untrusted, ETIMEDOUT}};
 
 template <class Failure>
 int number_of(const Failure& failure) {
@@ -164,8 +164,8 @@ TEST(Errors, OfATagThatIsKnownAreOnlyThoseThatSayIt) {  // design, "Settled"
     served.source.fail_all(code);
     const auto tag = served.kernel().walk("tags");
     const auto reply = served.kernel().lookup(tag, "good");
-    const bool keeps =
-        code == Errc::unavailable || code == Errc::timed_out || code == Errc::rate_limited;
+    const bool keeps = code == Errc::unavailable || code == Errc::untrusted ||
+                       code == Errc::timed_out || code == Errc::rate_limited;
     EXPECT_EQ(reply.error, keeps ? 0 : number) << to_string(code);
     if (keeps) {
       EXPECT_EQ(served.target("tags/good/image"), "images/" + pair.good.manifest.digest.str());

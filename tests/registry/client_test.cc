@@ -486,6 +486,22 @@ TEST_F(ClientTest, B4TellsACodingOfTheLayerFromOneOfHttp) {  // VER-9
   EXPECT_TRUE(sink.bytes.ends_with(layer));
 }
 
+TEST_F(ClientTest, B3AsksPastCachesForWhatCameWrong) {  // RTY-9
+  class Doubter final : public ObjectSink {
+   public:
+    [[nodiscard]] Copy wanted() const override { return Copy::sources; }
+    void begin(const Beginning&) override {}
+    void write(std::span<const std::byte>) override {}
+  } doubter;
+  auto reader = client();
+  reader.fetch(Endpoint::blobs, fake.add_blob("hello").digest, 0, doubter, {});
+  EXPECT_EQ(fake.requests().back().field("Cache-Control"), "no-cache");
+  reader.fetch(Endpoint::manifests, fake.add_manifest(kManifest, kOci).digest, 0, doubter, {});
+  EXPECT_EQ(fake.requests().back().field("Cache-Control"), "no-cache");
+  static_cast<void>(fetch(fake.add_blob("hello").digest));
+  EXPECT_EQ(fake.requests().back().field("Cache-Control"), "");
+}
+
 TEST_F(ClientTest, FetchesAnEmptyBlob) {
   Collector sink;
   auto reader = client();

@@ -63,6 +63,14 @@ void MemorySource::cut_after(const Digest& digest, std::size_t bytes, Times time
   state_.lock()->misbehaviour[digest].cut = Cut{bytes, times};
 }
 
+void MemorySource::end_after(const Digest& digest, std::size_t bytes) {
+  state_.lock()->misbehaviour[digest].ends_after = bytes;
+}
+
+std::size_t MemorySource::fetches_past_copies() const {
+  return state_.lock()->fetches_past_copies;
+}
+
 void MemorySource::refuse_offsets() { state_.lock()->offsets_refused = true; }
 
 void MemorySource::fail(const Digest& digest, Errc code) {
@@ -224,7 +232,11 @@ std::optional<registry::ObjectInfo> MemorySource::find(Endpoint endpoint, const 
 
 void MemorySource::fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset,
                          registry::ObjectSink& sink, std::stop_token stop) {
-  state_.lock()->fetches[digest].push_back(offset);
+  {
+    const auto state = state_.lock();
+    state->fetches[digest].push_back(offset);
+    if (sink.wanted() == registry::Copy::sources) ++state->fetches_past_copies;
+  }
   answer_or_not(&digest, stop);
   std::shared_ptr<const std::string> object;
   Misbehaviour misbehaviour;
@@ -245,7 +257,7 @@ void MemorySource::fetch(Endpoint endpoint, const Digest& digest, std::uint64_t 
 
   const std::span<const std::byte> bytes = as_bytes(*object);
   if (offset > bytes.size()) offset = 0;
-  sink.begin({offset, bytes.size()});
+  sink.begin({offset, misbehaviour.ends_after ? std::nullopt : std::optional(bytes.size())});
   std::span<const std::byte> left = bytes.subspan(static_cast<std::size_t>(offset));
   const auto send = [&](std::size_t count) {
     while (count > 0) {
@@ -259,6 +271,10 @@ void MemorySource::fetch(Endpoint endpoint, const Digest& digest, std::uint64_t 
   if (misbehaviour.cut && misbehaviour.cut->after < left.size()) {
     send(misbehaviour.cut->after);
     throw Error(Errc::unavailable, str_cat(name_, " cut the transfer"));
+  }
+  if (misbehaviour.ends_after) {
+    send(std::min(*misbehaviour.ends_after, left.size()));
+    return;
   }
   if (misbehaviour.stalled_after && *misbehaviour.stalled_after < left.size()) {
     send(*misbehaviour.stalled_after);

@@ -53,6 +53,8 @@ class MemorySource final : public registry::Source {
   void send_one_byte_more(const Digest& digest);
   /// Sends `bytes` of what was asked for and fails as `unavailable` if there would be more.
   void cut_after(const Digest& digest, std::size_t bytes, Times times);
+  /// Ends each transfer in order after `bytes` of what was asked for, and says no length before.
+  void end_after(const Digest& digest, std::size_t bytes);
   /// Starts every fetch at 0, as a server without ranges does.
   void refuse_offsets();
   /// Fails a fetch or find of `digest`.
@@ -80,6 +82,8 @@ class MemorySource final : public registry::Source {
   [[nodiscard]] std::size_t finds() const;
   [[nodiscard]] std::size_t fetches() const;
   [[nodiscard]] std::size_t fetches(const Digest& digest) const;
+  /// How many of those were not to be answered from a copy on the way.
+  [[nodiscard]] std::size_t fetches_past_copies() const;
   /// The offsets that `digest` was fetched from, in order.
   [[nodiscard]] std::vector<std::uint64_t> offsets(const Digest& digest) const;
 
@@ -105,6 +109,7 @@ class MemorySource final : public registry::Source {
     std::shared_ptr<const std::string> instead;
     bool one_byte_more = false;
     std::optional<Cut> cut;
+    std::optional<std::size_t> ends_after;
     std::optional<Errc> failure;
     bool stalled = false;
     std::optional<std::size_t> stalled_after;
@@ -127,6 +132,7 @@ class MemorySource final : public registry::Source {
     std::size_t lists = 0;
     std::size_t resolves = 0;
     std::size_t finds = 0;
+    std::size_t fetches_past_copies = 0;
     std::map<Digest, std::vector<std::uint64_t>> fetches;
   };
 
