@@ -29,6 +29,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
   unsigned bits = 0;
   int count = 0;
   for (const char c : text) {
+    if (c == '\n' || c == '\r') continue;  // as Go's decoder has it
     unsigned value = 0;
     if (c >= 'A' && c <= 'Z') {
       value = static_cast<unsigned>(c - 'A');

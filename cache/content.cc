@@ -28,7 +28,8 @@ constexpr int kMaxResumptions = 5;
 constexpr std::uint64_t kProgress = std::uint64_t{1} << 20U;
 // How often a source that cannot go on may start over: each time costs what has come (RTY-8).
 constexpr int kMaxRestarts = 2;
-// How long a source that sends other bytes than a digest promises is not asked for it again (RTY-9).
+// How long a source that sends other bytes than a digest promises is not asked for it again
+// (RTY-9).
 constexpr std::chrono::minutes kBrokenMemory{1};
 
 /// The most that is taken of an object of `claimed` bytes. A descriptor may be wrong and its object
@@ -150,9 +151,7 @@ class Receiver final : public registry::ObjectSink {
 };
 
 /// Whether what has arrived so far is worth keeping for another try.
-bool is_interruption(Errc code) noexcept {
-  return is_silence(code) || code == Errc::interrupted;
-}
+bool is_interruption(Errc code) noexcept { return is_silence(code) || code == Errc::interrupted; }
 
 /// Whether it is the digest of no bytes at all.
 bool is_of_nothing(const Digest& digest) {
@@ -493,8 +492,8 @@ void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token s
     throw;
   } catch (const GoesOn&) {
     store_.discard(std::move(partial));
-    const std::string what = str_cat("more than ", bounds.most, " bytes come of what descriptors give ",
-                                     known.most_claimed);
+    const std::string what = str_cat("more than ", bounds.most,
+                                     " bytes come of what descriptors give ", known.most_claimed);
     problems_.report({ProblemKind::size_mismatch, digest.str(), Claim{digest, known.claimed},
                       std::nullopt, what});
     give_up(digest, what);
@@ -568,8 +567,8 @@ Digest Content::fetch_from(Endpoint endpoint, Partial& partial, const Bounds& bo
       // Without a length that was announced a cut looks like the end (B1).
       const std::uint64_t whole = receiver.total().value_or(claimed.value_or(0));
       if (receiver.size() < whole && receiver.size() > had) {
-        throw Error(Errc::unavailable, str_cat("it ended after ", receiver.size(), " of ", whole,
-                                               " bytes"));
+        throw Error(Errc::unavailable,
+                    str_cat("it ended after ", receiver.size(), " of ", whole, " bytes"));
       }
       if (wanted == registry::Copy::sources) return actual;
       // What an earlier download left may be to blame (RTY-8), or one bad moment of the source, or

@@ -47,12 +47,10 @@ bool read_auth(const std::string& auth, Credential& credential) {
   return true;
 }
 
-bool has_line_break(const Credential& credential) {
-  const auto breaks = [](const std::string& text) {
-    return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos;
-  };
-  return breaks(credential.user) || breaks(credential.password) ||
-         breaks(credential.identity_token) || breaks(credential.registry_token);
+/// Whether `text` may stand in a field as it is. What goes there in base64, or in a form, may hold
+/// anything: Google's `_json_key` has a whole document for its password.
+bool fits_field(const std::string& text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
 }
 
 }  // namespace
@@ -74,7 +72,7 @@ AuthFile AuthFile::parse(std::string_view text, Form form) {
       }
       credential.identity_token = text_member(entry, "identitytoken");
       credential.registry_token = text_member(entry, "registrytoken");
-      good = good && !has_line_break(credential);
+      good = good && fits_field(credential.registry_token);
       if (!good) {
         file.skipped_.push_back(key);
       } else if (!credential.empty()) {  // without anything it only marks what a helper keeps
@@ -86,7 +84,8 @@ AuthFile AuthFile::parse(std::string_view text, Form form) {
   if (const json* helpers = member(document, "credHelpers");
       helpers != nullptr && helpers->is_object()) {
     for (const auto& [host, name] : helpers->items()) {
-      if (name.is_string()) file.helpers_.emplace(host, name.get<std::string>());
+      // Without a name it is the file itself.
+      if (name.is_string() && name != "") file.helpers_.emplace(host, name.get<std::string>());
     }
   }
   file.store_ = text_member(document, "credsStore");
@@ -113,7 +112,9 @@ std::optional<Credential> AuthFile::find(const Reference& repository) const {
 std::optional<AuthFile::Helper> AuthFile::helper_for(const Reference& repository) const {
   const std::string host = host_of(repository.domain);
   for (const auto& [key, name] : helpers_) {
-    if (host_of(key) != host) continue;
+    // Of a registry, never of a part of one (CRED-2).
+    const bool is_url = key.find("://") != std::string::npos;
+    if ((!is_url && key.find('/') != std::string::npos) || host_of(key) != host) continue;
     Helper helper{.name = name, .servers = {key}, .is_final = true};
     if (host == kHub && key != kHubServer)
       helper.servers.insert(helper.servers.begin(), kHubServer);

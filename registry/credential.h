@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace digestfs::registry {
@@ -21,6 +22,12 @@ struct Credential {
   }
   [[nodiscard]] bool operator==(const Credential&) const = default;
 };
+
+/// `text` of somebody else with what is secret in `credential`, and in `token`, made unreadable: a
+/// server may say again what it was told (AUTH-18).
+[[nodiscard]] std::string without_secrets(std::string text,
+                                          const std::optional<Credential>& credential,
+                                          const std::string& token = {});
 
 /// `user:password` in base64, as Basic authentication has it (RFC 7617).
 [[nodiscard]] std::string basic_credentials(const Credential& credential);

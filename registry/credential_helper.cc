@@ -85,40 +85,58 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child() {
-    if (pid_ <= 0) return;
-    ::kill(-pid_, SIGKILL);
-    static_cast<void>(wait());
+    if (pid_ > 0) static_cast<void>(end());
   }
 
-  /// Its exit status; nothing where it did not exit by itself.
-  std::optional<int> wait() {
+  /// Whether it has ended by itself. It stays to be waited for, and its group is its own till then.
+  [[nodiscard]] bool has_ended() const {
+    siginfo_t info{};
+    const int problem =
+        ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+    return problem != 0 || info.si_pid != 0;
+  }
+
+  /// Ends it and all that it started. Its exit status; nothing where it did not exit by itself.
+  std::optional<int> end() {
+    ::kill(-pid_, SIGKILL);
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0) {
-      if (errno != EINTR) break;
+    pid_t waited = 0;
+    while ((waited = ::waitpid(pid_, &status, 0)) < 0 && errno == EINTR) {
     }
+    const bool exited = waited == pid_ && WIFEXITED(status);
     pid_ = -1;
-    return WIFEXITED(status) ? std::optional(WEXITSTATUS(status)) : std::nullopt;
+    return exited ? std::optional(WEXITSTATUS(status)) : std::nullopt;
   }
 
  private:
   pid_t pid_ = -1;
 };
 
-/// All that comes out of `fd` until `deadline`.
-std::string read_all(const std::string& program, int fd, Clock::time_point deadline,
-                     const std::stop_token& stop) {
+/// All that comes out of `fd` until `child` has ended. What it leaves running may hold on to the
+/// other end, and one that closes it may live on: neither is waited for past `deadline`.
+std::string read_all(const std::string& program, const Child& child, int fd,
+                     Clock::time_point deadline, const std::stop_token& stop) {
   std::string text;
   std::array<char, 4096> buffer{};
+  bool is_closed = false;
   for (;;) {
+    const bool has_ended = child.has_ended();  // before the last look at what it has written
+    if (has_ended && is_closed) return text;
     if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while asking a helper");
     if (Clock::now() >= deadline) {
       throw Error(Errc::denied, str_cat(program, " did not answer in time"));
     }
-    pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
-    constexpr int kStepMs = 100;
-    if (::poll(&waiting, 1, kStepMs) <= 0) continue;
+    pollfd waiting{.fd = is_closed ? -1 : fd, .events = POLLIN, .revents = 0};
+    constexpr int kStepMs = 20;
+    if (::poll(&waiting, 1, has_ended ? 0 : kStepMs) <= 0) {
+      if (has_ended) return text;
+      continue;
+    }
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
-    if (got == 0) return text;
+    if (got == 0) {
+      is_closed = true;
+      continue;
+    }
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw_system_error(str_cat("read from ", program));
     text.append(buffer.data(), static_cast<std::size_t>(got));
@@ -162,9 +180,9 @@ std::optional<Credential> ask_helper(const std::string& name, const std::string&
   [[maybe_unused]] const ssize_t ignored =
       ::send(input.writing.get(), server.data(), server.size(), MSG_NOSIGNAL);
   input.writing = UniqueFd();
-  const std::string text = read_all(program, output.reading.get(), deadline, stop);
+  const std::string text = read_all(program, child, output.reading.get(), deadline, stop);
   const std::string_view answer = trimmed(text);
-  if (const auto status = child.wait(); status != 0) {
+  if (const auto status = child.end(); status != 0) {
     if (answer == kNotFound) return std::nullopt;
     throw Error(Errc::denied, str_cat(program, " failed", reason(answer)));
   }

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/credentials.h"
 
-#include <fstream>
-#include <sstream>
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "base/flights.h"
+#include "base/handle.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "registry/credential_helper.h"
@@ -18,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kMaxFile = std::uintmax_t{4} << 20U;
+constexpr std::int64_t kMaxFile = std::int64_t{4} << 20U;
 // Some helpers hand out what lives for hours; a mount lives longer (CRED-5).
 constexpr std::chrono::hours kHelperMemory{1};
 
@@ -31,12 +35,11 @@ Credentials::Credentials(Reference repository, CredentialOptions options)
   const auto variable = [this](const char* name) {
     return options_.environment ? options_.environment(name) : std::string();
   };
-  if (options_.file) {
-    places_.push_back({.path = *options_.file, .must_exist = true});
-    return;
-  }
-  if (const std::string file = variable("REGISTRY_AUTH_FILE"); !file.empty()) {
-    places_.push_back({.path = file, .must_exist = true});
+  const std::string named =
+      options_.file ? options_.file->native() : variable("REGISTRY_AUTH_FILE");
+  if (!named.empty()) {
+    has_named_file_ = true;
+    places_.push_back({.path = fs::absolute(named), .must_exist = true});
     return;
   }
   const std::string home = variable("HOME");
@@ -57,6 +60,8 @@ Credentials::Credentials(Reference repository, CredentialOptions options)
   if (!home.empty()) {
     places_.push_back({.path = fs::path(home) / ".dockercfg", .form = AuthFile::Form::legacy});
   }
+  // A daemon leaves its working directory.
+  for (Place& place : places_) place.path = fs::absolute(place.path);
 }
 
 std::optional<Credential> Credentials::find(const std::stop_token& stop) {
@@ -70,11 +75,11 @@ std::optional<Credential> Credentials::find(const std::stop_token& stop) {
     if (colon != std::string::npos) credential.password = options_.given->substr(colon + 1);
     return credential;
   }
-  if (!options_.file && options_.environment) {
+  if (!has_named_file_ && options_.environment) {
     if (const std::string text = options_.environment(kDockerVariable); !text.empty()) {
-      if (auto found = find_in(AuthFile::parse(text), str_cat("$", kDockerVariable), stop)) {
-        return found;
-      }
+      const std::string name = str_cat("$", kDockerVariable);
+      const AuthFile file = parse(text, AuthFile::Form::current, name);
+      if (auto found = find_in(file, name, stop)) return found;
     }
   }
   for (const Place& place : places_) {
@@ -87,39 +92,52 @@ std::optional<Credential> Credentials::find(const std::stop_token& stop) {
 
 std::optional<AuthFile> Credentials::read(const Place& place) {
   const std::string& name = place.path.native();
-  std::error_code problem;
-  const auto size = fs::file_size(place.path, problem);
-  const auto modified = problem ? fs::file_time_type() : fs::last_write_time(place.path, problem);
-  if (problem) {
-    if (place.must_exist) {
-      throw Error(Errc::denied,
-                  str_cat("cannot read credentials from ", name, ": ", problem.message()));
+  const auto unreadable = [&](int problem) -> std::optional<AuthFile> {
+    // One that is not there, or not for us, is none; one that cannot be read may be the right one.
+    const bool is_none = problem == ENOENT || problem == ENOTDIR || problem == EACCES;
+    if (place.must_exist || !is_none) {
+      throw Error(Errc::denied, str_cat("cannot read credentials from ", name, ": ",
+                                        std::generic_category().message(problem)));
     }
-    DIGESTFS_LOG(debug, "no credentials there file=", name, " cause=", problem.message());
+    DIGESTFS_LOG(debug, "no credentials there file=", name,
+                 " cause=", std::generic_category().message(problem));
     return std::nullopt;
-  }
+  };
+  struct stat status {};
+  if (::stat(name.c_str(), &status) != 0) return unreadable(errno);
+  const auto ns = [](const timespec& time) {
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  };
+  const Stamp stamp{status.st_dev, status.st_ino, status.st_size, ns(status.st_mtim),
+                    ns(status.st_ctim)};
   {
     const auto state = state_.lock();
     const auto at = state->files.find(name);
-    if (at != state->files.end() && at->second.modified == modified && at->second.size == size) {
-      return at->second.file;
-    }
+    if (at != state->files.end() && at->second.stamp == stamp) return at->second.file;
   }
-  std::ifstream stream(place.path, std::ios::binary);
-  std::ostringstream text;
-  if (size <= kMaxFile && stream) text << stream.rdbuf();
-  if (size > kMaxFile || !stream) {
-    if (place.must_exist) throw Error(Errc::denied, str_cat("cannot read credentials from ", name));
-    DIGESTFS_LOG(debug, "cannot read credentials file=", name);
-    return std::nullopt;
-  }
+  if (status.st_size > kMaxFile) return unreadable(EFBIG);
+  if (!S_ISREG(status.st_mode)) return unreadable(S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
+  std::string text;
   try {
-    AuthFile file = AuthFile::parse(text.str(), place.form);
+    const UniqueFd fd = open_file(AT_FDCWD, place.path, O_RDONLY);
+    text = read_rest(fd.get(), static_cast<std::size_t>(kMaxFile));
+  } catch (const std::system_error& error) {
+    return unreadable(error.code().value());
+  }
+  AuthFile file = parse(text, place.form, name);
+  state_.lock()->files[name] = {stamp, file};
+  return file;
+}
+
+/// What is in `text`, which `name` has.
+AuthFile Credentials::parse(std::string_view text, AuthFile::Form form,
+                            const std::string& name) const {
+  try {
+    AuthFile file = AuthFile::parse(text, form);
     for (const std::string& key : file.skipped()) {
       DIGESTFS_LOG(warning, "an entry of a file of credentials makes no sense file=", name,
                    " key=", key);
     }
-    state_.lock()->files[name] = {modified, size, file};
     return file;
   } catch (const Error& error) {
     throw Error(Errc::denied, str_cat("cannot read credentials from ", name, ": ", error.what()));
@@ -154,19 +172,32 @@ std::optional<Credential> Credentials::find_in(const AuthFile& file, const std::
 std::optional<Credential> Credentials::ask(const std::string& helper, const std::string& server,
                                            const std::stop_token& stop) {
   const std::string key = str_cat(helper, " ", server);
+  std::shared_ptr<Helper> shared;
   {
     const auto state = state_.lock();
-    const auto at = state->helpers.find(key);
-    if (at != state->helpers.end() && Clock::now() < at->second.believed_until) {
-      return at->second.credential;
-    }
+    auto& at = state->helpers[key];
+    if (!at) at = std::make_shared<Helper>();
+    shared = at;
   }
-  auto credential = ask_helper(helper, server, stop, options_.helper_limit);
-  state_.lock()->helpers[key] = {credential, Clock::now() + kHelperMemory};
-  return credential;
+  const auto is_usable = [](const Said& said) { return Clock::now() < said.believed_until; };
+  const Said said = shared->get(key, stop, is_usable, [&]() -> Said {
+    try {
+      auto credential = ask_helper(helper, server, stop, options_.helper_limit);
+      return {std::move(credential), {}, Clock::now() + kHelperMemory};
+    } catch (const Error& error) {
+      if (error.code() == Errc::interrupted) throw;
+      return {{}, error, Clock::now() + kFailureMemory};
+    }
+  });
+  if (said.failure) throw Error(*said.failure);
+  return said.credential;
 }
 
-void Credentials::forget() { state_.lock()->helpers.clear(); }
+void Credentials::forget() {
+  const auto state = state_.lock();
+  state->helpers.clear();
+  state->files.clear();
+}
 
 std::string Credentials::places() const {
   std::string text;

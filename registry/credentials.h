@@ -2,19 +2,24 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "base/flight.h"
 #include "base/guarded.h"
 #include "registry/auth_file.h"
 #include "registry/credential.h"
 #include "registry/reference.h"
+#include "registry/shared_answer.h"
 
 namespace digestfs::registry {
 
@@ -31,8 +36,9 @@ struct CredentialOptions {
 
 /// The credential for one repository, of the first place that has one (CRED-1): what was given, the
 /// file that was named (or REGISTRY_AUTH_FILE), else podman's files, docker's and ~/.dockercfg.
-/// Files are read again when they change, helpers asked again after an hour or a refusal (CRED-5,
-/// CRED-8). Safe for concurrent use; helpers run while no lock is held.
+/// Files are read again when they change, helpers asked again after an hour, and both after a
+/// refusal (CRED-5, CRED-8). A helper runs once however many ask, while no lock is held, and its
+/// failure is remembered for as long as a lookup waits. Safe for concurrent use.
 class Credentials {
  public:
   Credentials(Reference repository, CredentialOptions options);
@@ -41,7 +47,7 @@ class Credentials {
   /// be: a file that is no JSON, a helper that fails. The message names it and quotes nothing.
   [[nodiscard]] std::optional<Credential> find(const std::stop_token& stop);
 
-  /// Forgets what helpers said: it was refused.
+  /// Forgets what helpers and files said: it was refused.
   void forget();
 
   /// Where it is looked, for people.
@@ -53,21 +59,33 @@ class Credentials {
     AuthFile::Form form = AuthFile::Form::current;
     bool must_exist = false;
   };
+  /// What tells that a file is another one than it was.
+  struct Stamp {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::int64_t size = 0;
+    std::int64_t modified_ns = 0;
+    std::int64_t changed_ns = 0;
+    [[nodiscard]] bool operator==(const Stamp&) const = default;
+  };
   struct Read {
-    std::filesystem::file_time_type modified;
-    std::uintmax_t size = 0;
+    Stamp stamp;
     AuthFile file;
   };
   struct Said {
     std::optional<Credential> credential;
+    std::optional<Error> failure;
     Clock::time_point believed_until;
   };
+  using Helper = SharedAnswer<std::string, Said>;
   struct State {
     std::map<std::string, Read> files;
-    std::map<std::string, Said> helpers;
+    std::map<std::string, std::shared_ptr<Helper>> helpers;
   };
 
   [[nodiscard]] std::optional<AuthFile> read(const Place& place);
+  [[nodiscard]] AuthFile parse(std::string_view text, AuthFile::Form form,
+                               const std::string& name) const;
   [[nodiscard]] std::optional<Credential> find_in(const AuthFile& file, const std::string& where,
                                                   const std::stop_token& stop);
   [[nodiscard]] std::optional<Credential> ask(const std::string& helper, const std::string& server,
@@ -77,6 +95,7 @@ class Credentials {
   Reference repository_;
   CredentialOptions options_;
   std::vector<Place> places_;
+  bool has_named_file_ = false;  ///< by an option or REGISTRY_AUTH_FILE: nothing else counts
   // Guarded by the lock it lives in.
   Guarded<State> state_;
 };

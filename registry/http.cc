@@ -471,9 +471,10 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
 
   if (transfer.failure) std::rethrow_exception(transfer.failure);
   if (code == CURLE_OK || transfer.enough) return transfer.head;
-  const Error error(proxy_status == 407 ? Errc::denied : code_of(code),
-                    str_cat(to_string(request.method), request.url.redacted(), ": ",
-                            describe(code, details.data(), proxy), proxy_note(transfer.head.proxy)));
+  const Error error(
+      proxy_status == 407 ? Errc::denied : code_of(code),
+      str_cat(to_string(request.method), request.url.redacted(), ": ",
+              describe(code, details.data(), proxy), proxy_note(transfer.head.proxy)));
   if (tries_tls && proxy.empty() && code == CURLE_COULDNT_CONNECT) {
     throw NoTls{NoTls::Why::nobody, error};
   }

@@ -37,9 +37,9 @@ struct HttpRequest {
   Url url;
   std::vector<Field> fields = {};
   Trust trust = Trust::verified;
-  std::string form = {};  ///< what a POST sends, URL-encoded
+  std::string form = {};                             ///< what a POST sends, URL-encoded
   std::optional<std::chrono::seconds> longest = {};  ///< for all of it; unbounded otherwise
-  bool decode = false;    ///< undo a content coding of the answer, instead of keeping what was sent
+  bool decode = false;  ///< undo a content coding of the answer, instead of keeping what was sent
   /// Of the host that is asked, or null. Must outlive the exchange.
   const Certificates* certificates = nullptr;
 };
@@ -95,10 +95,10 @@ class Http {
   ~Http();
 
   /// Sends `request`; the body of the answer goes to `receive`. Throws `Error`: `unavailable` where
-  /// there is no connection or it breaks, a short body included (RTY-8); `untrusted` where the other
-  /// side's certificate, or one of ours, will not do; `denied` by a proxy; `timed_out` where it
-  /// stalls; `corrupt` where the answer is no HTTP; `interrupted` on `stop`. The message says what
-  /// failed and names the URL without its query.
+  /// there is no connection or it breaks, a short body included (RTY-8); `untrusted` where the
+  /// other side's certificate, or one of ours, will not do; `denied` by a proxy; `timed_out` where
+  /// it stalls; `corrupt` where the answer is no HTTP; `interrupted` on `stop`. The message says
+  /// what failed and names the URL without its query.
   [[nodiscard]] HttpHead perform(const HttpRequest& request, const Receive& receive,
                                  std::stop_token stop);
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <span>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -75,10 +76,12 @@ bool is_challenge(const HttpHead& head) {
          (wants_basic(head) || find_challenge(head.all("WWW-Authenticate"), "bearer"));
 }
 
-/// What the user named goes to the registry that the user named.
+/// What the user said of one registry is said of that one.
 ClientOptions for_others(ClientOptions options) {
   options.credentials.given.reset();
   options.certificates.reset();
+  // Or who is led anywhere by a registry that need not prove who it is would log in there.
+  options.verify_tls = true;
   return options;
 }
 
@@ -111,7 +114,10 @@ std::vector<std::string> scopes_of(const Challenge& challenge, const std::string
   std::vector<std::string> scopes;
   const std::string wanted = challenge.parameter("scope");
   if (challenge.parameter("error") == "insufficient_scope" && !wanted.empty() && wanted != own) {
-    scopes.push_back(wanted);
+    std::istringstream each(wanted);
+    for (std::string scope; each >> scope;) {
+      if (scope != own) scopes.push_back(scope);
+    }
   }
   scopes.push_back(own);
   return scopes;
@@ -127,8 +133,11 @@ std::string limit(Clock::duration left) {
 Error Reply::failure() const {
   const std::string elsewhere = str_cat(url.redacted(), ", where the registry leads,");
   Error error = failure_of(head, failure_body, is_elsewhere ? elsewhere : "the registry");
-  if (error.code() != Errc::denied || credential_note.empty()) return error;
-  return {error.code(), str_cat(error.what(), "; ", credential_note)};
+  std::string message = without_secrets(error.what(), credential, token);
+  if (error.code() == Errc::denied && !credential_note.empty()) {
+    message += str_cat("; ", credential_note);
+  }
+  return {error.code(), message};
 }
 
 RegistryHost::RegistryHost(const Reference& reference, ClientOptions options)
@@ -153,7 +162,9 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
   if (question.token_since) stale.before = *question.token_since;
   int renewals = 0;
   bool asked_anew = false;
+  bool was_told = false;
   bool only_basic = false;
+  std::optional<Challenge> missing;
   for (;;) {
     HttpRequest request =
         request_to(question.method, Url::parse(str_cat(greeting.base.origin(), question.target)));
@@ -161,9 +172,11 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     request.decode = question.decode;
     if (question.urgency == Urgency::content) request.longest.reset();
     Demand demand = *demand_.lock();
+    // What is missing for this once is not asked for each time.
+    if (missing) demand.bearer = missing;
     if (only_basic) demand = {.bearer = {}, .basic = true};
     const Proof proof = authorise(request, greeting.base, demand, stale, stop);
-    Reply reply = follow(std::move(request), question.redirects, receive, stop);
+    Reply reply = follow(std::move(request), Errand::content, question.redirects, receive, stop);
     const bool elsewhere = reply.url.origin() != greeting.base.origin();
     if (elsewhere && is_refusal(reply.head.status) && !asked_anew && !is_challenge(reply.head)) {
       asked_anew = true;
@@ -182,15 +195,23 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     pass_warnings_on(reply.head);
     heed(reply.url, reply.head, reply.failure_body, closed_until_);
     reply.credential_note = note_of(proof.credential);
+    reply.credential = proof.credential;
+    reply.token = proof.token;
     if (reply.head.status != 401) return reply;
-    // AUTH-13: once, whether it was refused or never had; a 401 without a challenge (GCR) or with
-    // another scheme's (Harbor) means the token too where one was sent.
-    if (proof.credential) credentials_.forget();
     auto bearer = find_challenge(reply.head.all("WWW-Authenticate"), "bearer");
     const bool basic = wants_basic(reply.head);
+    // What it says before anything was shown refuses nothing.
+    if (bearer && proof.token.empty() && !was_told) {
+      was_told = true;
+      demand_.lock()->bearer = std::move(bearer);
+      continue;
+    }
+    // AUTH-13: once; a 401 without a challenge (GCR) or with another scheme's (Harbor) means the
+    // token too where one was sent. An expired token says nothing against who asked for it.
+    if (proof.credential && (proof.token.empty() || renewals > 0)) credentials_.forget();
     if (renewals == 0) {
       if (bearer) {
-        demand_.lock()->bearer = std::move(bearer);
+        missing = std::move(bearer);
       } else if (!demand.bearer) {
         if (!basic) return reply;
         demand_.lock()->basic = true;
@@ -249,8 +270,7 @@ RegistryHost::Proof RegistryHost::authorise(HttpRequest& request, const Url& bas
                                             const std::stop_token& stop) {
   Proof proof;
   if (demand.bearer) {
-    proof.credential = credentials_.find(stop);
-    proof.token = token(base, *demand.bearer, proof.credential, stale, stop).value;
+    proof = prove(base, *demand.bearer, stale, stop);
     request.fields.push_back({"Authorization", str_cat("Bearer ", proof.token)});
   } else if (demand.basic) {
     auto credential = credentials_.find(stop);
@@ -259,6 +279,35 @@ RegistryHost::Proof RegistryHost::authorise(HttpRequest& request, const Url& bas
           {"Authorization", str_cat("Basic ", basic_credentials(*credential))});
       proof.credential = std::move(credential);
     }
+  }
+  return proof;
+}
+
+/// A token of who we are now.
+RegistryHost::Proof RegistryHost::prove(const Url& base, const Challenge& challenge,
+                                        const Stale& stale, const std::stop_token& stop) {
+  Proof proof;
+  try {
+    proof.credential = credentials_.find(stop);
+  } catch (const Error& error) {
+    // A helper that fails now is no reason to drop what it has helped to.
+    const std::string what = purpose_of(challenge);
+    const auto grant = grant_.look([&](const Grant& in_hand) {
+      return in_hand.purpose.what == what && is_good(in_hand.token, stale);
+    });
+    if (error.code() == Errc::interrupted || !grant) throw;
+    return {grant->token.value, grant->purpose.credential};
+  }
+  try {
+    proof.token = token(base, challenge, proof.credential, stale, stop).value;
+  } catch (const Error& error) {
+    // What a helper said may have expired, and somebody else be logged in (CRED-5, CRED-8).
+    if (error.code() != Errc::denied || !proof.credential) throw;
+    credentials_.forget();
+    auto now = credentials_.find(stop);
+    if (!now || now == proof.credential) throw;
+    proof.credential = std::move(now);
+    proof.token = token(base, challenge, proof.credential, stale, stop).value;
   }
   return proof;
 }
@@ -276,8 +325,8 @@ Trust RegistryHost::trust_in(const Url& url) const {
   return is_near ? Trust::anyone : Trust::verified;
 }
 
-/// What is kept for the token server itself, or the authorities of the registry that names it, which
-/// are often its own; never the certificate that we show the registry.
+/// What is kept for the token server itself, or the authorities of the registry that names it,
+/// which are often its own; never the certificate that we show the registry.
 Certificates RegistryHost::certificates_of_realm(const Url& realm) const {
   if (realm.origin() == own_.origin()) return certificates_;
   Certificates theirs =
@@ -297,7 +346,7 @@ HttpRequest RegistryHost::request_to(Method method, const Url& url) const {
 
 RegistryHost::Greeting RegistryHost::greeting(const std::stop_token& stop) {
   return greeting_.get(
-      stop, [](const Greeting&) { return true; },
+      true, stop, [](const Greeting&) { return true; },
       [&] {
         Greeting greeting = greet(stop);
         *has_greeted_.lock() = true;
@@ -338,23 +387,27 @@ RegistryHost::Greeting RegistryHost::greet_at(const Url& base, const std::stop_t
   return {base, find_challenge(head.all("WWW-Authenticate"), "bearer"), wants_basic(head)};
 }
 
+std::string RegistryHost::purpose_of(const Challenge& challenge) const {
+  std::string purpose = str_cat(challenge.parameter("realm"), "\n", challenge.parameter("service"));
+  for (const std::string& scope : scopes_of(challenge, scope_)) purpose += str_cat("\n", scope);
+  return purpose;
+}
+
+bool RegistryHost::is_good(const Token& token, const Stale& stale) const {
+  return token.value != stale.refused && token.given_at >= stale.before &&
+         Clock::now() < token.renew_at;
+}
+
 Token RegistryHost::token(const Url& base, const Challenge& challenge,
                           const std::optional<Credential>& credential, const Stale& stale,
                           const std::stop_token& stop) {
-  std::string purpose = str_cat(challenge.parameter("realm"), "\n", challenge.parameter("service"));
-  for (const std::string& scope : scopes_of(challenge, scope_)) {
-    purpose += str_cat("\n", scope);
-  }
+  const Purpose purpose{purpose_of(challenge), credential};
   const auto is_usable = [&](const Grant& grant) {
-    return grant.purpose == purpose && grant.credential == credential &&
-           grant.token.value != stale.refused && grant.token.given_at >= stale.before &&
-           Clock::now() < grant.token.renew_at;
+    return grant.purpose == purpose && is_good(grant.token, stale);
   };
-  const auto fetch = [&] {
-    return Grant{purpose, credential, fetch_token(base, challenge, credential, stop)};
-  };
+  const auto fetch = [&] { return Grant{purpose, fetch_token(base, challenge, credential, stop)}; };
   try {
-    return grant_.get(stop, is_usable, fetch).token;
+    return grant_.get(purpose, stop, is_usable, fetch).token;
   } catch (const Error& error) {
     // The challenge may have been wrong, or the token server may be another by now.
     if (error.code() != Errc::interrupted && error.code() != Errc::rate_limited) greeting_.forget();
@@ -371,6 +424,10 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
         .value = credential->registry_token, .given_at = now, .renew_at = now + kRegistryTokenLife};
   }
   const Url realm = token_realm(challenge, base, is_insecure_);
+  if (credential && realm.scheme() == "http" && host_kind(realm.host()) != HostKind::loopback) {
+    warn(str_cat("the credentials of ", credential->from, " go to ", realm.origin(),
+                 " unencrypted, as --tls-verify=false allows"));
+  }
   if (const auto left = *tokens_closed_until_.lock() - Clock::now(); left > Clock::duration(0)) {
     // `wait_to_retry` waits, unless that is too long.
     throw Error(Errc::rate_limited, str_cat("no token from ", realm.redacted(), ": ", limit(left)));
@@ -399,7 +456,7 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
   const auto take = [&body](const HttpHead&, std::span<const std::byte> part) {
     return collect(body, part, kMaxTokenBody);
   };
-  const Reply reply = follow(request, Question::Redirects::follow, take, stop);
+  const Reply reply = follow(request, Errand::token, Question::Redirects::follow, take, stop);
   return token_of(request, reply, body, credential);
 }
 
@@ -413,14 +470,13 @@ std::optional<Token> RegistryHost::exchange(const Url& realm, const std::string&
   HttpRequest request = request_to(Method::post, realm);
   const Certificates certificates = certificates_of_realm(realm);
   request.certificates = &certificates;
-  request.form =
-      token_form(service, scopes, is_renewed ? last->token : credential.identity_token);
+  request.form = token_form(service, scopes, is_renewed ? last->token : credential.identity_token);
   std::string body;
   const auto take = [&body](const HttpHead&, std::span<const std::byte> part) {
     return collect(body, part, kMaxTokenBody);
   };
   // Nobody else is to have what is posted.
-  const Reply reply = follow(request, Question::Redirects::stay, take, stop);
+  const Reply reply = follow(request, Errand::token, Question::Redirects::stay, take, stop);
   if (is_renewed && is_refusal(reply.head.status)) {
     refresh_.lock()->reset();
     return exchange(realm, service, scopes, credential, stop);  // with the identity token itself
@@ -445,7 +501,10 @@ Token RegistryHost::token_of(const HttpRequest& request, const Reply& reply,
     return parse_token(body, Clock::now());
   } catch (const Error& error) {
     const Errc code = error.code() == Errc::not_found ? Errc::denied : error.code();
-    std::string message = str_cat("no token from ", request.url.redacted(), ": ", error.what());
+    const std::optional<Refresh> last = *refresh_.lock();
+    std::string message =
+        without_secrets(str_cat("no token from ", request.url.redacted(), ": ", error.what()),
+                        credential, last ? last->token : std::string());
     if (code == Errc::denied) message += str_cat("; ", note_of(credential));
     throw Error(code, message);
   }
@@ -516,7 +575,7 @@ Clock::time_point RegistryHost::closed_elsewhere_until(const std::string& origin
   return until;
 }
 
-/// What a registry wants people to know (distribution-spec, "Warnings"), each text once.
+/// What a registry wants people to know (distribution-spec, "Warnings").
 void RegistryHost::pass_warnings_on(const HttpHead& head) {
   constexpr std::string_view kStart = "299 - \"";
   for (const std::string& field : head.all("Warning")) {
@@ -527,12 +586,17 @@ void RegistryHost::pass_warnings_on(const HttpHead& head) {
     text.resize(std::min<std::size_t>(text.size(), 500));
     std::ranges::replace_if(
         text, [](char c) { return c < ' ' || c == '\x7f'; }, '?');
-    {
-      const auto warnings = warnings_.lock();
-      if (warnings->size() >= kMaxWarnings || !warnings->insert(text).second) continue;
-    }
-    DIGESTFS_LOG(warning, "the registry says: ", text, " host=", wire_host_);
+    warn(str_cat("the registry says: ", text, " host=", wire_host_));
   }
+}
+
+/// Each text once.
+void RegistryHost::warn(const std::string& text) {
+  {
+    const auto warnings = warnings_.lock();
+    if (warnings->size() >= kMaxWarnings || !warnings->insert(text).second) return;
+  }
+  DIGESTFS_LOG(warning, text);
 }
 
 void RegistryHost::wait_to_retry(const Error& error, Attempts& attempts,
@@ -552,7 +616,7 @@ void RegistryHost::wait_to_retry(const Error& error, Attempts& attempts,
   sleep_until(until, stop);
 }
 
-Reply RegistryHost::follow(HttpRequest request, Question::Redirects redirects,
+Reply RegistryHost::follow(HttpRequest request, Errand errand, Question::Redirects redirects,
                            const Receive& receive, const std::stop_token& stop) {
   const Url first = request.url;
   for (int hop = 0;; ++hop) {
@@ -578,12 +642,14 @@ Reply RegistryHost::follow(HttpRequest request, Question::Redirects redirects,
     }
     Url next = request.url.resolve(*location);
     check_target(request.url, next, Errc::corrupt, is_insecure_);
+    if (errand == Errand::token) check_secrecy(request.url, next, Errc::corrupt, is_insecure_);
     const auto left = closed_elsewhere_until(next.origin()) - Clock::now();
     if (left > Clock::duration(0)) {
       throw Error(Errc::rate_limited, str_cat(next.origin(), ": ", limit(left)));
     }
     HttpRequest onward = request_to(request.method, next);
     onward.fields = std::move(request.fields);
+    if (next.origin() == request.url.origin()) onward.certificates = request.certificates;
     onward.decode = request.decode;
     onward.longest = request.longest;
     if (next.origin() != first.origin()) {

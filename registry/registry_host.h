@@ -55,12 +55,14 @@ struct Question {
 /// What came back in the end. The body of a 2xx went to the receiver.
 struct Reply {
   HttpHead head;
-  std::string failure_body;  ///< of any other status; at most 64 KiB of it
-  Url url;                   ///< who answered, after redirects
+  std::string failure_body;   ///< of any other status; at most 64 KiB of it
+  Url url;                    ///< who answered, after redirects
   bool is_elsewhere = false;  ///< which was not the registry itself
 
   /// What a status other than 2xx means; of a refusal also which credentials were refused.
   [[nodiscard]] Error failure() const;
+  std::string token = {};                     ///< that it was sent, to be kept out of messages
+  std::optional<Credential> credential = {};  ///< whose it is
   std::string credential_note = {};  ///< "with the credentials of …", or that there are none
 };
 
@@ -71,8 +73,8 @@ struct Document {
 };
 
 /// A registry as the reader of one repository, or of its catalogue, sees it: how it greets (http or
-/// https, AUTH-1), who we are to it, tokens for reading just that, redirects (EP-8), and when it wants to be left
-/// alone (RTY-3, RTY-4). Safe for concurrent use.
+/// https, AUTH-1), who we are to it, tokens for reading just that, redirects (EP-8), and when it
+/// wants to be left alone (RTY-3, RTY-4). Safe for concurrent use.
 class RegistryHost {
  public:
   /// Connects to nothing yet.
@@ -126,10 +128,14 @@ class RegistryHost {
     std::optional<Challenge> bearer;
     bool basic = false;
   };
-  /// A token, what it is for and whose it is (AUTH-12).
-  struct Grant {
-    std::string purpose;  ///< realm, service and scopes
+  /// What a token is for and whose it is (AUTH-12).
+  struct Purpose {
+    std::string what;  ///< realm, service and scopes
     std::optional<Credential> credential;
+    [[nodiscard]] bool operator==(const Purpose&) const = default;
+  };
+  struct Grant {
+    Purpose purpose;
     Token token;
   };
   /// What a token server gave to be asked with in place of an identity token, which alone it stands
@@ -159,6 +165,10 @@ class RegistryHost {
 
   [[nodiscard]] Proof authorise(HttpRequest& request, const Url& base, const Demand& demand,
                                 const Stale& stale, const std::stop_token& stop);
+  [[nodiscard]] Proof prove(const Url& base, const Challenge& challenge, const Stale& stale,
+                            const std::stop_token& stop);
+  [[nodiscard]] bool is_good(const Token& token, const Stale& stale) const;
+  [[nodiscard]] std::string purpose_of(const Challenge& challenge) const;
   [[nodiscard]] Token token(const Url& base, const Challenge& challenge,
                             const std::optional<Credential>& credential, const Stale& stale,
                             const std::stop_token& stop);
@@ -172,7 +182,12 @@ class RegistryHost {
   [[nodiscard]] Token token_of(const HttpRequest& request, const Reply& reply,
                                const std::string& body,
                                const std::optional<Credential>& credential);
-  [[nodiscard]] Reply follow(HttpRequest request, Question::Redirects redirects,
+  /// What is on the way.
+  enum class Errand {
+    content,
+    token,  ///< there and back: nothing of it may be read by others (AUTH-14)
+  };
+  [[nodiscard]] Reply follow(HttpRequest request, Errand errand, Question::Redirects redirects,
                              const Receive& receive, const std::stop_token& stop);
   [[nodiscard]] std::string note_of(const std::optional<Credential>& credential) const;
   [[nodiscard]] Clock::duration patience(Urgency urgency) const noexcept;
@@ -184,6 +199,7 @@ class RegistryHost {
   void heed_elsewhere(const Reply& reply);
   [[nodiscard]] Clock::time_point closed_elsewhere_until(const std::string& origin) const;
   void pass_warnings_on(const HttpHead& head);
+  void warn(const std::string& text);
 
   // Constant after construction.
   std::string domain_;
@@ -199,13 +215,13 @@ class RegistryHost {
   // Synchronise themselves.
   Http http_;
   Credentials credentials_;
-  SharedAnswer<Greeting> greeting_;
-  SharedAnswer<Grant> grant_;  ///< the last; another repository has a host of its own
+  SharedAnswer<bool, Greeting> greeting_;  ///< there is one kind
+  SharedAnswer<Purpose, Grant> grant_;     ///< the last; another repository has a host of its own
   // Guarded by the locks they live in.
   Guarded<Demand> demand_;
   Guarded<std::optional<Refresh>> refresh_;
-  Gate closed_until_;                        ///< by a 429 of the registry, for all (RTY-4)
-  Gate tokens_closed_until_;                 ///< by one of its token server
+  Gate closed_until_;         ///< by a 429 of the registry, for all (RTY-4)
+  Gate tokens_closed_until_;  ///< by one of its token server
   Guarded<std::map<std::string, Clock::time_point>> closed_elsewhere_until_;  ///< by origin
   Guarded<std::map<std::string, std::shared_ptr<RegistryHost>>> others_;  ///< led to, by repository
   Guarded<std::set<std::string>> warnings_;  ///< those that were passed on

@@ -14,15 +14,16 @@
 namespace digestfs::registry {
 
 /// Something that every thread needs and only one should ask for: a token, or how a registry greets
-/// (AUTH-12). Safe for concurrent use.
-template <class T>
+/// (AUTH-12). `Key` tells what it is asked for. Safe for concurrent use.
+template <class Key, class T>
 class SharedAnswer {
  public:
   /// The answer in hand if `is_usable` says so, else what `ask` returns. Where another thread is
-  /// asking already its answer is waited for first, and its failure shared. Throws
-  /// `Errc::interrupted` on `stop`.
+  /// asking already its answer is waited for first, and its failure shared where it was for the
+  /// same `key`. Throws `Errc::interrupted` on `stop`.
   template <class IsUsable, class Ask>
-  [[nodiscard]] T get(const std::stop_token& stop, const IsUsable& is_usable, const Ask& ask) {
+  [[nodiscard]] T get(const Key& key, const std::stop_token& stop, const IsUsable& is_usable,
+                      const Ask& ask) {
     {
       auto state = state_.lock();
       if (state->answer && is_usable(*state->answer)) return *state->answer;
@@ -30,11 +31,12 @@ class SharedAnswer {
         const std::uint64_t round = state->round;
         const bool done = done_.wait(state.native(), stop, [&] { return state->round != round; });
         if (!done) throw Error(Errc::interrupted, "stopped while waiting for another request");
-        if (state->failure) std::rethrow_exception(state->failure);
+        if (state->failure && state->key == key) std::rethrow_exception(state->failure);
         if (state->answer && is_usable(*state->answer)) return *state->answer;
         // It was for somebody else, or is forgotten: asked for again, by one of those who waited.
       }
       state->asking = true;
+      state->key = key;
     }
     try {
       T answer = ask();
@@ -46,12 +48,20 @@ class SharedAnswer {
     }
   }
 
+  /// The answer in hand if `is_usable` says so.
+  template <class IsUsable>
+  [[nodiscard]] std::optional<T> look(const IsUsable& is_usable) const {
+    const auto state = state_.lock();
+    return state->answer && is_usable(*state->answer) ? state->answer : std::nullopt;
+  }
+
   /// Lets the next who needs it ask again.
   void forget() { state_.lock()->answer.reset(); }
 
  private:
   struct State {
     std::optional<T> answer;
+    Key key{};  ///< what is asked for, or was asked for last
     std::exception_ptr failure;
     bool asking = false;
     std::uint64_t round = 0;
@@ -60,7 +70,7 @@ class SharedAnswer {
   void finish(std::optional<T> answer, std::exception_ptr failure) {
     {
       const auto state = state_.lock();
-      state->answer = std::move(answer);
+      if (answer) state->answer = std::move(answer);  // a failure spoils nothing that is good
       state->failure = std::move(failure);
       state->asking = false;
       ++state->round;

@@ -23,7 +23,7 @@ constexpr seconds kLeastLife{60};
 constexpr seconds kMostLife{24 * 3600};
 constexpr seconds kRenewEarly{10};
 
-/// How long ago an RFC 3339 time in UTC was; nothing for any other text.
+/// How long ago an RFC 3339 time was; nothing for any other text.
 std::optional<seconds> age_of(const std::string& text) {
   std::tm parts{};
   const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
@@ -31,8 +31,17 @@ std::optional<seconds> age_of(const std::string& text) {
   if (*rest == '.') {
     for (++rest; *rest >= '0' && *rest <= '9';) ++rest;
   }
-  if (*rest != 'Z' || rest[1] != '\0') return std::nullopt;
-  return seconds(std::time(nullptr) - ::timegm(&parts));
+  // In UTC, or so far from it.
+  seconds offset{0};
+  if (std::string_view(rest) != "Z") {
+    const std::string zone(rest);
+    std::tm difference{};
+    const char* const end = ::strptime(zone.c_str() + 1, "%H:%M", &difference);
+    if ((zone[0] != '+' && zone[0] != '-') || end == nullptr || *end != '\0') return std::nullopt;
+    offset = std::chrono::hours(difference.tm_hour) + std::chrono::minutes(difference.tm_min);
+    if (zone[0] == '-') offset = -offset;
+  }
+  return seconds(std::time(nullptr) - ::timegm(&parts)) + offset;
 }
 
 }  // namespace
@@ -73,12 +82,22 @@ void check_target(const Url& from, const Url& to, Errc code, bool insecure) {
   const HostKind kind = host_kind(to.host());
   if (kind == HostKind::link_local) refuse("a link-local address");
   if (to.host() == from.host() || kind == HostKind::name) return;
-  if (kind != host_kind(from.host())) refuse("an address that is not public");
+  if (kind != host_kind(from.host()) && !(insecure && kind == HostKind::private_net)) {
+    refuse("an address that is not public");
+  }
 }
 
 std::string scope_of(const Reference& reference) {
   return reference.path.empty() ? std::string("registry:catalog:*")
                                 : str_cat("repository:", reference.path, ":pull");
+}
+
+void check_secrecy(const Url& from, const Url& to, Errc code, bool insecure) {
+  // A registry of this machine may speak plain http, but what it has us send elsewhere may not.
+  const bool is_open = to.scheme() == "http" && host_kind(to.host()) != HostKind::loopback;
+  if (!is_open || insecure) return;
+  throw Error(code, str_cat(from.origin(), " sends us to ", to.redacted(),
+                            " for a token, which is not encrypted"));
 }
 
 Url token_realm(const Challenge& challenge, const Url& registry, bool insecure) {
@@ -94,12 +113,7 @@ Url token_realm(const Challenge& challenge, const Url& registry, bool insecure) 
                 str_cat(registry.origin(), " names a realm that is no use: ", error.what()));
   }
   check_target(registry, *url, Errc::denied, insecure);
-  // A registry of this machine may speak plain http, but what it has us send elsewhere may not.
-  const bool is_open = url->scheme() == "http" && host_kind(url->host()) != HostKind::loopback;
-  if (is_open && !insecure) {
-    throw Error(Errc::denied, str_cat(registry.origin(), " sends us to ", url->redacted(),
-                                      " for a token, which is not encrypted"));
-  }
+  check_secrecy(registry, *url, Errc::denied, insecure);
   return *url;
 }
 
@@ -117,9 +131,9 @@ std::string token_form(const std::string& service, const std::vector<std::string
                        const std::string& identity_token) {
   std::string all;
   for (const std::string& scope : scopes) all += (all.empty() ? "" : " ") + scope;
-  return str_cat("grant_type=refresh_token&refresh_token=", percent_encoded(identity_token),
-                 "&service=", percent_encoded(service), "&scope=", percent_encoded(all),
-                 "&client_id=digestfs");
+  const std::string of = service.empty() ? "" : str_cat("&service=", percent_encoded(service));
+  return str_cat("grant_type=refresh_token&refresh_token=", percent_encoded(identity_token), of,
+                 "&scope=", percent_encoded(all), "&client_id=digestfs");
 }
 
 }  // namespace digestfs::registry

@@ -53,4 +53,8 @@ struct Token {
 /// or this machine only from the same kind of host. Throws `code` with what is wrong.
 void check_target(const Url& from, const Url& to, Errc code, bool insecure = false);
 
+/// Whether what is between us and `to` stays between us, where `from` sends us on to it for a
+/// token: on this machine, encrypted, or as the user wants it. Throws `code`.
+void check_secrecy(const Url& from, const Url& to, Errc code, bool insecure = false);
+
 }  // namespace digestfs::registry

@@ -14,6 +14,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -334,5 +335,7 @@ int guarded_run(const std::vector<std::string>& arguments) noexcept {
 }  // namespace digestfs::tools
 
 int main(int argc, char** argv) {
-  return digestfs::tools::guarded_run(std::vector<std::string>(argv + 1, argv + argc));
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  digestfs::tools::hide_passwords(std::span(argv, static_cast<std::size_t>(argc)));
+  return digestfs::tools::guarded_run(arguments);
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -190,6 +191,20 @@ std::uint64_t parse_size(const std::string& text) {
 }
 
 std::string help_text() { return definition().help({""}); }
+
+void hide_passwords(std::span<char* const> words) noexcept {
+  constexpr std::string_view kOption = "--creds";
+  constexpr std::string_view kSetting = "creds=";
+  bool follows = false;
+  for (char* const word : words) {
+    char* value =
+        std::exchange(follows, word == kOption) ? word : std::strstr(word, kSetting.data());
+    if (value == nullptr) continue;
+    value = std::strchr(value, ':');
+    if (value == nullptr) continue;
+    for (++value; *value != '\0'; ++value) *value = '*';
+  }
+}
 
 Options parse_options(const std::vector<std::string>& arguments) {
   Options options;

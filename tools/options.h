@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -54,6 +55,10 @@ struct Options {
 
 /// What `--help` prints.
 [[nodiscard]] std::string help_text();
+
+/// Overwrites passwords among the words of a command line, which everybody on the machine can read
+/// for as long as the program runs (promise 8).
+void hide_passwords(std::span<char* const> words) noexcept;
 
 /// `10G`, `512M`, `1048576`: bytes, in powers of 1024. Throws `UsageError`.
 [[nodiscard]] std::uint64_t parse_size(const std::string& text);

@@ -266,7 +266,8 @@ TEST_F(ContentTest, OpensNothingButWhatTheDigestPromises) {
     const std::size_t before = source_.fetches(digest);
     EXPECT_EQ(mount.failure(digest), Errc::corrupt);
     EXPECT_EQ(source_.fetches(digest), before + 2) << "once more, from the start (RTY-9)";
-    EXPECT_EQ(source_.fetches_past_copies(), (before + 2) / 2) << "and past what was kept on the way";
+    EXPECT_EQ(source_.fetches_past_copies(), (before + 2) / 2)
+        << "and past what was kept on the way";
     // A source that has other bytes is not asked again for a minute.
     EXPECT_EQ(mount.failure(digest), Errc::corrupt);
     EXPECT_EQ(source_.fetches(digest), before + 2);

@@ -42,8 +42,8 @@ constexpr const char* kConfigType = "application/vnd.oci.image.config.v1+json";
 
 /// The errnos of promise 9 (DEC-6) for what a source can fail with.
 const std::vector<std::pair<Errc, int>> kSourceErrors = {
-    {Errc::denied, EACCES},         {Errc::rate_limited, EAGAIN}, {Errc::unavailable, ETIMEDOUT},
-    {Errc::timed_out, ETIMEDOUT},   {Errc::corrupt, EIO},         {Errc::too_large, EFBIG},
+    {Errc::denied, EACCES},          {Errc::rate_limited, EAGAIN}, {Errc::unavailable, ETIMEDOUT},
+    {Errc::timed_out, ETIMEDOUT},    {Errc::corrupt, EIO},         {Errc::too_large, EFBIG},
     {Errc::unsupported, EOPNOTSUPP}, {Errc::untrusted, ETIMEDOUT}};
 
 template <class Failure>

@@ -59,12 +59,21 @@ TEST(AuthFile, A16SkipsAnEntryThatMakesNoSense) {
   const AuthFile file =
       file_of(entry("good.example", "u:p") +
               R"(,"a.example":{"auth":"!"},"b.example":{"auth":"bm9jb2xvbg=="},"c.example":7,)" +
-              entry("d.example", "u:p\r\nX: y"));
+              R"("d.example":{"registrytoken":"r\r\nX: y"})");
   EXPECT_EQ(found(file, "good.example/x"), "u:p");
   for (const char* host : {"a.example/x", "b.example/x", "c.example/x", "d.example/x"}) {
     EXPECT_EQ(found(file, host), "") << host;
   }
   EXPECT_EQ(file.skipped().size(), 4U);
+}
+
+TEST(AuthFile, A16TakesPasswordsAndEncodingsOfMoreThanOneLine) {  // CRED-3
+  // What `docker login -u _json_key --password-stdin <key.json` leaves.
+  const std::string key = "{\n  \"type\": \"service_account\"\n}\n";
+  EXPECT_EQ(found(file_of(entry("gcr.example", "_json_key:" + key)), "gcr.example/x"),
+            "_json_key:" + key);
+  EXPECT_EQ(found(file_of(R"("h.example":{"auth":"dTpw\nYXNz\r\nd29yZA=="})"), "h.example/x"),
+            "u:password");
 }
 
 TEST(AuthFile, HasTokens) {  // AUTH-9, AUTH-15
@@ -90,6 +99,12 @@ TEST(AuthFile, A15NamesTheHelperOfAHost) {  // CRED-2, CRED-5
   EXPECT_EQ(other->name, "all");
   EXPECT_FALSE(other->is_final);
   EXPECT_FALSE(file_of("").helper_for(Reference::parse("alpine")));
+  // A helper is for a registry, and one without a name is the file itself.
+  const AuthFile odd = AuthFile::parse(
+      R"({"credHelpers":{"h.example/team":"x","https://i.example/v1/":"i","j.example":""}})");
+  EXPECT_FALSE(odd.helper_for(Reference::parse("h.example/team/a")));
+  EXPECT_EQ(odd.helper_for(Reference::parse("i.example/a"))->name, "i");
+  EXPECT_FALSE(odd.helper_for(Reference::parse("j.example/a")));
   // A marker of what a helper keeps is no credential.
   EXPECT_EQ(found(file_of(R"("h.example":{})"), "h.example/x"), "");
 }

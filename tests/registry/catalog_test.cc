@@ -38,9 +38,9 @@ class CatalogTest : public ClientTest {
 };
 
 TEST(Catalog, L3LeavesOutWhatIsNoRepository) {
-  EXPECT_EQ(parse_repositories(
-                R"({"repositories":["a/b",null,"../x","A/b",7,"","a//b","a\n","c"]})"),
-            (Names{"a/b", "c"}));
+  EXPECT_EQ(
+      parse_repositories(R"({"repositories":["a/b",null,"../x","A/b",7,"","a//b","a\n","c"]})"),
+      (Names{"a/b", "c"}));
   for (const char* body : {"{}", R"({"repositories":null})", R"({"repositories":[]})"}) {
     EXPECT_TRUE(parse_repositories(body).empty()) << body;
   }
@@ -50,10 +50,11 @@ TEST(Catalog, L3LeavesOutWhatIsNoRepository) {
 }
 
 TEST_F(CatalogTest, L1ReadsEveryPageOfThisRegistry) {  // EP-11, EP-10
-  serve({{"/v2/_catalog",
-          {.fields = {{"Link", R"(<https://other.invalid/v2/_catalog?last=b%2Cb&n=2>; rel="next")"}},
-           .body = R"({"repositories":["b","a/b"]})"}},
-         {"/v2/_catalog?last=b%2Cb&n=2", {.body = R"({"repositories":["b","c"]})"}}});
+  serve(
+      {{"/v2/_catalog",
+        {.fields = {{"Link", R"(<https://other.invalid/v2/_catalog?last=b%2Cb&n=2>; rel="next")"}},
+         .body = R"({"repositories":["b","a/b"]})"}},
+       {"/v2/_catalog?last=b%2Cb&n=2", {.body = R"({"repositories":["b","c"]})"}}});
   const Catalog catalog = list();
   EXPECT_EQ(catalog.repositories, (Names{"a/b", "b", "c"}));
   EXPECT_TRUE(catalog.is_complete);
@@ -125,10 +126,10 @@ TEST_F(CatalogTest, AsksForATokenOfItsOwn) {  // AUTH-16
   fake.on([this](const Request& request) -> std::optional<Response> {
     if (request.path() == "/token") return Response{.body = R"({"token":"T"})"};
     if (request.field("Authorization") != "Bearer T") {
-      return Response{.status = 401,
-                      .fields = {{"WWW-Authenticate", str_cat("Bearer realm=\"http://",
-                                                              fake.address(),
-                                                              "/token\",service=\"s\"")}}};
+      return Response{
+          .status = 401,
+          .fields = {{"WWW-Authenticate", str_cat("Bearer realm=\"http://", fake.address(),
+                                                  "/token\",service=\"s\"")}}};
     }
     if (request.path() == "/v2/_catalog") return Response{.body = R"({"repositories":["a"]})"};
     return std::nullopt;

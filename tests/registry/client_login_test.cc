@@ -3,6 +3,8 @@
 // registry, token server and CDN are three ports, which is as far apart as hosts are (EP-8).
 
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 
@@ -311,6 +313,100 @@ TEST_F(LoginTest, A10AsksOnceForTheScopeThatIsMissing) {
   }
 }
 
+TEST_F(LoginTest, A10AsksForNoMoreTheNextTime) {  // AUTH-12
+  std::atomic<int> made = 0;
+  tokens.on([&](const Request&) -> std::optional<Response> {
+    return Response{.body = str_cat(R"({"token":"T)", ++made, "\"}")};
+  });
+  fake.on([this](const Request& request) -> std::optional<Response> {
+    if (request.path() == "/v2/" || request.field("Authorization") != "Bearer T2") {
+      const bool has_one = !request.field("Authorization").empty();
+      return Response{
+          .status = 401,
+          .fields = {
+              {"WWW-Authenticate",
+               bearer(
+                   has_one
+                       ? R"(,error="insufficient_scope",scope="repository:b:pull repository:c:pull")"
+                       : "")}}};
+    }
+    return std::nullopt;
+  });
+  auto reader = client();
+  EXPECT_TRUE(reader.resolve("t", {}));
+  ASSERT_EQ(tokens.requests().size(), 2U);
+  EXPECT_NE(
+      tokens.requests()[1].target.find("scope=repository%3Ab%3Apull&scope=repository%3Ac%3Apull&"
+                                       "scope=repository%3Atest%2Frepo%3Apull"),
+      std::string::npos)
+      << tokens.requests()[1].target;
+  EXPECT_EQ(refusal(client()).code(), Errc::denied);
+  EXPECT_EQ(tokens.requests()[2].target.find("%3Ab%3A"), std::string::npos);
+}
+
+TEST_F(LoginTest, A15AsksAHelperAgainWhereTheTokenServerRefuses) {  // CRED-5, CRED-8
+  const std::string path = std::getenv("PATH");
+  const auto helper = directory.path() / "docker-credential-turns";
+  const std::string turn = (directory.path() / "turn").native();
+  std::ofstream(helper) << "#!/bin/sh\necho >>" << turn
+                        << "\necho '{\"Username\":\"me\",\"Secret\":\"'$(wc -l <" << turn
+                        << ")'\"}'\n";
+  std::filesystem::permissions(helper, std::filesystem::perms::owner_all);
+  ::setenv("PATH", str_cat(directory.path().native(), ":", path).c_str(), 1);
+  require("Bearer T", bearer());
+  tokens.on([](const Request& request) -> std::optional<Response> {
+    // What it said the first time has expired.
+    if (request.field("Authorization") != "Basic " + encode_base64("me:2")) {
+      return Response{.status = 401};
+    }
+    return Response{.body = R"({"token":"T"})"};
+  });
+  const auto file = directory.path() / "auth.json";
+  std::ofstream(file) << R"({"credsStore":"turns"})";
+  ClientOptions given = options();
+  given.credentials.file = file;
+  Client reader(Reference::parse(fake.source()), given);
+  EXPECT_TRUE(reader.resolve("t", {}));
+  // A helper that fails takes nothing away that it has helped to.
+  std::ofstream(helper) << "#!/bin/sh\nexit 1\n";
+  EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_EQ(tokens.requests().size(), 2U);
+  ::setenv("PATH", path.c_str(), 1);
+}
+
+TEST_F(LoginTest, A7SaysNoSecretThatItsServerSaysAgain) {  // AUTH-18
+  require("Bearer T", bearer());
+  serve_token({.status = 401,
+               .body = R"({"errors":[{"code":"UNAUTHORIZED","message":"secret is wrong"}]})"});
+  std::string said = refusal(client_of("me:secret")).what();
+  EXPECT_EQ(said.find("secret"), std::string::npos) << said;
+  EXPECT_NE(said.find("is wrong"), std::string::npos) << said;
+  fake.clear_handlers();
+  fake.on([](const Request& request) -> std::optional<Response> {
+    return Response{.status = 401,
+                    .fields = {{"WWW-Authenticate", "Basic realm=\"x\""}},
+                    .body = str_cat(R"({"errors":[{"code":"X","message":"not by )",
+                                    request.field("Authorization"), R"("}]})")};
+  });
+  const auto blob = fake.add_blob("hello");
+  auto reader = client_of("me:secret");
+  Collector sink;
+  said = failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).what();
+  EXPECT_EQ(said.find(encode_base64("me:secret")), std::string::npos) << said;
+  EXPECT_NE(said.find("not by Basic"), std::string::npos) << said;
+}
+
+TEST_F(LoginTest, A8FollowsNoTokenServerIntoATrap) {  // AUTH-14: each redirect is a realm again
+  require("Bearer T", bearer());
+  for (const std::string to : {"http://169.254.169.254/", "http://h.invalid/token", "file:///x"}) {
+    tokens.clear_handlers();
+    tokens.forget_requests();
+    serve_token({.status = 307, .fields = {{"Location", to}}});
+    EXPECT_EQ(refusal(client_of("me:secret")).code(), Errc::corrupt) << to;
+    EXPECT_EQ(tokens.requests().size(), 1U);
+  }
+}
+
 TEST_F(LoginTest, A11TriesBasicWhereABearerHostInsistsOnIt) {  // AUTH-7
   serve_token({.body = R"({"token":"T"})"});
   fake.on([&](const Request& request) -> std::optional<Response> {
@@ -376,8 +472,8 @@ class RefreshTest : public LoginTest {
       if (token == refused) return Response{.status = status};
       const int n = ++posts;
       fresh = true;
-      return Response{.body = str_cat(R"({"access_token":"T)", n, R"(","refresh_token":"next)", n,
-                                      R"("})")};
+      return Response{
+          .body = str_cat(R"({"access_token":"T)", n, R"(","refresh_token":"next)", n, R"("})")};
     });
   }
 

@@ -103,7 +103,15 @@ TEST_F(BearerTest, A3FetchesATokenWhenOnlyTheRepositoryAsksForOne) {
 
 TEST_F(BearerTest, A17SharesOneTokenAmongAll) {  // AUTH-12
   require_token("T");
-  serve_token(R"({"token":"T"})");
+  // It is not given before all could have asked for one of their own.
+  std::atomic<int> wanting = 0;
+  fake.on([&wanting](const Request& request) -> std::optional<Response> {
+    if (request.path() != "/token") return std::nullopt;
+    const auto limit = std::chrono::steady_clock::now() + 2s;
+    while (wanting < 8 && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+    std::this_thread::sleep_for(50ms);
+    return Response{.body = R"({"token":"T"})"};
+  });
   const auto blob = fake.add_blob("hello");
   auto reader = client();
   std::atomic<int> right = 0;
@@ -112,6 +120,7 @@ TEST_F(BearerTest, A17SharesOneTokenAmongAll) {  // AUTH-12
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back([&] {
         Collector sink;
+        ++wanting;
         reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
         if (sink.bytes == "hello") ++right;
       });
@@ -129,6 +138,32 @@ TEST_F(BearerTest, A4RenewsARefusedTokenOnceAndGivesUpThen) {  // A11, AUTH-13
   EXPECT_LE(
       fake.count("HEAD", fake.path("/manifests/t")) + fake.count("GET", fake.path("/manifests/t")),
       3U);
+}
+
+TEST_F(BearerTest, A4GivesUpWhereARefusalSaysNothing) {  // GCR
+  serve_token(R"({"token":"old"})");
+  fake.on([this](const Request& request) -> std::optional<Response> {
+    if (request.path() == "/token") return std::nullopt;
+    if (request.path() != "/v2/") return Response{.status = 401};
+    return Response{.status = 401, .fields = {{"WWW-Authenticate", challenge()}}};
+  });
+  const auto blob = fake.add_blob("hello");
+  EXPECT_EQ(failure([&] { static_cast<void>(fetch(blob.digest)); }).code(), Errc::denied);
+  EXPECT_EQ(fake.count("GET", "/token"), 2U);
+  EXPECT_EQ(fake.count("GET", fake.path("/blobs/")), 2U);
+}
+
+TEST_F(BearerTest, A3RenewsATokenAlsoWhereOnlyTheRepositoryAskedForOne) {  // AUTH-13
+  std::atomic<int> tokens = 0;
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() == "/v2/") return Response{.body = "{}"};
+    if (request.path() == "/token")
+      return Response{.body = str_cat(R"({"token":"T)", ++tokens, "\"}")};
+    if (request.field("Authorization") == "Bearer T2") return std::nullopt;
+    return Response{.status = 401, .fields = {{"WWW-Authenticate", challenge()}}};
+  });
+  EXPECT_EQ(fetch(fake.add_blob("hello").digest), "hello");
+  EXPECT_EQ(tokens, 2);
 }
 
 TEST_F(BearerTest, RenewsATokenThatWasRefusedWithoutAChallenge) {  // GCR
@@ -151,7 +186,7 @@ TEST_F(BearerTest, A7SaysWhatIsWrongWithTheTokenServer) {
   const std::pair<Response, Errc> answers[] = {
       {{.body = "<html>sign in</html>"}, Errc::corrupt},
       {{.body = "{}"}, Errc::corrupt},
-      {{.body = std::string(5U << 20U, ' ')}, Errc::corrupt},
+      {{.body = R"({"token":"T")" + std::string(5U << 20U, ' ') + "}"}, Errc::corrupt},
       {{.status = 401}, Errc::denied},
       {{.status = 403}, Errc::denied},
       {{.status = 429}, Errc::rate_limited},
@@ -205,7 +240,8 @@ TEST_F(ClientTest, AsksARegistryThatGreetsByLeadingElsewhere) {  // AUTH-2
   FakeRegistry other;
   fake.on([&](const Request& request) -> std::optional<Response> {
     if (request.path() != "/v2/") return std::nullopt;
-    return Response{.status = 302, .fields = {{"Location", "http://" + other.address() + "/login"}}};
+    return Response{.status = 302,
+                    .fields = {{"Location", "http://" + other.address() + "/login"}}};
   });
   EXPECT_EQ(fetch(fake.add_blob("hello").digest), "hello");
   EXPECT_TRUE(other.requests().empty());

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/credentials.h"
 
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <thread>
+#include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -113,6 +117,9 @@ TEST_F(CredentialsTest, AreOfTheOneFileThatIsNamed) {
   log_in("variable.json", "variable");
   environment_["REGISTRY_AUTH_FILE"] = root_ / "variable.json";
   EXPECT_EQ(user(), "variable");
+  environment_["DOCKER_AUTH_CONFIG"] =
+      str_cat(R"({"auths":{"h.example":{"auth":")", encode_base64("docker:p"), "\"}}}");
+  EXPECT_EQ(user(), "variable");
   file_ = root_ / "named.json";
   EXPECT_EQ(user(), "named");
   write("named.json", "{}");
@@ -126,6 +133,24 @@ TEST_F(CredentialsTest, FailWhereAFileIsBroken) {  // CRED-4
   const std::string message = refusal();
   EXPECT_NE(message.find("run/containers/auth.json"), std::string::npos) << message;
   EXPECT_EQ(message.find("c2Vj"), std::string::npos) << message;
+}
+
+TEST_F(CredentialsTest, FailWhereTheVariableIsBroken) {  // CRED-4
+  environment_["DOCKER_AUTH_CONFIG"] = R"({"auths":{"h.example":{"auth":"c2VjcmV0OnNlY3JldA")";
+  const std::string message = refusal();
+  EXPECT_NE(message.find("$DOCKER_AUTH_CONFIG"), std::string::npos) << message;
+  EXPECT_EQ(message.find("c2Vj"), std::string::npos) << message;
+}
+
+TEST_F(CredentialsTest, AreFoundFromAnotherWorkingDirectoryToo) {  // a daemon's is /
+  log_in("named.json", "named");
+  const fs::path before = fs::current_path();
+  fs::current_path(root_);
+  environment_["REGISTRY_AUTH_FILE"] = "named.json";
+  auto kept = credentials();
+  fs::current_path("/");
+  EXPECT_EQ(kept.find({})->user, "named");
+  fs::current_path(before);
 }
 
 TEST_F(CredentialsTest, AreReadAgainWhenAFileChanges) {  // CRED-8
@@ -191,6 +216,51 @@ TEST_F(CredentialsTest, A15DoNotWaitForAHelperForEver) {
   write("docker/config.json", R"({"credsStore":"test"})");
   set_helper("sleep 1000 & sleep 1000");
   EXPECT_NE(refusal(200ms).find("in time"), std::string::npos);
+}
+
+TEST_F(CredentialsTest, A15DoNotWaitForWhatAHelperLeavesRunning) {
+  write("docker/config.json", R"({"credsStore":"test"})");
+  // It has said that it is done, and is not.
+  set_helper("exec >&-; sleep 1000");
+  EXPECT_NE(refusal(200ms).find("in time"), std::string::npos);
+  // It is done, and something else holds what it wrote to.
+  set_helper(str_cat("sleep 1000 & echo $! >", (root_ / "left").native(),
+                     "\necho '{\"Username\":\"u\",\"Secret\":\"p\"}'"));
+  EXPECT_EQ(user(), "u");
+  const int left = std::stoi(test::slurp((root_ / "left").native()));
+  const auto is_gone = [&] {  // or waits to be collected by whoever inherited it
+    std::ifstream stat(str_cat("/proc/", left, "/stat"));
+    std::string id;
+    std::string name;
+    std::string state;
+    return !(stat >> id >> name >> state) || state == "Z";
+  };
+  const auto limit = std::chrono::steady_clock::now() + 20s;
+  while (!is_gone() && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+  EXPECT_TRUE(is_gone());
+}
+
+TEST_F(CredentialsTest, A15AskAHelperOnceHoweverManyWant) {
+  write("docker/config.json", R"({"credsStore":"test"})");
+  const std::string log = (root_ / "asked").native();
+  set_helper(str_cat("echo >>", log, "\nsleep 0.3\necho 'the keyring is locked'; exit 1"));
+  auto kept = credentials();
+  std::atomic<int> refused = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&] {
+        try {
+          static_cast<void>(kept.find({}));
+        } catch (const Error& error) {
+          if (error.code() == Errc::denied) ++refused;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(refused, 8);
+  EXPECT_THROW(static_cast<void>(kept.find({})), Error);
+  EXPECT_EQ(test::slurp(log), "\n");
 }
 
 TEST_F(CredentialsTest, LeaveAHelperNoneOfOurFiles) {  // CRED-5

@@ -76,8 +76,9 @@ TEST(Reference, TellsARegistryFromARepository) {
     EXPECT_EQ(registry->repository(), domain);
     EXPECT_THROW(static_cast<void>(Reference::parse(text)), Error) << text;
   }
-  for (const std::string text : {"", "/", "quay.io", "alpine/", "quay.io//", "quay.io/a/", "u@quay.io/",
-                                 "http://quay.io/", "-.io/", "quay.io:99999/", "quay.io:t/"}) {
+  for (const std::string text :
+       {"", "/", "quay.io", "alpine/", "quay.io//", "quay.io/a/", "u@quay.io/", "http://quay.io/",
+        "-.io/", "quay.io:99999/", "quay.io:t/"}) {
     EXPECT_FALSE(Reference::parse_registry(text)) << text;
   }
 }

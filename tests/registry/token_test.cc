@@ -58,6 +58,8 @@ TEST(Token, CountsFromTheTimeItWasIssuedWhereThatMakesSense) {
   };
   EXPECT_NEAR(static_cast<double>(with(utc(seconds(-100)) + "Z")), 190, 2);
   EXPECT_NEAR(static_cast<double>(with(utc(seconds(-100)) + ".123456Z")), 190, 2);
+  EXPECT_NEAR(static_cast<double>(with(utc(seconds(7200 - 100)) + "+02:00")), 190, 2);
+  EXPECT_NEAR(static_cast<double>(with(utc(seconds(-5400 - 100)) + "-01:30")), 190, 2);
   EXPECT_EQ(with(utc(seconds(3600)) + "Z"), 290);   // clocks differ
   EXPECT_EQ(with(utc(seconds(-3600)) + "Z"), 290);  // it would have expired
   EXPECT_EQ(with("yesterday"), 290);

@@ -65,8 +65,9 @@ TEST(Url, KeepsSecretsOutOfItsErrors) {  // AUTH-18
 
 TEST(Url, KeepsSecretsOfWhereItLeadsOutOfItsErrors) {  // AUTH-18, R3
   const Url from = Url::parse("https://h/a/b");
-  for (const char* text : {"https://user:hunter2@x/", "//user:hunter2@x/", "https://hunter2@x:99999/",
-                           "https://h:99999/?sig=hunter2", "/x\xc3(hunter2", "https://\x1bhunter2/"}) {
+  for (const char* text :
+       {"https://user:hunter2@x/", "//user:hunter2@x/", "https://hunter2@x:99999/",
+        "https://h:99999/?sig=hunter2", "/x\xc3(hunter2", "https://\x1bhunter2/"}) {
     try {
       const Url url = from.resolve(text);
       ADD_FAILURE() << url.str();

@@ -67,9 +67,7 @@ void MemorySource::end_after(const Digest& digest, std::size_t bytes) {
   state_.lock()->misbehaviour[digest].ends_after = bytes;
 }
 
-std::size_t MemorySource::fetches_past_copies() const {
-  return state_.lock()->fetches_past_copies;
-}
+std::size_t MemorySource::fetches_past_copies() const { return state_.lock()->fetches_past_copies; }
 
 void MemorySource::refuse_offsets() { state_.lock()->offsets_refused = true; }
 

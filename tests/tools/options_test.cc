@@ -105,5 +105,17 @@ TEST(Options, HelpNamesEveryOption) {
   EXPECT_EQ(parse_options({"-V"}).action, Action::version);
 }
 
+TEST(Options, HidePasswordsFromWhoListsProcesses) {  // promise 8
+  std::vector<std::string> words = {"digestfs",          "--creds", "me:a:b",
+                                    "--creds=me:secret", "-o",      "ro,creds=me:x\\,y",
+                                    "--creds",           "me",      "h/a:tag"};
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  hide_passwords(pointers);
+  EXPECT_EQ(words,
+            (std::vector<std::string>{"digestfs", "--creds", "me:***", "--creds=me:******", "-o",
+                                      "ro,creds=me:****", "--creds", "me", "h/a:tag"}));
+}
+
 }  // namespace
 }  // namespace digestfs::tools
