@@ -3,7 +3,6 @@
 
 #include <array>
 #include <atomic>
-#include <cstdio>
 
 #include <syslog.h>
 #include <unistd.h>
@@ -39,16 +38,7 @@ void log_to_syslog() noexcept {
 void log_line(LogLevel level, std::string_view message) noexcept try {
   const auto index = static_cast<std::size_t>(level);
   std::string line(kWords[index]);
-  line += ": ";
-  for (const char c : message) {
-    if (const auto byte = static_cast<unsigned char>(c); byte < 0x20 || byte == 0x7f) {
-      std::array<char, 5> escaped;
-      std::snprintf(escaped.data(), escaped.size(), "\\x%02x", byte);
-      line += escaped.data();
-    } else {
-      line += c;
-    }
-  }
+  line += ": " + escaped(message);
   if (use_syslog) {
     ::syslog(kPriorities[index], "%s", line.c_str());
     return;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 // Building of messages.
 
@@ -15,5 +17,12 @@ template <class... Parts>
   (out << ... << parts);
   return std::move(out).str();
 }
+
+/// `text` for a line or a terminal of ours: control characters, of UTF-8 as well, as `\xNN`.
+[[nodiscard]] std::string escaped(std::string_view text);
+
+/// At most `bytes` of `text`, which may be somebody else's and endless, in whole characters of
+/// UTF-8; `…` stands for the rest.
+[[nodiscard]] std::string shortened(std::string_view text, std::size_t bytes);
 
 }  // namespace digestfs

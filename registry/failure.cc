@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/failure.h"
 
+#include <algorithm>
 #include <cstddef>
 
 #include <nlohmann/json.hpp>
@@ -11,19 +12,27 @@
 namespace digestfs::registry {
 namespace {
 
+constexpr std::string_view kTooMany = "TOOMANYREQUESTS";
+
 struct Words {
   std::string code;
   std::string message;
 };
 
 /// At most a line's worth, and nothing that could pass for another line.
-std::string shown(std::string text) {
+std::string shown(std::string_view text) {
   constexpr std::size_t kMost = 200;
-  if (text.size() > kMost) text.resize(kMost);
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < ' ') c = ' ';
-  }
-  return text;
+  std::string line = shortened(text, kMost);
+  std::ranges::replace_if(
+      line, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+  return escaped(line);
+}
+
+/// The first line of a body that is plain text, as some answer where a limit is reached. Pages and
+/// documents are for programs.
+std::string first_line(std::string_view body) {
+  const std::string_view line = body.substr(0, body.find_first_of("\r\n"));
+  return line.find_first_of("<{[") == std::string_view::npos ? shown(line) : std::string();
 }
 
 /// The first of `errors` in the body (distribution-spec, "Error Codes").
@@ -32,17 +41,21 @@ Words words_of(std::string_view body) {
     const nlohmann::json document = parse_json(body, NameCase::matters);
     const nlohmann::json* errors = member(document, "errors");
     if (errors != nullptr && errors->is_array() && !errors->empty()) {
-      return {shown(text_member(errors->front(), "code")),
-              shown(text_member(errors->front(), "message"))};
+      // The first, unless another says what must not be missed (RTY-4).
+      const auto limit = std::ranges::find_if(*errors, [](const nlohmann::json& error) {
+        return text_member(error, "code") == kTooMany;
+      });
+      const nlohmann::json& said = limit == errors->end() ? errors->front() : *limit;
+      return {shown(text_member(said, "code")), shown(text_member(said, "message"))};
     }
     return {{}, shown(text_member(document, "details"))};
   } catch (const Error&) {
-    return {};
+    return {{}, first_line(body)};
   }
 }
 
 Errc code_of(int status, const Words& words) {
-  if (status == 429 || words.code == "TOOMANYREQUESTS") return Errc::rate_limited;
+  if (status == 429 || words.code == kTooMany) return Errc::rate_limited;
   switch (status) {
     case 401:
     case 403:
@@ -63,11 +76,13 @@ Errc code_of(int status, const Words& words) {
 
 Error failure_of(int status, std::string_view body, std::string_view who) {
   const Words words = words_of(body);
-  std::string message = str_cat(who, " answered ", status);
+  std::string message = str_cat(status == 407 ? "the proxy" : who, " answered ", status);
   if (!words.code.empty()) message += str_cat(" ", words.code);
   if (!words.message.empty()) message += str_cat(" (", words.message, ")");
   const Errc code = code_of(status, words);
-  if (code == Errc::denied) {
+  if (status == 407) {
+    message += "; it wants to know who asks";
+  } else if (code == Errc::denied) {
     message += "; it does not exist, or is not for everybody";
   } else if (code == Errc::rate_limited) {
     message += "; try again later";

@@ -35,7 +35,8 @@ class Checker final : public nlohmann::json_sax<json> {
   bool key(string_t& name) override {
     if (depth_ != 1) return true;
     if (seen_.insert(names_ == NameCase::folded ? folded(name) : name).second) return true;
-    problem_ = str_cat("the name \"", name, "\" is there twice");
+    constexpr std::size_t kShown = 60;
+    problem_ = str_cat("the name \"", escaped(shortened(name, kShown)), "\" is there twice");
     return false;
   }
   bool parse_error(std::size_t position, const std::string& /*token*/,

@@ -101,10 +101,7 @@ std::string in_one_spelling(std::string_view domain) {
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
   // What stands before the host may be a password, which must not be repeated (promise 8).
-  if (const auto at = text.rfind('@');
-      at != std::string_view::npos && text.find('/', at) != std::string_view::npos) {
-    text.remove_prefix(at + 1);
-  }
+  if (const auto at = text.rfind('@'); at != std::string_view::npos) text.remove_prefix(at + 1);
   throw Error(Errc::unsupported, str_cat("'", text, "' is no repository: ", why));
 }
 

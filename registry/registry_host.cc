@@ -131,10 +131,14 @@ std::string limit(Clock::duration left) {
 }  // namespace
 
 Error Reply::failure() const {
-  const std::string elsewhere = str_cat(url.redacted(), ", where the registry leads,");
-  Error error = failure_of(head, failure_body, is_elsewhere ? elsewhere : "the registry");
-  std::string message = without_secrets(error.what(), credential, token);
-  if (error.code() == Errc::denied && !credential_note.empty()) {
+  const std::string at = url.redacted();
+  const Error error = is_elsewhere
+                          ? failure_of(head, failure_body, at + ", where the registry leads,")
+                          : failure_of(head, failure_body);
+  std::string message =
+      without_secrets(is_elsewhere ? std::string(error.what()) : str_cat(at, ": ", error.what()),
+                      credential, token);
+  if (error.code() == Errc::denied && head.status != 407 && !credential_note.empty()) {
     message += str_cat("; ", credential_note);
   }
   return {error.code(), message};

@@ -15,7 +15,9 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -312,8 +314,11 @@ int run(const std::vector<std::string>& arguments) {
 }
 
 int guarded_run(const std::vector<std::string>& arguments) noexcept {
-  const auto say = [](ExitCode code, const char* message) {
-    std::cerr << "digestfs: " << message << '\n';
+  const auto say = [](ExitCode code, std::string_view message) {
+    std::cerr << "digestfs: ";
+    // Some of it may be a server's words; the lines are ours.
+    std::istringstream lines{std::string(message)};
+    for (std::string line; std::getline(lines, line);) std::cerr << escaped(line) << '\n';
     return static_cast<int>(code);
   };
   try {

@@ -333,7 +333,8 @@ TEST_F(ClientTest, SaysThatThereIsNoSuchRepository) {
   const Error error = failure([&] { static_cast<void>(reader.list_tags(std::nullopt, {})); });
   EXPECT_EQ(error.code(), Errc::not_found);
   EXPECT_EQ(std::string(error.what()),
-            str_cat("cannot list the tags of docker://", fake.source(),
+            str_cat("cannot list the tags of docker://", fake.source(), ": http://", fake.address(),
+                    fake.path("/tags/list"),
                     ": the registry answered 404 NAME_UNKNOWN (not known to registry)"));
 }
 

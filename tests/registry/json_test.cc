@@ -75,6 +75,12 @@ TEST(Json, M18RefusesBytesThatAreNoUtf8) {  // MT-5
 TEST(Json, DoesNotQuoteTheDocumentInARefusal) {
   EXPECT_EQ(refusal_of("{\"password\": hunter2}").find("hunter"), std::string::npos);
   EXPECT_EQ(refusal_of("<p>hunter2</p>").find("hunter"), std::string::npos);
+  // A name that is there twice in part, and nothing in it that a terminal obeys.
+  const std::string name = R"("\u001b]0;)" + std::string(100000, 'x') + "\"";
+  const std::string twice = refusal_of("{" + name + ":1," + name + ":1}");
+  EXPECT_NE(twice.find("is there twice"), std::string::npos);
+  EXPECT_EQ(twice.find('\x1b'), std::string::npos);
+  EXPECT_LT(twice.size(), 200U);
 }
 
 TEST(Json, M18LimitsTheDepth) {  // MT-5

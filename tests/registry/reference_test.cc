@@ -199,6 +199,10 @@ TEST(Reference, DoesNotRepeatAPassword) {  // promise 8
     EXPECT_NE(refusal.find("quay.io/a"), std::string::npos) << refusal;
   }
   EXPECT_NE(refusal_of("user:secret@quay.io/a").find("user or password"), std::string::npos);
+  for (const std::string text : {"user:secret@quay.io/a", "docker://user:secret@quay.io",
+                                 "user:secret@localhost:5000", "u:secret@a@quay.io/a"}) {
+    EXPECT_EQ(refusal_of(text).find("secret"), std::string::npos) << text;
+  }
 }
 
 TEST(Reference, LimitsThePathTo255Bytes) {  // REF-2
