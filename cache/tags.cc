@@ -183,7 +183,8 @@ void Tags::fetch_list(std::stop_token stop) {
     const auto memory = memory_.lock();
     listing.version = next_version(*memory);
     memory->listing = std::move(listing);
-    memory->last_whole = memory->listing.names;
+    // A part does not take the place of the whole (promise 7).
+    if (!memory->listing.cut) memory->last_whole = memory->listing.names;
     memory->changed = true;
   }
   save_if_due();
@@ -358,7 +359,7 @@ void Tags::save() noexcept try {
     if (!memory->changed) return;
     memory->changed = false;
     memory->saved_at = Clock::now();
-    // The first page, which every mount asks for, does not take the place of the whole (promise 7).
+    // Nor does the first page, which every mount asks for.
     json["complete"] = memory->last_whole != nullptr;
     json["tags"] = memory->last_whole ? *memory->last_whole : *memory->listing.names;
     auto digests = nlohmann::ordered_json::object();

@@ -219,8 +219,8 @@ class Client::Impl {
     try {
       document = host_.read({.target = asked}, kMaxTagList, stop);
     } catch (const Error& error) {
-      // A registry whose own page is larger than it lets itself send (EP-10).
-      if (page || error.code() != Errc::corrupt) throw;
+      // A registry whose own page is larger than it lets itself send, or than we take (EP-10).
+      if (page || (error.code() != Errc::corrupt && error.code() != Errc::too_large)) throw;
       document = host_.read({.target = str_cat(first, "?", kSmallPage)}, kMaxTagList, stop);
     }
     TagPage tags = parse_tag_list(document.body);

@@ -348,6 +348,26 @@ TEST_F(TagsTest, RememberTheLastWholeList) {
   }
 }
 
+TEST_F(TagsTest, L2EndAListThatDoesNotAndKeepTheWholeOne) {  // EP-10, promise 7
+  {
+    Mount mount(cache(), source_, kBelieved);
+    EXPECT_EQ(*mount.list().names, all_);
+  }
+  const auto good = source_.resolve("a", {});
+  for (int i = 0; i < 10'050; ++i) source_.tag("m" + std::to_string(100'000 + i), *good);
+  source_.set_page_size(1);
+  {
+    Mount mount(cache(), source_, kBelieved);
+    const TagList list = mount.list();
+    EXPECT_GE(list.names->size(), 10'000U);
+    EXPECT_LT(list.names->size(), 10'055U);
+    EXPECT_NE(mount.problems.text().find("does not end"), std::string::npos);
+    EXPECT_FALSE(mount.tags.is_unlisted("m110049")) << "it may be on a page that was not read";
+  }
+  Mount mount(cache(), source_, kBelieved, Network::offline);
+  EXPECT_EQ(*mount.list().names, all_);
+}
+
 TEST_F(TagsTest, RememberAFirstPageThatIsTheWholeList) {
   {
     Mount mount(cache(), source_, kBelieved);

@@ -309,13 +309,23 @@ TEST_F(ClientTest, DoesNotFollowALinkOutOfTheApi) {
 }
 
 TEST_F(ClientTest, L4AsksForASmallPageWhereARegistryInsistsOnOne) {
-  fake.on([&](const Request& request) -> std::optional<Response> {
-    if (request.target != fake.path("/tags/list")) return std::nullopt;
-    return Response{.status = 400, .body = R"({"errors":[{"code":"TOO_MANY_TAGS_REQUESTED"}]})"};
-  });
   fake.tag("a", fake.add_manifest(kManifest, kOci).digest);
-  auto reader = client();
-  EXPECT_EQ(all_tags(reader), std::vector<std::string>{"a"});
+  const std::string too_many = R"({"errors":[{"code":"TOO_MANY_TAGS_REQUESTED"}]})";
+  const std::string endless = R"({"tags":[)" + std::string(65U << 20U, ' ') + "]}";
+  for (const Response& refusal :
+       {Response{.status = 400, .body = too_many}, Response{.status = 405, .body = too_many},
+        Response{.status = 413, .body = too_many}, Response{.body = endless}}) {
+    fake.clear_handlers();
+    fake.forget_requests();
+    fake.on([&](const Request& request) -> std::optional<Response> {
+      return request.target == fake.path("/tags/list") ? std::optional(refusal) : std::nullopt;
+    });
+    auto reader = client();
+    EXPECT_EQ(all_tags(reader), std::vector<std::string>{"a"}) << refusal.status;
+    ASSERT_EQ(fake.requests().size(), 3U);  // the first of them greets
+    EXPECT_EQ(fake.requests()[2].target, fake.path("/tags/list?n=100"));
+  }
+  fake.clear_handlers();
 }
 
 TEST_F(ClientTest, L3TellsAPageOfHtmlFromAnEmptyList) {
