@@ -201,14 +201,28 @@ void Content::meet(const Digest& digest, Endpoint endpoint, std::optional<std::u
 }
 
 void Content::meet_diff(const Digest& diff, const Digest& blob) {
-  if (std::ranges::count(object(diff).layers, blob) > 0) return;
+  if (!add_layer(diff, blob)) return;
   const auto noted = noted_size(store_, diff, blob);
   const auto objects = objects_.lock();
   Object& object = (*objects)[diff];
-  if (std::ranges::count(object.layers, blob) == 0) object.layers.push_back(blob);
+  if (!object.layer) object.layer = blob;
   if (noted) object.noted = noted;
   Object& layer = (*objects)[blob];
   if (!layer.diff) layer.diff = diff;
+}
+
+/// Whether that was not known.
+bool Content::add_layer(const Digest& diff, const Digest& blob) {
+  const auto layers = layers_.lock();
+  if (!layers->to[blob].insert(diff).second) return false;
+  layers->of[diff].push_back(blob);
+  return true;
+}
+
+std::vector<Digest> Content::layers_of(const Digest& diff) const {
+  const auto layers = layers_.lock();
+  const auto at = layers->of.find(diff);
+  return at == layers->of.end() ? std::vector<Digest>() : at->second;
 }
 
 Content::Object Content::object(const Digest& digest) const {
@@ -251,7 +265,7 @@ bool Content::has_blob(const Digest& digest, const Patience& patience) {
 }
 
 bool Content::has_diff(const Digest& digest) const {
-  return !object(digest).layers.empty() || store_.open(Area::diffs, digest).has_value();
+  return object(digest).layer || store_.open(Area::diffs, digest).has_value();
 }
 
 std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Patience& patience,
@@ -273,8 +287,8 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
       await(flights_.join("check " + digest.str(), Lane::disk, check), patience);
       continue;
     }
-    if (!known.layers.empty() && known.endpoints.empty()) {
-      open_diff(digest, known.layers, patience, lane, limit, observe);
+    if (known.layer && known.endpoints.empty()) {
+      open_diff(digest, layers_of(digest), patience, lane, limit, observe);
       continue;
     }
     if (known.endpoints.empty()) {
@@ -370,10 +384,10 @@ std::optional<Size> Content::size(const Digest& digest) const {
     return Size{*known.claimed, true, false};
   }
   // A placeholder is never 0: tools take an empty file for one not worth reading.
-  if (!known.layers.empty()) {
+  if (known.layer) {
     // One step, not `size` of the layer: an uncompressed layer is its own diff, and a config may
     // make any two layers each other's.
-    const Object layer = object(known.layers.front());
+    const Object layer = object(*known.layer);
     const auto bytes = layer.proven ? layer.proven : layer.claimed;
     return Size{std::max<std::uint64_t>(bytes.value_or(0), 1), false, false};
   }
@@ -663,9 +677,10 @@ void Content::decompress(const Digest& diff, const std::shared_ptr<const Verifie
   {
     const auto objects = objects_.lock();
     (*objects)[layer->digest()].unpacked = unpacked;
-    auto& layers = (*objects)[content->digest].layers;
-    if (std::ranges::count(layers, layer->digest()) == 0) layers.push_back(layer->digest());
+    Object& diff_object = (*objects)[content->digest];
+    if (!diff_object.layer) diff_object.layer = layer->digest();
   }
+  add_layer(content->digest, layer->digest());
   if (content->digest == diff) {
     if (observer != nullptr) observer->end();
     return;

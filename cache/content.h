@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/digest.h"
@@ -131,7 +132,7 @@ class Content {
   };
   struct Object {
     std::vector<registry::Endpoint> endpoints;
-    std::vector<Digest> layers;          ///< blobs that are said to decompress to it
+    std::optional<Digest> layer;         ///< the first that is said to decompress to it
     std::optional<Digest> diff;          ///< what it is said to decompress to
     std::optional<ActualDiff> unpacked;  ///< what it did decompress to
     std::optional<Error> undecodable;    ///< why it can never be: the bytes are what they are
@@ -144,7 +145,15 @@ class Content {
     bool healed = false;
   };
 
+  /// Who is said to decompress to what. Apart from the objects, which are copied time and again:
+  /// one image can say it of a hundred thousand layers.
+  struct Layers {
+    std::unordered_map<Digest, std::vector<Digest>> of;         ///< of a diff, each once
+    std::unordered_map<Digest, std::unordered_set<Digest>> to;  ///< of a layer
+  };
   [[nodiscard]] Object object(const Digest& digest) const;
+  bool add_layer(const Digest& diff, const Digest& blob);
+  [[nodiscard]] std::vector<Digest> layers_of(const Digest& diff) const;
   void open_diff(const Digest& diff, std::vector<Digest> layers, const Patience& patience,
                  Lane lane, std::uint64_t limit, const Observe& observe);
   [[nodiscard]] std::optional<std::pair<Area, UniqueFd>> find_cached(const Digest& digest) const;
@@ -172,6 +181,7 @@ class Content {
   Flights flights_;
   // Guarded by the lock it lives in.
   Guarded<std::unordered_map<Digest, Object>> objects_;
+  Guarded<Layers> layers_;
   Guarded<Quarantined> quarantined_;  ///< the latest last; what is gone by now included
 };
 

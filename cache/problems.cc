@@ -13,6 +13,9 @@ namespace digestfs::cache {
 namespace {
 
 constexpr std::size_t kMaxProblems = 10000;
+// What a line may quote of somebody else's names, and what the journal may hold, in bytes.
+constexpr std::size_t kMaxQuoted = 1024;
+constexpr std::size_t kMaxText = std::size_t{16} << 20U;
 
 std::string now_rfc3339() {
   const std::time_t now = std::time(nullptr);
@@ -65,10 +68,10 @@ Problems::Problems(std::string source) : source_(std::move(source)) {}
 void Problems::report(const Problem& problem) {
   nlohmann::ordered_json json;
   json["kind"] = to_string(problem.kind);
-  json["object"] = problem.object;
+  json["object"] = shortened(problem.object, kMaxQuoted);
   if (problem.promised) json["promised"] = to_json(*problem.promised);
   if (problem.actual) json["actual"] = to_json(*problem.actual);
-  json["detail"] = problem.detail;
+  json["detail"] = shortened(problem.detail, kMaxQuoted);
   // Names from the network need not be UTF-8; the journal is.
   const auto replace = nlohmann::ordered_json::error_handler_t::replace;
   const std::string key = json.dump(-1, ' ', true, replace);
@@ -80,7 +83,7 @@ void Problems::report(const Problem& problem) {
   {
     const auto journal = journal_.lock();
     if (journal->seen.contains(key)) return;
-    if (journal->seen.size() < kMaxProblems) {
+    if (journal->seen.size() < kMaxProblems && journal->text.size() < kMaxText) {
       journal->seen.insert(key);
       journal->text += text;
     } else if (!std::exchange(journal->is_full, true)) {
@@ -88,13 +91,13 @@ void Problems::report(const Problem& problem) {
       line["object"] = "problems.jsonl";
       line.erase("promised");
       line.erase("actual");
-      line["detail"] = str_cat("there are more than ", kMaxProblems,
+      line["detail"] = str_cat("there are more than ", journal->seen.size(),
                                " problems; those after this line are only in the log");
       journal->text += line.dump(-1, ' ', true, replace) + '\n';
     }
   }
-  DIGESTFS_LOG(warning, problem.detail, " kind=", to_string(problem.kind),
-               " object=", problem.object);
+  DIGESTFS_LOG(warning, shortened(problem.detail, kMaxQuoted), " kind=", to_string(problem.kind),
+               " object=", shortened(problem.object, kMaxQuoted));
 }
 
 std::string Problems::text() const { return journal_.lock()->text; }

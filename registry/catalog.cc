@@ -5,8 +5,6 @@
 #include <set>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/text.h"
 #include "registry/json.h"
@@ -28,17 +26,10 @@ bool is_refusal(Errc code) noexcept {
 }  // namespace
 
 std::vector<std::string> parse_repositories(std::string_view body) {
-  const nlohmann::json document = parse_json(body, NameCase::matters);
-  if (!document.is_object()) throw Error(Errc::corrupt, "the answer is no JSON object");
   std::vector<std::string> repositories;
-  const nlohmann::json* names = member(document, "repositories");
-  if (names == nullptr) return repositories;
-  if (!names->is_array()) throw Error(Errc::corrupt, "\"repositories\" in the answer is no list");
-  for (const nlohmann::json& name : *names) {
-    if (name.is_string() && is_repository_path(name.get_ref<const std::string&>())) {
-      repositories.push_back(name.get<std::string>());
-    }
-  }
+  read_list(body, "repositories", [&](std::string_view /*type*/, const std::string* name) {
+    if (name != nullptr && is_repository_path(*name)) repositories.push_back(*name);
+  });
   return repositories;
 }
 

@@ -4,9 +4,6 @@
 #include <cstddef>
 #include <string>
 
-#include <nlohmann/json.hpp>
-
-#include "base/error.h"
 #include "base/text.h"
 #include "registry/json.h"
 #include "registry/reference.h"
@@ -15,27 +12,23 @@ namespace digestfs::registry {
 namespace {
 
 constexpr std::size_t kMaxLeftOut = 1000;
+constexpr std::size_t kMaxName = 300;  // bytes of one
 
 }  // namespace
 
 TagPage parse_tag_list(std::string_view body) {
-  const nlohmann::json document = parse_json(body, NameCase::matters);
-  if (!document.is_object()) throw Error(Errc::corrupt, "the answer is no JSON object");
   TagPage page;
-  const nlohmann::json* tags = member(document, "tags");
-  if (tags == nullptr) return page;
-  if (!tags->is_array()) throw Error(Errc::corrupt, "\"tags\" in the answer is no list");
   std::size_t uncounted = 0;
-  for (const nlohmann::json& tag : *tags) {
-    if (tag.is_string() && is_tag(tag.get_ref<const std::string&>())) {
-      page.tags.push_back(tag.get<std::string>());
+  read_list(body, "tags", [&](std::string_view type, const std::string* tag) {
+    if (tag != nullptr && is_tag(*tag)) {
+      page.tags.push_back(*tag);
     } else if (page.left_out.size() + 1 < kMaxLeftOut) {
-      page.left_out.push_back({tag.is_string() ? tag.get<std::string>() : tag.type_name(),
-                               "it does not match the grammar of tags"});
+      const std::string name = tag == nullptr ? std::string(type) : shortened(*tag, kMaxName);
+      page.left_out.push_back({name, "it does not match the grammar of tags"});
     } else {
       ++uncounted;
     }
-  }
+  });
   if (uncounted != 0) {
     page.left_out.push_back({"", str_cat(uncounted, " further names do not match the grammar")});
   }

@@ -822,6 +822,20 @@ TEST_F(ContentTest, RemarksOnWhatFollowsALayer) {
 }
 
 // D6, promise 3: (a) another tar; (b) other bytes only after its end.
+// M18: one diff_id for all layers of a large manifest, met again at each look at its image.
+TEST_F(ContentTest, M18MeetsManyLayersThatPromiseOneDiff) {
+  Mount mount(cache(), source_);
+  const Digest diff = digest_of("diff");
+  std::vector<Digest> layers;
+  for (int i = 0; i < 50'000; ++i) layers.push_back(digest_of(std::to_string(i)));
+  for (int look = 0; look < 10; ++look) {
+    for (const Digest& layer : layers) mount.content.meet_diff(diff, layer);
+  }
+  EXPECT_TRUE(mount.content.has_diff(diff));
+  for (int i = 0; i < 10'000; ++i) EXPECT_TRUE(mount.content.size(diff));
+  EXPECT_EQ(mount.content.diff_of(layers.back()), diff);
+}
+
 TEST_F(ContentTest, KeepsADiffThatWasNotPromisedUnderItsTrueName) {
   const std::string tar = test::tar({{"file", "content"}});
   for (const auto& actual : {test::tar({{"file", "c0ntent"}}), tar + std::string(512, '\0')}) {

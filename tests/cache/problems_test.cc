@@ -100,6 +100,17 @@ TEST(Problems, AreBounded) {
   EXPECT_EQ(nlohmann::json::parse(lines(problems).back())["kind"], "limit");
 }
 
+TEST(Problems, M18AreBoundedInBytesToo) {
+  Problems problems("memory:x");
+  for (int i = 0; i < 9000; ++i) {
+    Problem large = problem(std::to_string(i) + std::string(100'000, '\xff'));
+    large.detail = std::string(100'000, 'd');
+    problems.report(large);
+  }
+  EXPECT_LT(problems.size(), 17U << 20U);
+  EXPECT_EQ(nlohmann::json::parse(lines(problems).back())["object"], "problems.jsonl");
+}
+
 TEST(Problems, AreTakenFromManyThreads) {
   Problems problems("memory:x");
   std::vector<std::jthread> threads;

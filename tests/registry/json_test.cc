@@ -83,6 +83,12 @@ TEST(Json, DoesNotQuoteTheDocumentInARefusal) {
   EXPECT_LT(twice.size(), 200U);
 }
 
+TEST(Json, M18LimitsTheNames) {
+  std::string text = "{\"a\":0";
+  for (int i = 0; i < 10'000; ++i) text += ",\"" + std::to_string(i) + "\":0";
+  EXPECT_NE(refusal_of(text + "}").find("more than 10000 names"), std::string::npos);
+}
+
 TEST(Json, M18LimitsTheDepth) {  // MT-5
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');

@@ -30,6 +30,17 @@ TEST(TagList, IsNotAPageOfSomethingElse) {
   }
 }
 
+TEST(TagList, M18KeepsNoneOfWhatIsNoTag) {
+  const std::string long_name(1000000, '/');
+  const TagPage page = parse_tag_list(R"({"a":["no"],"tags":[[["no"]],{"tags":["no"]},")" +
+                                      long_name + R"(","yes"],"b":["no"]})");
+  EXPECT_EQ(page.tags, std::vector<std::string>{"yes"});
+  ASSERT_EQ(page.left_out.size(), 3U);
+  EXPECT_EQ(page.left_out[0].name, "array");
+  EXPECT_EQ(page.left_out[1].name, "object");
+  EXPECT_LT(page.left_out[2].name.size(), 310U);
+}
+
 TEST(TagList, CountsWhatItDoesNotKeep) {
   std::string body = R"({"tags":[)";
   for (int i = 0; i < 1500; ++i) body += "\"/\",";
