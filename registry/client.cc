@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "base/error.h"
@@ -50,8 +50,8 @@ Flow ignore(const HttpHead& /*head*/, std::span<const std::byte> /*part*/) { ret
 
 bool is_success(int status) noexcept { return status >= 200 && status < 300; }
 
-/// Whether the answer to a HEAD says that only GET will do.
-bool asks_for_get(int status) noexcept { return status == 405 || status == 501; }
+/// Whether the answer to a HEAD says that only GET will do, or tell why not.
+bool asks_for_get(int status) noexcept { return status == 403 || status == 405 || status == 501; }
 
 bool is_coded(const HttpHead& head) {
   const auto coding = head.field("Content-Encoding");
@@ -186,10 +186,10 @@ class Client::Impl {
   }
 
  private:
-  /// What a HEAD said that a tag is.
-  struct NamedByHead {
-    Digest digest;
-    bool believed = true;
+  /// The digests that HEAD gave for tags.
+  struct Heads {
+    std::unordered_set<Digest> said;
+    std::unordered_set<Digest> wrong;
   };
 
   /// Runs `work`, again where it fails in passing; its failure tells what was being done, and to
@@ -228,26 +228,24 @@ class Client::Impl {
     return tags;
   }
 
-  /// What HEAD said of tags that it gave this digest is not to be believed again (EP-4).
+  /// HEAD gave this digest for some tag, and it is not that of a manifest: it is not believed
+  /// again, for whichever tag (EP-4).
   void distrust(const Digest& digest) {
     const auto heads = heads_.lock();
-    for (auto& [tag, head] : *heads) {
-      if (head.digest != digest) continue;
-      DIGESTFS_LOG(warning,
-                   "the registry names a digest that is not that of the manifest tag=", tag,
-                   " digest=", digest);
-      head.believed = false;
-    }
+    if (!heads->said.contains(digest) || !heads->wrong.insert(digest).second) return;
+    DIGESTFS_LOG(warning,
+                 "the registry names a digest that is not that of the manifest digest=", digest);
   }
 
-  [[nodiscard]] bool is_believed(const std::string& tag) const {
+  /// Whether what HEAD says will do. Only what can be verified does.
+  [[nodiscard]] bool is_believed(const Digest& digest) {
+    if (!digest.is_verifiable()) return false;
     const auto heads = heads_.lock();
-    const auto at = heads->find(tag);
-    return at == heads->end() || at->second.believed;
+    heads->said.insert(digest);
+    return !heads->wrong.contains(digest);
   }
 
   std::optional<Descriptor> resolve_tag(const std::string& tag, const std::stop_token& stop) {
-    if (!is_believed(tag)) return resolve_by_get(tag, stop);
     const Question question{.method = Method::head,
                             .target = target(Endpoint::manifests, tag),
                             .fields = {accept_manifests()}};
@@ -258,14 +256,13 @@ class Client::Impl {
       const auto digest = Digest::parse(reply.head.field("Docker-Content-Digest").value_or(""));
       const auto length = content_length(reply.head);
       const std::string type = bare_media_type(reply.head.field("Content-Type").value_or(""));
-      if (digest && length.value_or(0) > 0 && !type.empty()) {
+      if (digest && is_believed(*digest) && length.value_or(0) > 0 && !type.empty()) {
         Descriptor descriptor{.digest = *digest, .media_type = type, .size = length};
         // Of a signed manifest only the payload is shown, which is shorter (MT-6).
         if (document_class(type) == DocumentClass::schema1) descriptor.size.reset();
-        heads_.lock()->insert_or_assign(tag, NamedByHead{*digest});
         return descriptor;
       }
-    } else if (status != 403 && !asks_for_get(status)) {
+    } else if (!asks_for_get(status)) {
       throw reply.failure();
     }
     // EP-3: no use, or no body that says why.
@@ -281,8 +278,10 @@ class Client::Impl {
       } catch (const Error&) {
         // No signed manifest then.
       }
+      const Digest digest = digest_of(bytes);
+      heads_.lock()->wrong.erase(digest);  // it was right, and the manifest away for a moment
       return Descriptor{
-          .digest = digest_of(bytes),
+          .digest = digest,
           .media_type = bare_media_type(document.head.field("Content-Type").value_or("")),
           .size = bytes.size()};
     } catch (const Error& error) {
@@ -328,13 +327,16 @@ class Client::Impl {
                             .redirects = Question::Redirects::stay};
     std::string body;
     const auto take = [&](const HttpHead& /*head*/, std::span<const std::byte> part) {
-      if (body.size() + part.size() > kMaxManifestBytes) return Flow::enough;
+      if (body.size() + part.size() > kMaxManifestBytes) {
+        throw Error(Errc::too_large,
+                    str_cat("they are listed in more than ", kMaxManifestBytes, " bytes"));
+      }
       body += as_text(part);
       return Flow::more;
     };
     const Reply reply = host_.ask(question, take, stop);
     const int status = reply.head.status;
-    if (status == 429 || status >= 500) throw reply.failure();
+    if (status != 200 && is_silence(reply.failure().code())) throw reply.failure();
     const std::string type = bare_media_type(reply.head.field("Content-Type").value_or(""));
     if (status != 200 || type != media_type::kOciIndex) {
       DIGESTFS_LOG(debug, "no referrers API status=", status, " type=", type);
@@ -342,7 +344,9 @@ class Client::Impl {
     }
     ReferrersPage page;
     try {
-      page.referrers = parse_manifest(body, media_type::kOciIndex).manifests;
+      Manifest index = parse_manifest(body, media_type::kOciIndex);
+      if (index.kind != ManifestKind::index) throw Error(Errc::corrupt, "it is no index");
+      page.referrers = std::move(index.manifests);
     } catch (const Error& error) {
       DIGESTFS_LOG(debug, "no referrers API: ", error.what());
       return std::nullopt;
@@ -361,10 +365,7 @@ class Client::Impl {
     const auto exists = [&] { return reply.head.status >= 200 && reply.head.status < 400; };
     if (!exists()) {
       // EP-7: there are registries that deny to HEAD what they give to GET.
-      if (reply.head.status != 404 && reply.head.status != 403 &&
-          !asks_for_get(reply.head.status)) {
-        throw reply.failure();
-      }
+      if (reply.head.status != 404 && !asks_for_get(reply.head.status)) throw reply.failure();
       question.method = Method::get;
       if (endpoint == Endpoint::blobs) question.fields.push_back({"Range", "bytes=0-0"});
       reply = host_.ask(question, ignore, stop);
@@ -466,7 +467,7 @@ class Client::Impl {
   RegistryHost host_;
   // Guarded by the lock it lives in: until when the registry is taken not to list referrers.
   Guarded<Clock::time_point> no_referrers_until_;
-  Guarded<std::unordered_map<std::string, NamedByHead>> heads_;
+  Guarded<Heads> heads_;
 };
 
 Client::Client(const Reference& reference, ClientOptions options)

@@ -164,6 +164,7 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
   const Greeting greeting = this->greeting(stop);
   Stale stale;
   if (question.token_since) stale.before = *question.token_since;
+  Method method = question.method;
   int renewals = 0;
   bool asked_anew = false;
   bool was_told = false;
@@ -171,7 +172,7 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
   std::optional<Challenge> missing;
   for (;;) {
     HttpRequest request =
-        request_to(question.method, Url::parse(str_cat(greeting.base.origin(), question.target)));
+        request_to(method, Url::parse(str_cat(greeting.base.origin(), question.target)));
     request.fields = question.fields;
     request.decode = question.decode;
     if (question.urgency == Urgency::content) request.longest.reset();
@@ -231,6 +232,8 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
       return reply;
     }
     ++renewals;
+    // If that is refused, too, its body says why (EP-3).
+    if (method == Method::head) method = Method::get;
     stale.refused = proof.token;
   }
 }

@@ -408,6 +408,61 @@ TEST_F(ClientTest, M1GetsWhatAHeadDoesNotTell) {  // EP-3, M3
   }
 }
 
+TEST_F(ClientTest, M1BelievesAWrongDigestOfNoTag) {  // EP-4: latest and 1.0, say
+  const auto right = fake.add_manifest(kManifest, kOci).digest;
+  const Digest wrong = digest_of("another");
+  for (const char* tag : {"a", "b"}) fake.tag(tag, right);
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.method != "HEAD" || !request.path().starts_with(fake.path("/manifests/"))) {
+      return std::nullopt;
+    }
+    return Response{.fields = {{"Docker-Content-Digest", wrong.str()}, {"Content-Type", kOci}},
+                    .body = kManifest};
+  });
+  auto reader = client();
+  EXPECT_EQ(reader.resolve("a", {})->digest, wrong) << "nothing speaks against it yet";
+  Collector sink;
+  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::manifests, wrong, 0, sink, {}); }).code(),
+            Errc::not_found);
+  for (const char* tag : {"a", "b"}) EXPECT_EQ(reader.resolve(tag, {})->digest, right) << tag;
+}
+
+TEST_F(ClientTest, M1BelievesNoDigestThatCannotBeVerified) {
+  const auto right = fake.add_manifest(kManifest, kOci).digest;
+  fake.tag("t", right);
+  for (const std::string& digest : {"blake3:" + std::string(64, 'a'), std::string("foo:bar")}) {
+    fake.on([&, digest](const Request& request) -> std::optional<Response> {
+      if (request.method != "HEAD") return std::nullopt;
+      return Response{.fields = {{"Docker-Content-Digest", digest}, {"Content-Type", kOci}},
+                      .body = kManifest};
+    });
+    auto reader = client();
+    EXPECT_EQ(reader.resolve("t", {})->digest, right) << digest;
+  }
+}
+
+TEST_F(BearerTest, M3SaysInTheRegistrysWordsWhyAHeadWasRefused) {  // EP-3
+  for (const int status : {401, 403}) {
+    fake.clear_handlers();
+    fake.on([this, status](const Request& request) -> std::optional<Response> {
+      if (request.path() == "/token") return Response{.body = R"({"token":"T"})"};
+      const bool is_told = status == 403 || !request.field("Authorization").empty();
+      if (request.path() == "/v2/" || !is_told) {
+        return Response{.status = 401, .fields = {{"WWW-Authenticate", challenge()}}};
+      }
+      return Response{.status = status,
+                      .body = R"({"errors":[{"code":"DENIED","message":"not for you"}]})"};
+    });
+    auto reader = client();
+    const std::string tag = failure([&] { static_cast<void>(reader.resolve("t", {})); }).what();
+    EXPECT_NE(tag.find("DENIED (not for you)"), std::string::npos) << tag;
+    const std::string blob = failure([&] {
+                               static_cast<void>(reader.find(Endpoint::blobs, digest_of("x"), {}));
+                             }).what();
+    EXPECT_NE(blob.find("DENIED (not for you)"), std::string::npos) << blob;
+  }
+}
+
 TEST_F(ClientTest, M15TellsFailureFromAbsence) {  // DEC-6
   const std::pair<int, Errc> answers[] = {
       {400, Errc::corrupt},     {401, Errc::denied},       {403, Errc::denied},
@@ -864,6 +919,33 @@ TEST_F(ClientTest, L7ReadsEveryPageOfReferrers) {  // EP-12
   EXPECT_EQ((*referrers)[0].digest, digest_of("first"));
   EXPECT_EQ((*referrers)[0].artifact_type, "c/d");
   EXPECT_EQ((*referrers)[1].digest, digest_of("second"));
+}
+
+TEST_F(ClientTest, L6TakesNoManifestForAListOfReferrers) {  // EP-12
+  const Digest subject = digest_of("subject");
+  fake.on(fake.path("/referrers/"),
+          {.fields = {{"Content-Type", std::string(media_type::kOciIndex)}}, .body = kManifest});
+  auto reader = client();
+  EXPECT_FALSE(reader.list_referrers(subject, {}));
+}
+
+TEST_F(ClientTest, L6TellsALimitFromAMissingList) {  // DEC-6
+  const Digest subject = digest_of("subject");
+  const std::pair<Response, Errc> answers[] = {
+      {{.status = 408}, Errc::unavailable},
+      {{.status = 425}, Errc::unavailable},
+      {{.status = 403, .body = R"({"errors":[{"code":"TOOMANYREQUESTS"}]})"}, Errc::rate_limited},
+      {{.fields = {{"Content-Type", std::string(media_type::kOciIndex)}},
+        .body = R"({"manifests":[)" + std::string(5U << 20U, ' ') + "]}"},
+       Errc::too_large},
+  };
+  for (const auto& [answer, code] : answers) {
+    fake.clear_handlers();
+    fake.on(fake.path("/referrers/"), answer);
+    auto reader = client();
+    EXPECT_EQ(failure([&] { static_cast<void>(reader.list_referrers(subject, {})); }).code(), code)
+        << answer.status;
+  }
 }
 
 TEST_F(ClientTest, TellsAFailureToListReferrersFromTheirAbsence) {
