@@ -19,6 +19,10 @@ namespace {
 
 using registry::Descriptor;
 
+/// Whether it is one candidate's fault, and says nothing of its siblings. Anybody who may push can
+/// name what cannot be had.
+bool is_its_own(Errc code) noexcept { return !is_silence(code) && code != Errc::interrupted; }
+
 /// What a document is, from what only says something to what only is something. Statements lead on
 /// to nothing of a higher rank, so that no links lead in a circle.
 enum class Rank {
@@ -68,10 +72,18 @@ std::vector<Descriptor> ReferrersDirectory::by_subject(const Patience& patience)
   const auto tag = resolve(registry::fallback_tag(subject_), patience);
   if (!tag) return {};
   const Descriptor& fallback = tag->descriptor;
-  const auto document = repository_.document(fallback.digest, fallback.media_type, patience);
   // Anybody may have pushed something else under that name (L7).
-  return document->is_index && document->manifest ? document->manifest->manifests
-                                                  : std::vector<Descriptor>{};
+  try {
+    const auto document = repository_.document(fallback.digest, fallback.media_type, patience);
+    if (document->is_index && document->manifest) return document->manifest->manifests;
+  } catch (const Error& error) {
+    if (!is_its_own(error.code())) throw;
+    repository_.problems().report(
+        {.kind = cache::ProblemKind::bad_document,
+         .object = fallback.digest.str(),
+         .detail = str_cat("said to list what refers to ", subject_, ": ", error.what())});
+  }
+  return {};
 }
 
 std::vector<ReferrersDirectory::Candidate> ReferrersDirectory::candidates(
@@ -112,8 +124,8 @@ bool ReferrersDirectory::refers(const Candidate& candidate, const Document& subj
   try {
     document = repository_.document(digest, candidate.descriptor.media_type, patience);
   } catch (const Error& error) {
-    if (error.code() != Errc::not_found) throw;
-    return report("the source does not have it");
+    if (!is_its_own(error.code())) throw;
+    return report(error.code() == Errc::not_found ? "the source does not have it" : error.what());
   }
   if (!document->manifest) return report("it cannot be read");
   if (candidate.relation == Relation::said) return rank_of(*document) < rank_of(subject);

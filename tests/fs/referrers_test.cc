@@ -103,6 +103,60 @@ TEST(Referrers, L7AreNoneWhereTheFallbackTagIsSomethingElse) {
   EXPECT_EQ(fixture.served.names("tags/v1/referrers"), Names());
 }
 
+TEST(Referrers, L7ThatCannotBeHadHideNoOthers) {
+  Fixture fixture;
+  const auto sbom = add_artifact(fixture.set, "sbom", fixture.subject());
+  const auto forged = add_artifact(fixture.set, "forged", fixture.subject());
+  const auto huge = add_artifact(fixture.set, "huge", fixture.subject());
+  const auto secret = add_artifact(fixture.set, "secret", fixture.subject());
+  const Descriptor unknown{.digest = *Digest::parse("blake3:" + std::string(64, 'a')),
+                           .media_type = kManifestType,
+                           .size = 1};
+  std::string entries;
+  for (const Descriptor& entry : {unknown, forged, huge, secret}) entries += json_of(entry) + ",";
+  const auto index =
+      fixture.set.add(Endpoint::manifests,
+                      R"({"schemaVersion":2,"mediaType":")" + std::string(kIndexType) +
+                          R"(","manifests":[)" + entries + json_of(sbom) + "]}",
+                      kIndexType);
+  fixture.set.tag(registry::fallback_tag(fixture.subject()), index);
+  fixture.served.mount(fixture.set);
+  Served& served = fixture.served;
+  served.source.serve_instead(forged.digest, "{}");
+  served.source.serve_instead(huge.digest, std::string((std::size_t{4} << 20U) + 1, ' '));
+  served.source.fail(secret.digest, Errc::denied);
+  EXPECT_EQ(served.names("tags/v1/referrers"), Names{sbom.digest.str()});
+  EXPECT_TRUE(served.exists("tags/v1/referrers/" + sbom.digest.str()));
+  Names reported;
+  for (const auto& problem : served.problems("bad-document")) reported.insert(problem.object);
+  EXPECT_EQ(reported, (Names{unknown.digest.str(), forged.digest.str(), huge.digest.str(),
+                             secret.digest.str()}));
+  served.expect_sound_cache();
+}
+
+TEST(Referrers, L7ThatOnlyDoNotAnswerAreNotTakenForAbsent) {
+  Fixture fixture;
+  const auto sbom = add_artifact(fixture.set, "sbom", fixture.subject());
+  const auto silent = add_artifact(fixture.set, "silent", fixture.subject());
+  fixture.served.source.add_referrers(fixture.subject(), {sbom, silent});
+  fixture.served.mount(fixture.set);
+  Served& served = fixture.served;
+  served.source.fail(silent.digest, Errc::unavailable);
+  const auto directory = served.kernel().walk("tags/v1/referrers");
+  EXPECT_EQ(served.kernel().wait(served.kernel().send_list(directory)).error, ETIMEDOUT);
+}
+
+TEST(Referrers, L7AreTheOthersWhereTheFallbackTagCannotBeRead) {
+  Fixture fixture;
+  const auto signature = add_artifact(fixture.set, "signature", std::nullopt,
+                                      "application/vnd.dev.cosign.simplesigning.v1+json");
+  fixture.set.tag(registry::cosign_tags(fixture.subject())[0], signature);
+  fixture.set.tag(registry::fallback_tag(fixture.subject()),
+                  {.digest = *Digest::parse("blake3:" + std::string(64, 'a'))});
+  fixture.served.mount(fixture.set);
+  EXPECT_EQ(fixture.served.names("tags/v1/referrers"), Names{signature.digest.str()});
+}
+
 TEST(Referrers, OfCosignAreFoundByTheirTags) {  // EP-13
   Fixture fixture;
   const auto signature = add_artifact(fixture.set, "signature", std::nullopt,
