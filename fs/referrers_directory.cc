@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/side_by_side.h"
 #include "base/text.h"
 #include "fs/digest_directory.h"
@@ -61,7 +62,15 @@ Clock::duration ReferrersDirectory::absence_valid() const {
 std::optional<cache::Tag> ReferrersDirectory::resolve(const std::string& tag,
                                                       const Patience& patience) const {
   if (repository_.tags().is_unlisted(tag)) return std::nullopt;
-  return repository_.tags().resolve(tag, patience);
+  try {
+    return repository_.tags().resolve(tag, patience);
+  } catch (const Error& error) {
+    // Artifactory denies what does not exist (EP-13). That the repository is not for us, the image
+    // itself would have told.
+    if (error.code() != Errc::denied) throw;
+    DIGESTFS_LOG(debug, "taken not to exist, for it is denied tag=", tag, " cause=", error.what());
+    return std::nullopt;
+  }
 }
 
 /// What the source, or the index under the fallback tag, says has our image as its subject.

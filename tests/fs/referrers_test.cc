@@ -169,6 +169,18 @@ TEST(Referrers, OfCosignAreFoundByTheirTags) {  // EP-13
   EXPECT_TRUE(fixture.served.exists("tags/" + registry::cosign_tags(fixture.subject())[0]));
 }
 
+TEST(Referrers, AreFoundWhereATagThatDoesNotExistIsDenied) {  // EP-13: Artifactory
+  Fixture fixture;
+  const auto signature = add_artifact(fixture.set, "signature", std::nullopt,
+                                      "application/vnd.dev.cosign.simplesigning.v1+json");
+  fixture.set.tag(registry::cosign_tags(fixture.subject())[1], signature);
+  test::MountSettings settings;
+  settings.selection.tag = "v1";  // so that no list says which tags there are
+  fixture.served.mount(fixture.set, settings);
+  fixture.served.source.deny_missing_tags();
+  EXPECT_EQ(fixture.served.names("tags/v1/referrers"), Names{signature.digest.str()});
+}
+
 TEST(Referrers, OfCosignAreFoundForArtifactsToo) {  // EP-13: a chart that is signed
   Fixture fixture;
   const auto chart = add_artifact(fixture.set, "chart", std::nullopt,

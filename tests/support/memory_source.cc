@@ -77,6 +77,8 @@ void MemorySource::fail(const Digest& digest, Errc code) {
 
 void MemorySource::fail_all(Errc code) { state_.lock()->failure = code; }
 
+void MemorySource::deny_missing_tags() { state_.lock()->missing_tags_denied = true; }
+
 void MemorySource::fail_further_pages(Errc code) { state_.lock()->further_pages = code; }
 
 void MemorySource::stall(const Digest& digest) {
@@ -113,6 +115,7 @@ void MemorySource::behave() {
     state->offsets_refused = false;
     state->failure.reset();
     state->further_pages.reset();
+    state->missing_tags_denied = false;
     state->stalled = false;
   }
   changed_.notify_all();
@@ -198,8 +201,9 @@ std::optional<Descriptor> MemorySource::resolve(const std::string& tag, std::sto
   answer_or_not(nullptr, stop);
   const auto state = state_.lock();
   const auto at = state->tags.find(tag);
-  if (at == state->tags.end()) return std::nullopt;
-  return at->second;
+  if (at != state->tags.end()) return at->second;
+  if (state->missing_tags_denied) throw Error(Errc::denied, str_cat(name_, " denies tag ", tag));
+  return std::nullopt;
 }
 
 void MemorySource::add_referrers(const Digest& subject, const std::vector<Descriptor>& referrers) {

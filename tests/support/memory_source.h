@@ -61,6 +61,8 @@ class MemorySource final : public registry::Source {
   void fail(const Digest& digest, Errc code);
   /// Fails every call.
   void fail_all(Errc code);
+  /// Answers `denied` where there is no such tag.
+  void deny_missing_tags();
   /// Fails every page of tags but the first.
   void fail_further_pages(Errc code);
   /// Does not answer a fetch or find of `digest` until `release`, or until the call is stopped.
@@ -126,6 +128,7 @@ class MemorySource final : public registry::Source {
     bool offsets_refused = false;
     std::optional<Errc> failure;
     std::optional<Errc> further_pages;
+    bool missing_tags_denied = false;
     bool stalled = false;
     std::size_t waiting = 0;
 
