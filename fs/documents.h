@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,10 +12,12 @@
 #include "cache/problems.h"
 #include "registry/config.h"
 #include "registry/manifest.h"
+#include "registry/media_type.h"
 
 namespace digestfs::fs {
 
-/// An index or manifest that was fetched and verified. A fact of its bytes, so it never changes.
+/// An index or manifest that was fetched and verified, as whoever referred to it may take it. Never
+/// changes.
 struct Document {
   /// Nothing where the bytes make no usable document; they can be read all the same.
   std::optional<registry::Manifest> manifest;
@@ -35,11 +38,13 @@ class Documents {
   Documents(cache::Content& content, cache::Problems& problems)
       : content_(content), problems_(problems) {}
 
-  /// The document `digest`. `hint` is the media type by which it was referred to.
+  /// The document `digest`. `hint` is the media type by which it was referred to: it decides where
+  /// the bytes do not say what they are. What contradicts them is unusable to who was told so, and
+  /// to nobody else (EP-2, MT-4).
   [[nodiscard]] std::shared_ptr<const Document> document(const Digest& digest,
                                                          const std::string& hint,
                                                          const Patience& patience);
-  /// The same, if it was read already.
+  /// The same by its bytes alone, if it was read already.
   [[nodiscard]] std::shared_ptr<const Document> known_document(const Digest& digest) const;
 
   /// The blob `digest` as an image config.
@@ -47,10 +52,23 @@ class Documents {
                                                              const Patience& patience);
 
  private:
+  struct Readings {
+    std::shared_ptr<const Document> own;  ///< by its bytes alone
+    /// By the class of the hint; mostly the same one.
+    std::map<registry::DocumentClass, std::shared_ptr<const Document>> by_hint;
+  };
   struct Memory {
-    std::unordered_map<Digest, std::shared_ptr<const Document>> documents;
+    std::unordered_map<Digest, Readings> documents;
     std::unordered_map<Digest, std::shared_ptr<const ConfigDocument>> configs;
   };
+
+  [[nodiscard]] std::shared_ptr<const Document> read(const Digest& digest, const std::string& hint,
+                                                     const Patience& patience);
+  [[nodiscard]] std::shared_ptr<const Document> read_as(const Digest& digest,
+                                                        const std::string& hint,
+                                                        const std::shared_ptr<const Document>& own,
+                                                        const Patience& patience);
+  void report(const Digest& digest, const Document& document);
 
   cache::Content& content_;
   cache::Problems& problems_;

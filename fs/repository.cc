@@ -41,8 +41,10 @@ void Repository::meet_blob(const Descriptor& descriptor) {
 
 void Repository::meet_all_of(const Digest& digest, const Document& document) {
   content_.meet(digest, Endpoint::manifests, std::nullopt);
-  // Whoever named it may have been wrong about what it is; its bytes are not.
-  (document.is_index ? manifests : indexes).remove(digest);
+  // Whoever named it may have been wrong about what it is; its bytes are not. Where they say
+  // nothing, it may be the one to somebody and the other to somebody else.
+  const auto own = known_document(digest);
+  if (own->manifest) (document.is_index ? manifests : indexes).remove(digest);
   (document.is_index ? indexes : manifests).add(digest);
   if (!document.manifest) return;
   const Manifest& manifest = *document.manifest;
@@ -121,8 +123,11 @@ std::shared_ptr<const Document> Repository::document(const Digest& digest, const
                                                      const Patience& patience) {
   if (!known_document(digest)) content_.meet(digest, Endpoint::manifests, std::nullopt);
   auto document = documents_.document(digest, hint, patience);
-  const bool first = introduced_.lock()->insert(digest).second;
-  if (first) meet_all_of(digest, *document);
+  // What its bytes say it names is met however it was referred to.
+  const auto own = known_document(digest);
+  const Document& met = own->manifest ? *own : *document;
+  const bool first = introduced_.lock()->insert(&met).second;
+  if (first) meet_all_of(digest, met);
   return document;
 }
 

@@ -63,6 +63,7 @@ class Repository {
   [[nodiscard]] std::shared_ptr<const Document> document(const Digest& digest,
                                                          const std::string& hint,
                                                          const Patience& patience);
+  /// The same by its bytes alone, if it was read already.
   [[nodiscard]] std::shared_ptr<const Document> known_document(const Digest& digest) const;
 
   /// Whether the blob `digest` is an image config.
@@ -128,7 +129,7 @@ class Repository {
   mutable Inodes inodes_;
   mutable Trees trees_;
   // Guarded by the lock it lives in.
-  Guarded<std::unordered_set<Digest>> introduced_;
+  Guarded<std::unordered_set<const Document*>> introduced_;
   Guarded<std::unordered_map<Digest, std::vector<registry::Descriptor>>> attestations_;
 };
 

@@ -66,12 +66,9 @@ bool is_document(DocumentClass document_class) {
 }
 
 DocumentClass class_of(const json& document, const std::string& stated, std::string_view hint) {
+  if (const auto why = contradiction(stated, hint)) throw Error(Errc::corrupt, *why);
   const DocumentClass says = document_class(stated);
   const DocumentClass hinted = document_class(hint);
-  if (is_document(says) && is_document(hinted) && says != hinted) {
-    throw Error(Errc::corrupt,
-                str_cat("it calls itself ", stated, " and is referred to as ", hint));
-  }
   if (is_document(says)) return says;
   // By its shape before the hint: the hint is not part of what the digest vouches for.
   const DocumentClass guessed = guess_class(document);
@@ -146,6 +143,13 @@ void read_manifest(const json& document, Manifest& manifest) {
 }
 
 }  // namespace
+
+std::optional<std::string> contradiction(std::string_view stated, std::string_view hint) {
+  const DocumentClass says = document_class(stated);
+  const DocumentClass hinted = document_class(hint);
+  if (!is_document(says) || !is_document(hinted) || says == hinted) return std::nullopt;
+  return str_cat("it calls itself ", stated, " and is referred to as ", hint);
+}
 
 Manifest parse_manifest(std::string_view bytes, std::string_view hint) {
   if (bytes.size() > kMaxManifestBytes) {

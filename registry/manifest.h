@@ -50,6 +50,11 @@ struct Manifest {
 /// (MT-5), with a sentence that says which.
 [[nodiscard]] Manifest parse_manifest(std::string_view bytes, std::string_view hint = {});
 
+/// Why a document that calls itself `stated` is not taken for what `hint` refers to: they are types
+/// of two classes (MT-4). Nothing where they are not, or one says nothing.
+[[nodiscard]] std::optional<std::string> contradiction(std::string_view stated,
+                                                       std::string_view hint);
+
 /// The part of a schema 1 manifest that its digest is over (MT-6): the payload of a signed one,
 /// `bytes` themselves for anything else. Throws `Errc::corrupt` where the signatures make no sense.
 [[nodiscard]] std::string signed_payload(std::string_view bytes);

@@ -21,6 +21,7 @@ using test::Served;
 
 using Names = std::set<std::string>;
 
+constexpr const char* kOciIndex = "application/vnd.oci.image.index.v1+json";
 constexpr const char* kOciManifest = "application/vnd.oci.image.manifest.v1+json";
 constexpr const char* kOciConfig = "application/vnd.oci.image.config.v1+json";
 constexpr const char* kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
@@ -151,6 +152,51 @@ TEST(ImageView, HasNoDiffOfAnEncryptedLayer) {  // DEC-h
   EXPECT_FALSE(served.exists("diffs/" + diff.str()));
   EXPECT_EQ(served.read(served.target("tags/v1/layers/00/blob")).text, test::noise(500));
   EXPECT_EQ(served.xattr("blobs/" + blob.digest.str(), "user.oci.diffID"), std::nullopt);
+}
+
+TEST(ImageView, M5OfAWrongTypeIsRefusedToWhoWasToldItOnly) {  // EP-2, MT-4
+  ObjectSet set;
+  const auto image = add_image(set, {test::gzip_layer({{.name = "a"}})});
+  const Digest& digest = image.manifest.digest;
+  Descriptor lie = image.manifest;
+  lie.media_type = kOciIndex;
+  set.tag("liar", set.add(Endpoint::manifests, test::index_json({lie}), kOciIndex));
+  set.tag("bad", lie);
+  set.tag("good", image.manifest);
+  Served served;
+  served.mount(set);
+  // Who lies is asked first.
+  served.names("tags/liar/oci/blobs/sha256");
+  EXPECT_EQ(served.error_of("tags/bad/config.json"), EIO);
+  EXPECT_EQ(served.error_of("tags/bad/platforms"), EIO);
+  EXPECT_EQ(served.names("tags/bad"), (Names{"image", "manifest.json"}));
+  EXPECT_EQ(served.target("tags/bad/manifest.json"), "manifests/" + digest.str());
+  EXPECT_EQ(served.target("tags/good/config.json"), "configs/" + image.config.digest.str());
+  EXPECT_EQ(served.target("tags/good/platforms/linux_amd64"), "images/" + digest.str());
+  EXPECT_TRUE(served.exists("images/" + digest.str() + "/layers"));
+  EXPECT_TRUE(served.exists("manifests/" + digest.str()));
+  EXPECT_FALSE(served.exists("indexes/" + digest.str()));
+  EXPECT_EQ(served.problems("bad-document").size(), 1U);
+}
+
+TEST(ImageView, M5OfADocumentThatDoesNotSayWhatItIsFollowsWhoRefersToIt) {  // MT-3, EP-2
+  ObjectSet set;
+  auto silent = set.add(Endpoint::manifests, R"({"schemaVersion":2})");
+  set.tag("untyped", silent);
+  silent.media_type = kOciIndex;
+  set.tag("index", silent);
+  silent.media_type = kOciManifest;
+  set.tag("manifest", silent);
+  Served served;
+  served.mount(set);
+  EXPECT_EQ(served.error_of("tags/untyped/layers"), EIO);
+  EXPECT_EQ(served.names("tags/index/platforms"), Names());
+  EXPECT_FALSE(served.exists("tags/index/layers"));
+  EXPECT_TRUE(served.exists("tags/manifest/layers"));
+  EXPECT_EQ(served.target("tags/index/manifest.json"), "indexes/" + silent.digest.str());
+  EXPECT_EQ(served.target("tags/manifest/manifest.json"), "manifests/" + silent.digest.str());
+  EXPECT_TRUE(served.exists("indexes/" + silent.digest.str()));
+  EXPECT_TRUE(served.exists("manifests/" + silent.digest.str()));
 }
 
 TEST(ImageView, CostsNoMoreThanTheNameNeeds) {  // promise 4
