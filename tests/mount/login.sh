@@ -108,11 +108,17 @@ unmount
 rm "$auth_json"
 
 # --- tokens ---------------------------------------------------------------------------------------
-"$SOURCE_DIR/tests/support/token_server.py" "$work/tls.key" "$work/tls.crt" "$user" "$password" \
-  "$identity" "$work/tokens.log" >"$work/token-port" &
-started $!
-eventually 30 test -s "$work/token-port" || fail 'the token server does not start'
-realm=http://127.0.0.1:$(cat "$work/token-port")/token
+# token_server CERTIFICATE [HOST]: sets $realm, to what is behind the host and port.
+token_server() {
+  : >"$work/token-port"
+  "$SOURCE_DIR/tests/support/token_server.py" "$work/$1.key" "$work/$1.crt" "$user" "$password" \
+    "$identity" "$work/tokens.log" "${@:2}" >"$work/token-port" &
+  started $!
+  eventually 30 test -s "$work/token-port" || fail 'the token server does not start'
+  realm=${2:-127.0.0.1}:$(cat "$work/token-port")/token
+}
+token_server tls
+realm=http://$realm
 
 # It speaks plain http, so the registry does too: what is encrypted leads to nothing that is not.
 cat >"$work/token.yml" <<YAML
@@ -142,3 +148,20 @@ jq -n --arg host "$registry" --arg token "$identity" \
 shown
 expect_eq "$(cat "$work/tokens.log")" 'POST identity 200'
 no_secret
+
+# A token server that has TLS from the authority that is kept for the registry, as GitLab's (TLS-1).
+address=$(off_loopback)
+if [[ -n $address ]]; then
+  rm "$auth_json"
+  certificate far ca "subjectAltName=IP:$address"
+  token_server far "$address"
+  tls_registry "$address" far '' \
+    "auth: {token: {realm: \"https://$realm\", service: test, issuer: test, rootcertbundle: $work/ca.crt}}"
+  mkdir -p "$work/ours"
+  cp "$work/ca.crt" "$work/ours/"
+  : >"$work/tokens.log"
+  refused 13 certificate --creds "$user:$password"
+  shown --creds "$user:$password" --cert-dir "$work/ours"
+  expect_eq "$(cat "$work/tokens.log")" 'GET basic 200'
+  no_secret
+fi

@@ -2,20 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """A token server for docker-registry (distribution, "Token Authentication").
 
-token_server.py KEY CERTIFICATE USER PASSWORD IDENTITY LOG
+token_server.py KEY CERTIFICATE USER PASSWORD IDENTITY LOG [HOST]
 
-Prints its port. To the user (by Basic authentication, or by a POST with the identity token) it gives
+Prints its port: of HOST, with TLS by the same certificate, or of loopback without. To the user (by Basic authentication, or by a POST with the identity token) it gives
 what is asked for, to others nothing. LOG gets a line a request, without secrets.
 """
 import base64
 import http.server
 import json
+import ssl
 import subprocess
 import sys
 import time
 import urllib.parse
 
-key, certificate, user, password, identity, log = sys.argv[1:]
+key, certificate, user, password, identity, log = sys.argv[1:7]
+host = sys.argv[7] if len(sys.argv) > 7 else None
 
 
 def encoded(data):
@@ -79,6 +81,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200, {"access_token": made["token"], "expires_in": 300}, "identity")
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server = http.server.ThreadingHTTPServer((host or "127.0.0.1", 0), Handler)
+if host:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 print(server.server_address[1], flush=True)
 server.serve_forever()
