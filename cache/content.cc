@@ -125,8 +125,13 @@ class Receiver final : public registry::ObjectSink {
   }
 
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
-  /// The size of the whole object, where the source said it.
-  [[nodiscard]] std::optional<std::uint64_t> total() const noexcept { return total_; }
+  /// Throws `unavailable` where what ended in order can go on: without a length that was announced
+  /// a cut looks like the end (B1). `had` bytes were there before.
+  void check_end(std::uint64_t had, std::optional<std::uint64_t> claimed) const {
+    const std::uint64_t whole = total_.value_or(claimed.value_or(0));
+    if (size_ >= whole || size_ <= had) return;
+    throw Error(Errc::unavailable, str_cat("it ended after ", size_, " of ", whole, " bytes"));
+  }
   /// Whether what had come before had to be dropped.
   [[nodiscard]] bool has_restarted() const noexcept { return has_restarted_; }
   [[nodiscard]] Digest finish() { return hasher_->finish(); }
@@ -578,12 +583,7 @@ Digest Content::fetch_from(Endpoint endpoint, Partial& partial, const Bounds& bo
       source_.fetch(endpoint, digest, had, receiver, stop);
       Digest actual = receiver.finish();
       if (actual == digest) return actual;
-      // Without a length that was announced a cut looks like the end (B1).
-      const std::uint64_t whole = receiver.total().value_or(claimed.value_or(0));
-      if (receiver.size() < whole && receiver.size() > had) {
-        throw Error(Errc::unavailable,
-                    str_cat("it ended after ", receiver.size(), " of ", whole, " bytes"));
-      }
+      receiver.check_end(had, claimed);
       if (wanted == registry::Copy::sources) return actual;
       // What an earlier download left may be to blame (RTY-8), or one bad moment of the source, or
       // a cache on the way (RTY-9): once more, all of it.

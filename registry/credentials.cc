@@ -2,6 +2,7 @@
 #include "registry/credentials.h"
 
 #include <cerrno>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -27,6 +28,20 @@ constexpr std::int64_t kMaxFile = std::int64_t{4} << 20U;
 constexpr std::chrono::hours kHelperMemory{1};
 
 constexpr const char* kDockerVariable = "DOCKER_AUTH_CONFIG";
+
+/// What is in `text`, which `name` has.
+AuthFile parse(std::string_view text, AuthFile::Form form, const std::string& name) {
+  try {
+    AuthFile file = AuthFile::parse(text, form);
+    for (const std::string& key : file.skipped()) {
+      DIGESTFS_LOG(warning, "an entry of a file of credentials makes no sense file=", name,
+                   " key=", key);
+    }
+    return file;
+  } catch (const Error& error) {
+    throw Error(Errc::denied, str_cat("cannot read credentials from ", name, ": ", error.what()));
+  }
+}
 
 }  // namespace
 
@@ -127,21 +142,6 @@ std::optional<AuthFile> Credentials::read(const Place& place) {
   AuthFile file = parse(text, place.form, name);
   state_.lock()->files[name] = {stamp, file};
   return file;
-}
-
-/// What is in `text`, which `name` has.
-AuthFile Credentials::parse(std::string_view text, AuthFile::Form form,
-                            const std::string& name) const {
-  try {
-    AuthFile file = AuthFile::parse(text, form);
-    for (const std::string& key : file.skipped()) {
-      DIGESTFS_LOG(warning, "an entry of a file of credentials makes no sense file=", name,
-                   " key=", key);
-    }
-    return file;
-  } catch (const Error& error) {
-    throw Error(Errc::denied, str_cat("cannot read credentials from ", name, ": ", error.what()));
-  }
 }
 
 std::optional<Credential> Credentials::find_in(const AuthFile& file, const std::string& where,

@@ -10,7 +10,6 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -84,8 +83,6 @@ class Credentials {
   };
 
   [[nodiscard]] std::optional<AuthFile> read(const Place& place);
-  [[nodiscard]] AuthFile parse(std::string_view text, AuthFile::Form form,
-                               const std::string& name) const;
   [[nodiscard]] std::optional<Credential> find_in(const AuthFile& file, const std::string& where,
                                                   const std::stop_token& stop);
   [[nodiscard]] std::optional<Credential> ask(const std::string& helper, const std::string& server,

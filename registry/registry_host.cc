@@ -162,80 +162,83 @@ RegistryHost::RegistryHost(const Reference& reference, ClientOptions options)
 Reply RegistryHost::ask(const Question& question, const Receive& receive, std::stop_token stop) {
   pass_gate(question.urgency, stop);
   const Greeting greeting = this->greeting(stop);
-  Stale stale;
-  if (question.token_since) stale.before = *question.token_since;
-  Method method = question.method;
-  int renewals = 0;
-  bool asked_anew = false;
-  bool was_told = false;
-  bool only_basic = false;
-  std::optional<Challenge> missing;
+  Course course{.method = question.method, .stale = {}, .missing = {}};
+  if (question.token_since) course.stale.before = *question.token_since;
   for (;;) {
     HttpRequest request =
-        request_to(method, Url::parse(str_cat(greeting.base.origin(), question.target)));
+        request_to(course.method, Url::parse(str_cat(greeting.base.origin(), question.target)));
     request.fields = question.fields;
     request.decode = question.decode;
     if (question.urgency == Urgency::content) request.longest.reset();
     Demand demand = *demand_.lock();
-    // What is missing for this once is not asked for each time.
-    if (missing) demand.bearer = missing;
-    if (only_basic) demand = {.bearer = {}, .basic = true};
-    const Proof proof = authorise(request, greeting.base, demand, stale, stop);
+    if (course.missing) demand.bearer = course.missing;
+    if (course.only_basic) demand = {.bearer = {}, .basic = true};
+    const Proof proof = authorise(request, greeting.base, demand, course.stale, stop);
     Reply reply = follow(std::move(request), Errand::content, question.redirects, receive, stop);
-    const bool elsewhere = reply.url.origin() != greeting.base.origin();
-    if (elsewhere && is_refusal(reply.head.status) && !asked_anew && !is_challenge(reply.head)) {
-      asked_anew = true;
-      continue;
-    }
-    if (elsewhere) {
-      reply.is_elsewhere = true;
-      heed_elsewhere(reply);
-      const auto other = question.is_led_here ? nullptr : registry_of(reply);
-      if (!other) return reply;
-      Question there = question;
-      there.target = reply.url.path() + reply.url.query();
-      there.is_led_here = true;
-      return other->ask(there, receive, stop);
+    if (reply.url.origin() != greeting.base.origin()) {
+      const bool has_expired = is_refusal(reply.head.status) && !is_challenge(reply.head);
+      if (has_expired && !std::exchange(course.asked_anew, true)) continue;
+      return ask_elsewhere(question, std::move(reply), receive, stop);
     }
     pass_warnings_on(reply.head);
     heed(reply.url, reply.head, reply.failure_body, closed_until_);
     reply.credential_note = note_of(proof.credential);
     reply.credential = proof.credential;
     reply.token = proof.token;
-    if (reply.head.status != 401) return reply;
-    auto bearer = find_challenge(reply.head.all("WWW-Authenticate"), "bearer");
-    const bool basic = wants_basic(reply.head);
-    // What it says before anything was shown refuses nothing.
-    if (bearer && proof.token.empty() && !was_told) {
-      was_told = true;
-      demand_.lock()->bearer = std::move(bearer);
-      continue;
-    }
-    // AUTH-13: once; a 401 without a challenge (GCR) or with another scheme's (Harbor) means the
-    // token too where one was sent. An expired token says nothing against who asked for it.
-    if (proof.credential && (proof.token.empty() || renewals > 0)) credentials_.forget();
-    if (renewals == 0) {
-      if (bearer) {
-        missing = std::move(bearer);
-      } else if (!demand.bearer) {
-        if (!basic) return reply;
-        demand_.lock()->basic = true;
-        // The same again is no use, and neither is nothing.
-        const auto credential = credentials_.find(stop);
-        if (!credential || credential == proof.credential) return reply;
-      }
-    } else if (renewals == 1 && basic && !bearer && !proof.token.empty()) {
-      const auto credential = credentials_.find(stop);
-      if (!credential || credential->user.empty()) return reply;
-      only_basic = true;
-    } else {
+    if (reply.head.status != 401 || !may_ask_again(reply, proof, demand, course, stop)) {
       return reply;
     }
-    ++renewals;
-    // If that is refused, too, its body says why (EP-3).
-    if (method == Method::head) method = Method::get;
-    stale.refused = proof.token;
   }
+}
+
+/// What became of `question` where the registry leads, or of asking the registry there.
+Reply RegistryHost::ask_elsewhere(const Question& question, Reply reply, const Receive& receive,
+                                  const std::stop_token& stop) {
+  reply.is_elsewhere = true;
+  heed_elsewhere(reply);
+  const auto other = question.is_led_here ? nullptr : registry_of(reply);
+  if (!other) return reply;
+  Question there = question;
+  there.target = reply.url.path() + reply.url.query();
+  there.is_led_here = true;
+  return other->ask(there, receive, stop);
+}
+
+/// Whether a 401 is worth another attempt, and how.
+bool RegistryHost::may_ask_again(const Reply& reply, const Proof& proof, const Demand& demand,
+                                 Course& course, const std::stop_token& stop) {
+  auto bearer = find_challenge(reply.head.all("WWW-Authenticate"), "bearer");
+  const bool basic = wants_basic(reply.head);
+  // What it says before anything was shown refuses nothing.
+  if (bearer && proof.token.empty() && !std::exchange(course.was_told, true)) {
+    demand_.lock()->bearer = std::move(bearer);
+    return true;
+  }
+  // AUTH-13: once; a 401 without a challenge (GCR) or with another scheme's (Harbor) means the
+  // token too where one was sent. An expired token says nothing against who asked for it.
+  if (proof.credential && (proof.token.empty() || course.renewals > 0)) credentials_.forget();
+  if (course.renewals == 0) {
+    if (bearer) {
+      course.missing = std::move(bearer);
+    } else if (!demand.bearer) {
+      if (!basic) return false;
+      demand_.lock()->basic = true;
+      // The same again is no use, and neither is nothing.
+      const auto credential = credentials_.find(stop);
+      if (!credential || credential == proof.credential) return false;
+    }
+  } else if (course.renewals == 1 && basic && !bearer && !proof.token.empty()) {
+    const auto credential = credentials_.find(stop);
+    if (!credential || credential->user.empty()) return false;
+    course.only_basic = true;
+  } else {
+    return false;
+  }
+  ++course.renewals;
+  // If that is refused, too, its body says why (EP-3).
+  if (course.method == Method::head) course.method = Method::get;
+  course.stale.refused = proof.token;
+  return true;
 }
 
 Document RegistryHost::read(const Question& question, std::size_t limit,
@@ -400,7 +403,7 @@ std::string RegistryHost::purpose_of(const Challenge& challenge) const {
   return purpose;
 }
 
-bool RegistryHost::is_good(const Token& token, const Stale& stale) const {
+bool RegistryHost::is_good(const Token& token, const Stale& stale) {
   return token.value != stale.refused && token.given_at >= stale.before &&
          Clock::now() < token.renew_at;
 }

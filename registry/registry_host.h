@@ -163,11 +163,26 @@ class RegistryHost {
     Clock::time_point before = Clock::time_point::min();
   };
 
+  /// What has become of a question so far.
+  struct Course {
+    Method method = Method::get;
+    Stale stale;
+    int renewals = 0;
+    bool asked_anew = false;
+    bool was_told = false;  ///< what the registry wants
+    bool only_basic = false;
+    std::optional<Challenge> missing;  ///< for this once, and not asked for each time
+  };
+
+  [[nodiscard]] bool may_ask_again(const Reply& reply, const Proof& proof, const Demand& demand,
+                                   Course& course, const std::stop_token& stop);
+  [[nodiscard]] Reply ask_elsewhere(const Question& question, Reply reply, const Receive& receive,
+                                    const std::stop_token& stop);
   [[nodiscard]] Proof authorise(HttpRequest& request, const Url& base, const Demand& demand,
                                 const Stale& stale, const std::stop_token& stop);
   [[nodiscard]] Proof prove(const Url& base, const Challenge& challenge, const Stale& stale,
                             const std::stop_token& stop);
-  [[nodiscard]] bool is_good(const Token& token, const Stale& stale) const;
+  [[nodiscard]] static bool is_good(const Token& token, const Stale& stale);
   [[nodiscard]] std::string purpose_of(const Challenge& challenge) const;
   [[nodiscard]] Token token(const Url& base, const Challenge& challenge,
                             const std::optional<Credential>& credential, const Stale& stale,

@@ -22,11 +22,8 @@ void check(std::string_view text, registry::AuthFile::Form form) try {
     const auto repository = registry::Reference::parse(name);
     if (const auto credential = file.find(repository)) {
       require(!credential->empty());
-      // It goes into a head of HTTP.
-      for (const auto* part : {&credential->user, &credential->password,
-                               &credential->identity_token, &credential->registry_token}) {
-        require(part->find_first_of("\r\n") == std::string::npos);
-      }
+      // It goes into a head of HTTP as it is.
+      require(credential->registry_token.find_first_of("\r\n") == std::string::npos);
     }
     if (const auto helper = file.helper_for(repository)) require(!helper->servers.empty());
   }
