@@ -104,7 +104,7 @@ class Tags {
     /// The last list to its end, of this mount or an earlier one; null where there was none.
     std::shared_ptr<const std::set<std::string>> last_whole;
     std::unordered_map<std::string, Answer> answers;
-    std::set<std::pair<std::string, Digest>> doubted;  ///< what a tag was said to name
+    std::set<std::string> doubted;  ///< a tag and what it was said to name
     std::int64_t last_version = 0;
     Clock::time_point saved_at{};
     bool changed = false;
