@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "registry/json.h"
 #include "registry/reference.h"
@@ -12,7 +13,8 @@ namespace digestfs::registry {
 namespace {
 
 constexpr std::size_t kMaxLeftOut = 1000;
-constexpr std::size_t kMaxName = 300;  // bytes of one
+constexpr std::size_t kMaxTags = 2'000'000;  // EP-10
+constexpr std::size_t kMaxName = 300;        // bytes of one
 
 }  // namespace
 
@@ -21,6 +23,9 @@ TagPage parse_tag_list(std::string_view body) {
   std::size_t uncounted = 0;
   read_list(body, "tags", [&](std::string_view type, const std::string* tag) {
     if (tag != nullptr && is_tag(*tag)) {
+      if (page.tags.size() == kMaxTags) {
+        throw Error(Errc::too_large, str_cat("there are more than ", kMaxTags, " tags on a page"));
+      }
       page.tags.push_back(*tag);
     } else if (page.left_out.size() + 1 < kMaxLeftOut) {
       const std::string name = tag == nullptr ? std::string(type) : shortened(*tag, kMaxName);

@@ -41,6 +41,17 @@ TEST(TagList, M18KeepsNoneOfWhatIsNoTag) {
   EXPECT_LT(page.left_out[2].name.size(), 310U);
 }
 
+TEST(TagList, M18HasTwoMillionAtMost) {
+  std::string body = R"({"tags":["a")";
+  for (int i = 0; i < 2'000'000; ++i) body += ",\"a\"";
+  try {
+    static_cast<void>(parse_tag_list(body + "]}"));
+    ADD_FAILURE() << "taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::too_large);
+  }
+}
+
 TEST(TagList, CountsWhatItDoesNotKeep) {
   std::string body = R"({"tags":[)";
   for (int i = 0; i < 1500; ++i) body += "\"/\",";
