@@ -39,6 +39,8 @@ bool is_silence(Errc code) noexcept {
          code == Errc::rate_limited;
 }
 
+bool is_its_own(Errc code) noexcept { return !is_silence(code) && code != Errc::interrupted; }
+
 void throw_system_error(std::string_view doing) {
   const int saved = errno;
   throw std::system_error(saved, std::generic_category(), str_cat("cannot ", doing));

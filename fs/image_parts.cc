@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/image_parts.h"
 
+#include <deque>
 #include <optional>
 #include <unordered_set>
 #include <utility>
@@ -13,8 +14,9 @@
 namespace digestfs::fs {
 namespace {
 
-// Indexes in indexes can be made to name any number of documents.
+// Indexes in indexes can be made to name any number of documents, at any depth (MT-5, M11).
 constexpr std::size_t kMaxDocuments = 10000;
+constexpr std::size_t kMaxLevels = 8;
 
 bool is_document(const registry::Descriptor& descriptor) {
   switch (registry::document_class(descriptor.media_type)) {
@@ -29,24 +31,31 @@ bool is_document(const registry::Descriptor& descriptor) {
   return false;
 }
 
-/// Collects parts, each once, and the documents that are still to be read.
+/// Collects parts, each once, and the documents that are still to be read, the nearest first, so
+/// that each has the least level it can be found at.
 class Collector {
  public:
+  struct Unread {
+    Digest digest;
+    std::string hint;
+    std::size_t level;  ///< 1 for the root
+  };
+
   void add(const Digest& digest) {
     if (seen_.insert(digest).second) parts_.push_back(digest);
   }
-  void add_document(const Digest& digest, const std::string& hint) {
-    add(digest);
-    if (queued_.insert(digest).second) open_.push_back({digest, hint});
+  void add_document(Unread unread) {
+    add(unread.digest);
+    if (queued_.insert(unread.digest).second) open_.push_back(std::move(unread));
     if (queued_.size() > kMaxDocuments) {
       throw Error(Errc::too_large, str_cat("cannot list the parts of ", parts_.front(),
                                            ": it names more than ", kMaxDocuments, " documents"));
     }
   }
-  void add_parts_of(const registry::Manifest& manifest) {
+  void add_parts_of(const registry::Manifest& manifest, std::size_t level) {
     for (const auto& entry : manifest.manifests) {
       if (is_document(entry)) {
-        add_document(entry.digest, entry.media_type);
+        add_document({entry.digest, entry.media_type, level + 1});
       } else {
         add(entry.digest);
       }
@@ -57,21 +66,17 @@ class Collector {
     }
   }
 
-  struct Unread {
-    Digest digest;
-    std::string hint;
-  };
   std::optional<Unread> next() {
     if (open_.empty()) return std::nullopt;
-    Unread unread = std::move(open_.back());
-    open_.pop_back();
+    Unread unread = std::move(open_.front());
+    open_.pop_front();
     return unread;
   }
   [[nodiscard]] std::vector<Digest> parts() && { return std::move(parts_); }
 
  private:
   std::vector<Digest> parts_;
-  std::vector<Unread> open_;
+  std::deque<Unread> open_;
   std::unordered_set<Digest> seen_;
   std::unordered_set<Digest> queued_;
 };
@@ -81,19 +86,35 @@ class Collector {
 std::vector<Digest> image_parts(Repository& repository, const Digest& digest,
                                 const std::string& hint, const Patience& patience) {
   Collector collector;
-  collector.add_document(digest, hint);
+  collector.add_document({digest, hint, 1});
   SideBySide side_by_side;
+  std::optional<Digest> too_deep;
   while (const auto unread = collector.next()) {
     try {
       side_by_side.run([&] {
         const auto document = repository.document(unread->digest, unread->hint, patience);
-        if (document->manifest) collector.add_parts_of(*document->manifest);
+        if (!document->manifest) return;
+        if (document->is_index && unread->level > kMaxLevels) {
+          too_deep = unread->digest;
+        } else {
+          collector.add_parts_of(*document->manifest, unread->level);
+        }
       });
     } catch (const Error& error) {
-      if (error.code() != Errc::not_found || unread->digest == digest) throw;
+      // One entry's own fault. Who reads it is told of it.
+      if (!is_its_own(error.code()) || unread->digest == digest) throw;
     }
   }
+  // Before all is read, the shortest way to an index may not be known.
   side_by_side.wait();
+  if (too_deep) {
+    const std::string detail =
+        str_cat("cannot list the parts of ", digest, ": ", *too_deep, " is the index at level ",
+                kMaxLevels + 1, ", and ", kMaxLevels, " are read");
+    repository.problems().report(
+        {.kind = cache::ProblemKind::limit, .object = digest.str(), .detail = detail});
+    throw Error(Errc::too_large, detail);
+  }
   return std::move(collector).parts();
 }
 

@@ -20,10 +20,6 @@ namespace {
 
 using registry::Descriptor;
 
-/// Whether it is one candidate's fault, and says nothing of its siblings. Anybody who may push can
-/// name what cannot be had.
-bool is_its_own(Errc code) noexcept { return !is_silence(code) && code != Errc::interrupted; }
-
 /// What a document is, from what only says something to what only is something. Statements lead on
 /// to nothing of a higher rank, so that no links lead in a circle.
 enum class Rank {
@@ -133,6 +129,7 @@ bool ReferrersDirectory::refers(const Candidate& candidate, const Document& subj
   try {
     document = repository_.document(digest, candidate.descriptor.media_type, patience);
   } catch (const Error& error) {
+    // Anybody who may push can name what cannot be had.
     if (!is_its_own(error.code())) throw;
     return report(error.code() == Errc::not_found ? "the source does not have it" : error.what());
   }

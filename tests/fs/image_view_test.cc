@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/image_view.h"
 
+#include <cerrno>
 #include <set>
 #include <string>
 #include <vector>
@@ -197,6 +198,90 @@ TEST(ImageView, M5OfADocumentThatDoesNotSayWhatItIsFollowsWhoRefersToIt) {  // M
   EXPECT_EQ(served.target("tags/manifest/manifest.json"), "manifests/" + silent.digest.str());
   EXPECT_TRUE(served.exists("indexes/" + silent.digest.str()));
   EXPECT_TRUE(served.exists("manifests/" + silent.digest.str()));
+}
+
+int error_of_listing(Served& served, const std::string& path) {
+  auto& kernel = served.kernel();
+  return kernel.wait(kernel.send_list(kernel.walk(path))).error;
+}
+
+/// An image in an index in an index, of so many levels of indexes.
+Descriptor nested(ObjectSet& set, Descriptor image, int levels) {
+  for (int i = 0; i < levels; ++i) {
+    image = set.add(Endpoint::manifests, test::index_json({image}), kOciIndex);
+  }
+  return image;
+}
+
+TEST(ImageView, M11OfNestedIndexesIsFlat) {  // MT-5
+  ObjectSet set;
+  const auto image = add_image(set, {test::gzip_layer({{.name = "a"}})});
+  const auto three = nested(set, image.manifest, 3);
+  const auto nine = nested(set, three, 6);
+  set.tag("three", three);
+  set.tag("eight", nested(set, three, 5));
+  set.tag("nine", nine);
+  Served served;
+  served.mount(set);
+  // Each is one step from the next, whatever its level.
+  std::string at = "tags/nine";
+  for (int level = 0; level < 9; ++level) {
+    const Names names = served.names(at + "/platforms");
+    ASSERT_EQ(names.size(), 1U);
+    at = served.target(at + "/platforms/" + *names.begin());
+  }
+  EXPECT_EQ(at, "images/" + image.manifest.digest.str());
+  EXPECT_EQ(served.target(at + "/config.json"), "configs/" + image.config.digest.str());
+  // Its layout has them all, up to a limit.
+  EXPECT_EQ(served.names("tags/three/oci/blobs/sha256").size(), 3U + 3U);
+  EXPECT_EQ(served.names("tags/eight/oci/blobs/sha256").size(), 8U + 3U);
+  EXPECT_EQ(served.problems().size(), 0U);
+  EXPECT_EQ(error_of_listing(served, "tags/nine/oci/blobs/sha256"), EFBIG);
+  const auto problems = served.problems("limit");
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].object, nine.digest.str());
+  EXPECT_NE(problems[0].detail.find(image.manifest.digest.str()), std::string::npos);
+}
+
+TEST(ImageView, M11IsNotDeepWhereAShorterWayLeadsThere) {  // MT-5
+  ObjectSet set;
+  const auto image = add_image(set, {test::gzip_layer({{.name = "a"}})});
+  const auto inner = nested(set, image.manifest, 3);
+  const auto deep = nested(set, inner, 7);
+  set.tag("v1", set.add(Endpoint::manifests, test::index_json({deep, inner}), kOciIndex));
+  Served served;
+  served.mount(set);
+  EXPECT_NE(served.names("tags/v1/oci/blobs/sha256").size(), 0U);
+}
+
+TEST(ImageView, ShowsTheRestOfALayoutBesideAPartThatCannotBeRead) {
+  for (const Errc code : {Errc::not_found, Errc::corrupt, Errc::too_large, Errc::denied}) {
+    ObjectSet set;
+    const auto good = add_image(set, {test::gzip_layer({{.name = "a"}})});
+    const auto bad = add_image(set, {test::gzip_layer({{.name = "b"}})}, "arm64");
+    set.tag("v1", add_index(set, {bad, good}));
+    Served served;
+    served.mount(set);
+    served.source.fail(bad.manifest.digest, code);
+    const Names names = served.names("tags/v1/oci/blobs/sha256");
+    EXPECT_EQ(names.size(), 5U) << to_string(code);
+    EXPECT_TRUE(names.contains(std::string(bad.manifest.digest.encoded()))) << to_string(code);
+    EXPECT_NE(
+        served.read("tags/v1/oci/blobs/sha256/" + std::string(bad.manifest.digest.encoded())).error,
+        0)
+        << to_string(code);
+    EXPECT_TRUE(names.contains(std::string(good.layers[0].digest.encoded()))) << to_string(code);
+  }
+}
+
+TEST(ImageView, SaysWhenALayoutIsNotKnownForTheSourceIsSilent) {
+  ObjectSet set;
+  const auto bad = add_image(set, {test::gzip_layer({{.name = "b"}})}, "arm64");
+  set.tag("v1", add_index(set, {bad}));
+  Served served;
+  served.mount(set);
+  served.source.fail(bad.manifest.digest, Errc::unavailable);
+  EXPECT_EQ(error_of_listing(served, "tags/v1/oci/blobs/sha256"), ETIMEDOUT);
 }
 
 TEST(ImageView, CostsNoMoreThanTheNameNeeds) {  // promise 4
