@@ -525,16 +525,34 @@ void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token s
     quarantine(std::move(partial), actual);
     give_up(digest, str_cat("the bytes that came are ", actual, ", ", size, " bytes"));
   }
-  if (known.claimed && *known.claimed != size) {
-    problems_.report(
-        {ProblemKind::size_mismatch, digest.str(), Claim{digest, known.claimed},
-         Claim{digest, size},
-         str_cat("a descriptor gives ", *known.claimed, " bytes, the object has ", size)});
-  }
+  if (known.claimed && *known.claimed != size) report_size(digest, *known.claimed, size);
   settle(std::move(partial), Area::blobs, digest);
   DIGESTFS_LOG(
       info, "fetched digest=", digest, " size=", size, " ms=",
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count());
+}
+
+void Content::report_size(const Digest& digest, std::uint64_t claimed, std::uint64_t actual) {
+  problems_.report({ProblemKind::size_mismatch, digest.str(), Claim{digest, claimed},
+                    Claim{digest, actual},
+                    str_cat("a descriptor gives ", claimed, " bytes, the object has ", actual)});
+}
+
+void Content::check_size(const Digest& digest, std::uint64_t claimed, const Patience& patience) {
+  auto actual = object(digest).proven;
+  if (!actual) {
+    const auto cached = find_cached(digest);
+    if (!cached) return;
+    const auto bytes = static_cast<std::uint64_t>(Fingerprint::of(cached->second.get()).size);
+    if (bytes == claimed) return;
+    // Or is it damaged? Whoever opens it will know.
+    static_cast<void>(open(digest, patience));
+    actual = object(digest).proven;
+  }
+  if (!actual || *actual == claimed) return;
+  report_size(digest, claimed, *actual);
+  throw Error(Errc::corrupt, str_cat("cannot show what is in ", digest, ": a descriptor gives ",
+                                     claimed, " bytes, the object has ", *actual));
 }
 
 /// Keeps what came instead of the object that was asked for, and says so.

@@ -108,6 +108,10 @@ class Content {
                                  std::span<std::byte> buffer, std::uint64_t offset,
                                  const Patience& patience);
 
+  /// Throws `Errc::corrupt`, and says so in the problems, where a descriptor gives `claimed` bytes
+  /// and the object is known to have another number. Fetches nothing to know it.
+  void check_size(const Digest& digest, std::uint64_t claimed, const Patience& patience);
+
   /// Whether a damaged copy of the object was found since the last time this was asked. What the
   /// kernel keeps of it should not be kept then.
   [[nodiscard]] bool take_healed(const Digest& digest);
@@ -165,6 +169,7 @@ class Content {
   void wait_to_go_on(int resumption, const std::stop_token& stop) const;
   [[noreturn]] void give_up(const Digest& digest, const std::string& what);
   void quarantine(Partial partial, const Digest& actual);
+  void report_size(const Digest& digest, std::uint64_t claimed, std::uint64_t actual);
   void decompress(const Digest& diff, const std::shared_ptr<const VerifiedFile>& layer,
                   TarObserver* observer, std::stop_token stop);
   void settle(Partial partial, Area area, const Digest& digest);

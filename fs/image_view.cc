@@ -154,7 +154,11 @@ const Node* ImageView::rootfs(const Manifest& manifest) const {
   const auto enter = [&repository = repository_, path, digest = digest_,
                       manifest](const Patience& patience) -> const TreeView& {
     const auto diffs = repository.rootfs_diffs(digest, manifest, patience);
-    return repository.trees().rootfs(path, diffs, patience);
+    const TreeView& view = repository.trees().rootfs(path, diffs, patience);
+    for (const ImageLayer& layer : repository.layers(digest, manifest, patience)) {
+      repository.check_size(layer, patience);
+    }
+    return view;
   };
   return repository_.inodes().intern<TreeDirectory>(str_cat(path, "@", digest_),
                                                     repository_.trees(), enter);

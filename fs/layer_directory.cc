@@ -45,7 +45,7 @@ Listing LayerDirectory::list(const Patience& /*patience*/) const {
   }
   if (layer_.diff) entries.push_back(link("diff", str_cat("../../../../diffs/", *layer_.diff)));
   if (layer_.diff) {
-    entries.push_back({"tree", layer_tree(repository_, str_cat(path_, "/tree"), *layer_.diff)});
+    entries.push_back({"tree", layer_tree(repository_, str_cat(path_, "/tree"), layer_)});
   }
   if (const auto diff = actual()) {
     repository_.diffs.add(diff->digest);

@@ -186,6 +186,11 @@ std::vector<ImageLayer> Repository::layers(const Digest& digest, const Manifest&
   return layers;
 }
 
+void Repository::check_size(const ImageLayer& layer, const Patience& patience) {
+  if (!layer.blob || !layer.blob->size) return;
+  content_.check_size(layer.blob->digest, *layer.blob->size, patience);
+}
+
 std::vector<Digest> Repository::rootfs_diffs(const Digest& digest, const Manifest& manifest,
                                              const Patience& patience) {
   std::vector<Digest> ordered;

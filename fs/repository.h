@@ -37,9 +37,9 @@ struct Selection {
 
 /// One layer of an image: what the manifest, the config and the history say of it, put together.
 struct ImageLayer {
-  std::optional<registry::Descriptor> blob;  ///< none where the manifest's descriptor is unusable
-  std::optional<Digest> diff;                ///< none where nothing promises one
-  std::optional<std::string> created_by;
+  std::optional<registry::Descriptor> blob = {};  ///< none where its descriptor is unusable
+  std::optional<Digest> diff = {};                ///< none where nothing promises one
+  std::optional<std::string> created_by = {};
 };
 
 /// The repository as this mount has come to know it: what the nodes of the tree share. Listing
@@ -83,6 +83,10 @@ class Repository {
 
   /// BuildKit's attestations of `image`, as far as indexes that were read name them (MT-8).
   [[nodiscard]] std::vector<registry::Descriptor> attestations(const Digest& image) const;
+
+  /// Throws `Errc::corrupt` where what `layer` is made of is known not to have the size that the
+  /// image gives: whoever pulls it is told so (M8).
+  void check_size(const ImageLayer& layer, const Patience& patience);
 
   /// The diffs that make up the root file system of an image, the base first. Throws
   /// `Errc::corrupt` where its layers and diff_ids do not pair up.

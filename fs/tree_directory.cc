@@ -39,10 +39,11 @@ void TreeDirectory::visit(Place past, const Show& show, const Patience& patience
   inside().root().visit(past, show, patience);
 }
 
-const Node* layer_tree(Repository& repository, const std::string& path, const Digest& diff) {
-  const auto enter = [&repository, diff](const Patience& patience) -> const TreeView& {
-    const TreeView& view = repository.trees().layer(diff, patience);
-    repository.opened_trees.add(diff);
+const Node* layer_tree(Repository& repository, const std::string& path, const ImageLayer& layer) {
+  const auto enter = [&repository, layer](const Patience& patience) -> const TreeView& {
+    const TreeView& view = repository.trees().layer(*layer.diff, patience);
+    repository.check_size(layer, patience);
+    repository.opened_trees.add(*layer.diff);
     return view;
   };
   return repository.inodes().intern<TreeDirectory>(path, repository.trees(), enter);
@@ -55,7 +56,7 @@ Attributes TreesDirectory::attributes() const {
 }
 
 Entry TreesDirectory::entry(const Digest& diff) const {
-  return {diff.str(), layer_tree(repository_, str_cat("trees/", diff), diff)};
+  return {diff.str(), layer_tree(repository_, str_cat("trees/", diff), {.diff = diff})};
 }
 
 std::optional<Entry> TreesDirectory::lookup(std::string_view name, const Patience& patience) const {

@@ -59,8 +59,9 @@ class TreesDirectory final : public Directory {
   Repository& repository_;
 };
 
-/// The way into the layer `diff` at `path`.
+/// The way into the files of `layer`, which has a diff, at `path`. A size that its descriptor gets
+/// wrong bars it.
 [[nodiscard]] const Node* layer_tree(Repository& repository, const std::string& path,
-                                     const Digest& diff);
+                                     const ImageLayer& layer);
 
 }  // namespace digestfs::fs

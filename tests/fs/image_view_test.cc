@@ -2,6 +2,8 @@
 #include "fs/image_view.h"
 
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
 #include <vector>
@@ -198,6 +200,62 @@ TEST(ImageView, M5OfADocumentThatDoesNotSayWhatItIsFollowsWhoRefersToIt) {  // M
   EXPECT_EQ(served.target("tags/manifest/manifest.json"), "manifests/" + silent.digest.str());
   EXPECT_TRUE(served.exists("indexes/" + silent.digest.str()));
   EXPECT_TRUE(served.exists("manifests/" + silent.digest.str()));
+}
+
+/// An image of one layer with the file `a`, whose manifest says `size` of the layer's blob.
+Descriptor image_with_size(ObjectSet& set, std::uint64_t size) {
+  const auto layer = test::gzip_layer({{.name = "a", .content = "content"}});
+  auto blob = set.add(Endpoint::blobs, layer.blob, layer.media_type);
+  blob.size = size;
+  const auto config =
+      set.add(Endpoint::blobs, test::config_json({digest_of(layer.diff)}), kOciConfig);
+  return set.add(Endpoint::manifests, test::manifest_json(config, {blob}), kOciManifest);
+}
+
+TEST(ImageView, M8OfAWrongSizeOfALayerIsBarredToThatImageOnly) {  // design, "Settled"
+  const auto layer = test::gzip_layer({{.name = "a", .content = "content"}});
+  const std::uint64_t size = layer.blob.size();
+  const std::string diff = digest_of(layer.diff).str();
+  for (const std::uint64_t wrong : {size + 1, size - 1, std::uint64_t{0}}) {
+    ObjectSet set;
+    set.tag("good", image_with_size(set, size));
+    set.tag("bad", image_with_size(set, wrong));
+    Served served;
+    served.mount(set);
+    const auto expect_barred = [&] {
+      EXPECT_EQ(served.error_of("tags/bad/layers/00/tree/a"), EIO) << wrong;
+      EXPECT_EQ(served.error_of("tags/bad/rootfs/a"), EIO) << wrong;
+      EXPECT_EQ(served.read("tags/good/rootfs/a").text, "content") << wrong;
+      EXPECT_EQ(served.read("tags/good/layers/00/tree/a").text, "content") << wrong;
+      EXPECT_EQ(served.read("trees/" + diff + "/a").text, "content") << wrong;
+      const auto problems = served.problems("size-mismatch");
+      ASSERT_EQ(problems.size(), 1U) << wrong;
+      EXPECT_EQ(problems[0].promised_size, wrong);
+      EXPECT_EQ(problems[0].actual_size, size);
+    };
+    expect_barred();
+    EXPECT_EQ(served.read(served.target("tags/bad/layers/00/blob")).text, layer.blob);
+    EXPECT_EQ(served.read(served.target("tags/bad/layers/00/diff")).text, layer.diff);
+    // What is in the cache already is measured as well, whoever comes first.
+    served.mount();
+    expect_barred();
+  }
+}
+
+TEST(ImageView, M8IsNotWhatADamagedFileInTheCacheHas) {  // promise 2
+  ObjectSet set;
+  const auto layer = test::gzip_layer({{.name = "a", .content = "content"}});
+  set.tag("good", image_with_size(set, layer.blob.size()));
+  Served served;
+  served.mount(set);
+  EXPECT_EQ(served.read("tags/good/rootfs/a").text, "content");
+  const auto path = served.cached("blobs", digest_of(layer.blob));
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << "not what it was";
+  served.mount();
+  EXPECT_EQ(served.read("tags/good/rootfs/a").text, "content");
+  EXPECT_EQ(served.problems("size-mismatch").size(), 0U);
+  EXPECT_EQ(served.problems("cache-damaged").size(), 1U);
 }
 
 int error_of_listing(Served& served, const std::string& path) {
