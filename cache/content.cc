@@ -89,14 +89,20 @@ void hash_range(int fd, std::uint64_t bytes, Hasher& hasher, const std::stop_tok
 }
 
 /// Thrown where more comes than any descriptor of the object makes likely.
-struct GoesOn {};
+struct GoesOn {
+  std::uint64_t most;  ///< that was taken
+};
 
 /// Takes a download into a partial file, hashing as it comes.
 class Receiver final : public registry::ObjectSink {
  public:
   Receiver(const Store& store, Partial& partial, const Bounds& bounds, registry::Copy wanted,
            const std::stop_token& stop)
-      : partial_(partial), bounds_(bounds), wanted_(wanted), disk_(store, partial.fd()) {
+      : store_(store),
+        partial_(partial),
+        bounds_(bounds),
+        wanted_(wanted),
+        disk_(store, partial.fd()) {
     hasher_.emplace(partial.digest().algorithm());
     size_ = partial.size();
     // An earlier download's bytes are trusted no more than new ones: they go through the hash too.
@@ -114,7 +120,10 @@ class Receiver final : public registry::ObjectSink {
       hasher_.emplace(partial_.digest().algorithm());
       size_ = 0;
     }
-    check(beginning.total.value_or(0));
+    if (!bounds_.most) bounds_.most = total_.value_or(store_.limits().unsized);
+    check(total_.value_or(0));
+    // What cannot be kept in the end is not begun, at the cost of what is kept.
+    if (total_.value_or(0) > size_) store_.reserve(*total_ - size_);
   }
 
   void write(std::span<const std::byte> bytes) override {
@@ -142,9 +151,10 @@ class Receiver final : public registry::ObjectSink {
       throw Error(Errc::too_large, str_cat("cannot fetch ", partial_.digest(),
                                            ": it is larger than ", bounds_.limit, " bytes"));
     }
-    if (size > bounds_.most) throw GoesOn{};
+    if (bounds_.most && size > *bounds_.most) throw GoesOn{*bounds_.most};
   }
 
+  const Store& store_;
   Partial& partial_;
   Bounds bounds_;
   registry::Copy wanted_;
@@ -198,20 +208,21 @@ Content::Content(const Store& store, registry::Source& source, Workers& workers,
 void Content::meet(const Digest& digest, Endpoint endpoint, std::optional<std::uint64_t> size) {
   const auto objects = objects_.lock();
   Object& object = (*objects)[digest];
-  if (std::ranges::find(object.endpoints, endpoint) == object.endpoints.end()) {
-    object.endpoints.push_back(endpoint);
-  }
+  const bool is_new =
+      std::ranges::find(object.endpoints, endpoint) == object.endpoints.end();
+  if (is_new) object.endpoints.push_back(endpoint);
+  const bool is_more = size.value_or(0) > object.most_claimed;
   if (!object.claimed) object.claimed = size;
   object.most_claimed = std::max(object.most_claimed, size.value_or(0));
+  // What was tried was less: who describes it rightly does not pay for who did not.
+  if (is_new || is_more) object.broken.reset();
 }
 
 void Content::meet_diff(const Digest& diff, const Digest& blob) {
   if (!add_layer(diff, blob)) return;
   const auto noted = noted_size(store_, diff, blob);
   const auto objects = objects_.lock();
-  Object& object = (*objects)[diff];
-  if (!object.layer) object.layer = blob;
-  if (noted) object.noted = noted;
+  if (noted) (*objects)[diff].noted = noted;
   Object& layer = (*objects)[blob];
   if (!layer.diff) layer.diff = diff;
 }
@@ -228,6 +239,12 @@ std::vector<Digest> Content::layers_of(const Digest& diff) const {
   const auto layers = layers_.lock();
   const auto at = layers->of.find(diff);
   return at == layers->of.end() ? std::vector<Digest>() : at->second;
+}
+
+std::optional<Digest> Content::first_layer_of(const Digest& diff) const {
+  const auto layers = layers_.lock();
+  const auto at = layers->of.find(diff);
+  return at == layers->of.end() ? std::nullopt : std::optional(at->second.front());
 }
 
 Content::Object Content::object(const Digest& digest) const {
@@ -270,7 +287,7 @@ bool Content::has_blob(const Digest& digest, const Patience& patience) {
 }
 
 bool Content::has_diff(const Digest& digest) const {
-  return object(digest).layer || store_.open(Area::diffs, digest).has_value();
+  return first_layer_of(digest) || store_.open(Area::diffs, digest).has_value();
 }
 
 std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Patience& patience,
@@ -292,11 +309,11 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
       await(flights_.join("check " + digest.str(), Lane::disk, check), patience);
       continue;
     }
-    if (known.layer && known.endpoints.empty()) {
-      open_diff(digest, layers_of(digest), patience, lane, limit, observe);
-      continue;
-    }
     if (known.endpoints.empty()) {
+      if (auto layers = layers_of(digest); !layers.empty()) {
+        open_diff(digest, std::move(layers), patience, lane, limit, observe);
+        continue;
+      }
       throw Error(Errc::not_found, str_cat("cannot open ", digest, ": ", source_.name(),
                                            " has not shown where it would come from"));
     }
@@ -318,7 +335,7 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
               str_cat("cannot open ", digest, ": it keeps disappearing from the cache"));
 }
 
-/// Makes `diff` of the first of `layers` that gives it.
+/// Makes `diff` of the first of `layers` that gives it; there is one at least.
 void Content::open_diff(const Digest& diff, std::vector<Digest> layers, const Patience& patience,
                         Lane lane, std::uint64_t limit, const Observe& observe) {
   // Not std::ranges: what it returns of GCC 12's library is too much for clang 14.
@@ -389,10 +406,10 @@ std::optional<Size> Content::size(const Digest& digest) const {
     return Size{*known.claimed, true, false};
   }
   // A placeholder is never 0: tools take an empty file for one not worth reading.
-  if (known.layer) {
+  if (const auto first = first_layer_of(digest)) {
     // One step, not `size` of the layer: an uncompressed layer is its own diff, and a config may
     // make any two layers each other's.
-    const Object layer = object(*known.layer);
+    const Object layer = object(*first);
     const auto bytes = layer.proven ? layer.proven : layer.claimed;
     return Size{std::max<std::uint64_t>(bytes.value_or(0), 1), false, false};
   }
@@ -486,50 +503,69 @@ void Content::check_again(const std::shared_ptr<const VerifiedFile>& file, std::
 }
 
 void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token stop) {
-  Partial partial = store_.take_partial(digest, stop);
-  if (store_.open(Area::blobs, digest)) {
-    // Another process was faster; what it left is hashed like anything else in the cache.
-    store_.discard(std::move(partial));
-    return;
+  std::optional<Partial> partial = store_.take_partial(digest, stop);
+  const Object known = object(digest);
+  // Somebody else was faster; what was left is hashed like anything else in the cache.
+  const bool is_there = store_.open(Area::blobs, digest).has_value();
+  const bool is_broken = known.broken && Clock::now() < known.broken->until;
+  if (is_there || is_broken) {
+    store_.discard(*std::move(partial));
+    if (is_there) return;
+    throw Error(known.broken->error);
   }
   const auto started = Clock::now();
-  Digest actual = digest;
-  const Object known = object(digest);
-  const Bounds bounds{limit, known.most_claimed > 0 ? most_of(known.most_claimed) : kNoLimit};
+  const Bounds bounds{limit,
+                      known.claimed ? std::optional(most_of(known.most_claimed)) : std::nullopt};
+  std::optional<std::string> wrong;
   try {
-    for (std::size_t i = 0; i < known.endpoints.size(); ++i) {
-      try {
-        actual = fetch_from(known.endpoints[i], partial, bounds, known.claimed, stop);
-        break;
-      } catch (const Error& error) {
-        // EP-6: an entry of unknown type may be behind either endpoint.
-        if (error.code() != Errc::not_found || i + 1 == known.endpoints.size()) throw;
-      }
-    }
+    wrong = fetch_behind(known.endpoints, partial, bounds, known.claimed, stop);
   } catch (const Error& error) {
-    if (!is_interruption(error.code()) || partial.size() == 0) store_.discard(std::move(partial));
+    const bool is_kept = is_interruption(error.code()) && partial && partial->size() > 0;
+    if (partial && !is_kept) store_.discard(*std::move(partial));
     throw;
-  } catch (const GoesOn&) {
-    store_.discard(std::move(partial));
-    const std::string what = str_cat("more than ", bounds.most,
-                                     " bytes come of what descriptors give ", known.most_claimed);
+  } catch (const GoesOn& thrown) {
+    if (partial) store_.discard(*std::move(partial));
+    wrong = str_cat("more than ", thrown.most, " bytes come of what ",
+                    known.claimed ? str_cat("descriptors give ", known.most_claimed)
+                                  : std::string("nobody gives a size for"));
     problems_.report({ProblemKind::size_mismatch, digest.str(), Claim{digest, known.claimed},
-                      std::nullopt, what});
-    give_up(digest, what);
+                      std::nullopt, *wrong});
   } catch (...) {
-    store_.discard(std::move(partial));
+    if (partial) store_.discard(*std::move(partial));
     throw;
   }
-  const std::uint64_t size = partial.size();
-  if (actual != digest) {
-    quarantine(std::move(partial), actual);
-    give_up(digest, str_cat("the bytes that came are ", actual, ", ", size, " bytes"));
-  }
+  if (wrong) give_up(digest, *wrong);
+  const std::uint64_t size = partial->size();
   if (known.claimed && *known.claimed != size) report_size(digest, *known.claimed, size);
-  settle(std::move(partial), Area::blobs, digest);
+  settle(*std::move(partial), Area::blobs, digest);
   DIGESTFS_LOG(
       info, "fetched digest=", digest, " size=", size, " ms=",
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count());
+}
+
+/// Fetches into `partial` from the first of `endpoints` that has the object (EP-6); nothing if that
+/// went well. What came instead is in quarantine, and `partial` no more; what it was is returned.
+std::optional<std::string> Content::fetch_behind(const std::vector<Endpoint>& endpoints,
+                                                 std::optional<Partial>& partial,
+                                                 const Bounds& bounds,
+                                                 std::optional<std::uint64_t> claimed,
+                                                 const std::stop_token& stop) {
+  const Digest digest = partial->digest();
+  std::optional<std::string> wrong;
+  for (const Endpoint endpoint : endpoints) {
+    const bool is_last = endpoint == endpoints.back();
+    if (!partial) partial = store_.take_partial(digest, stop);
+    try {
+      const Digest actual = fetch_from(endpoint, *partial, bounds, claimed, stop);
+      if (actual == digest) return std::nullopt;
+      wrong = str_cat("the bytes that came are ", actual, ", ", partial->size(), " bytes");
+      quarantine(*std::exchange(partial, std::nullopt), actual);
+    } catch (const Error& error) {
+      if (error.code() != Errc::not_found || (is_last && !wrong)) throw;
+    }
+  }
+  if (partial) store_.discard(*std::exchange(partial, std::nullopt));
+  return wrong;
 }
 
 void Content::report_size(const Digest& digest, std::uint64_t claimed, std::uint64_t actual) {
@@ -692,12 +728,7 @@ void Content::decompress(const Digest& diff, const std::shared_ptr<const Verifie
   // Whatever it turned out to be is kept under its true name (promise 3).
   settle(std::move(partial), Area::diffs, content->digest);
   const ActualDiff unpacked{content->digest, content->size};
-  {
-    const auto objects = objects_.lock();
-    (*objects)[layer->digest()].unpacked = unpacked;
-    Object& diff_object = (*objects)[content->digest];
-    if (!diff_object.layer) diff_object.layer = layer->digest();
-  }
+  (*objects_.lock())[layer->digest()].unpacked = unpacked;
   add_layer(content->digest, layer->digest());
   if (content->digest == diff) {
     if (observer != nullptr) observer->end();

@@ -50,8 +50,8 @@ struct ActualDiff {
 
 /// Bounds of one fetch, in bytes.
 struct Bounds {
-  std::uint64_t limit;  ///< what the caller takes
-  std::uint64_t most;   ///< what the object can be
+  std::uint64_t limit;                ///< what the caller takes
+  std::optional<std::uint64_t> most;  ///< what the object can be; nothing where nobody gives a size
 };
 
 /// What is in quarantine because of this mount.
@@ -136,7 +136,6 @@ class Content {
   };
   struct Object {
     std::vector<registry::Endpoint> endpoints;
-    std::optional<Digest> layer;         ///< the first that is said to decompress to it
     std::optional<Digest> diff;          ///< what it is said to decompress to
     std::optional<ActualDiff> unpacked;  ///< what it did decompress to
     std::optional<Error> undecodable;    ///< why it can never be: the bytes are what they are
@@ -158,11 +157,15 @@ class Content {
   [[nodiscard]] Object object(const Digest& digest) const;
   bool add_layer(const Digest& diff, const Digest& blob);
   [[nodiscard]] std::vector<Digest> layers_of(const Digest& diff) const;
+  [[nodiscard]] std::optional<Digest> first_layer_of(const Digest& diff) const;
   void open_diff(const Digest& diff, std::vector<Digest> layers, const Patience& patience,
                  Lane lane, std::uint64_t limit, const Observe& observe);
   [[nodiscard]] std::optional<std::pair<Area, UniqueFd>> find_cached(const Digest& digest) const;
   void check_cached(const Digest& digest, std::stop_token stop);
   void fetch(const Digest& digest, std::uint64_t limit, std::stop_token stop);
+  [[nodiscard]] std::optional<std::string> fetch_behind(
+      const std::vector<registry::Endpoint>& endpoints, std::optional<Partial>& partial,
+      const Bounds& bounds, std::optional<std::uint64_t> claimed, const std::stop_token& stop);
   [[nodiscard]] Digest fetch_from(registry::Endpoint endpoint, Partial& partial,
                                   const Bounds& bounds, std::optional<std::uint64_t> claimed,
                                   const std::stop_token& stop);

@@ -300,16 +300,18 @@ void Store::remove(Area area, const Digest& digest, int damaged) const {
 }
 
 void Store::reserve(std::uint64_t bytes) const {
-  const auto is_enough = [&] {
+  const auto free = [&]() -> std::uint64_t {
     struct statvfs disk {};
     if (::fstatvfs(directory_.get(), &disk) != 0) throw_system_error("look at the cache's disk");
     const std::uint64_t kept = disk.f_blocks * limits_.free_percent / 100;
-    const std::uint64_t free = disk.f_bavail > kept ? disk.f_bavail - kept : 0;
-    return free * disk.f_frsize >= bytes;
+    return disk.f_bavail > kept ? (disk.f_bavail - kept) * disk.f_frsize : 0;
   };
-  if (is_enough()) return;
-  evict(bytes, nullptr);
-  if (!is_enough()) {
+  const std::uint64_t before = free();
+  if (before >= bytes) return;
+  const auto all = candidates_in(directory_.get(), {"blobs", "diffs", "partial", "quarantine"});
+  const bool may_help = bytes - before <= bytes_of(all);
+  if (may_help) evict(bytes, nullptr);
+  if (!may_help || free() < bytes) {
     throw std::system_error(ENOSPC, std::generic_category(),
                             str_cat("the disk of the cache ", path_.native(), " is nearly full"));
   }

@@ -51,6 +51,8 @@ struct StoreLimits {
   std::uint64_t size = std::uint64_t{10} << 30U;
   /// Bound on what is in quarantine, in bytes; the oldest go first.
   std::uint64_t quarantine = std::uint64_t{1} << 30U;
+  /// Bound on an object that nobody gives a size for, neither a descriptor nor the source, in bytes.
+  std::uint64_t unsized = std::uint64_t{1} << 30U;
   /// Part of the disk that stays free, in percent.
   unsigned free_percent = 5;
   /// How long another process may hold a partial file without adding to it before whoever waits for
@@ -89,7 +91,8 @@ class Store {
   void remove(Area area, const Digest& digest, int damaged) const;
 
   /// Makes room for `bytes` more: throws ENOSPC where they would leave less of the disk free than
-  /// the limits say and evicting everything else does not help. Cheap; call it every few MiB.
+  /// the limits say and evicting everything else does not help; where that is plain beforehand
+  /// nothing is evicted. Cheap; call it every few MiB.
   void reserve(std::uint64_t bytes) const;
 
   /// Notes that the object was used now: the mtime of `used/<alg>/<hex>`. Never throws.
@@ -102,6 +105,7 @@ class Store {
   void write_note(std::string_view folder, std::string_view name, std::string_view text) const;
 
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return path_; }
+  [[nodiscard]] const StoreLimits& limits() const noexcept { return limits_; }
 
  private:
   void evict(std::uint64_t wanted_free, const std::string* keep) const;

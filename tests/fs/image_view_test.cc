@@ -298,7 +298,8 @@ TEST(ImageView, M11OfNestedIndexesIsFlat) {  // MT-5
   const auto problems = served.problems("limit");
   ASSERT_EQ(problems.size(), 1U);
   EXPECT_EQ(problems[0].object, nine.digest.str());
-  EXPECT_NE(problems[0].detail.find(image.manifest.digest.str()), std::string::npos);
+  const auto ninth = nested(set, image.manifest, 1);
+  EXPECT_NE(problems[0].detail.find(ninth.digest.str()), std::string::npos);
 }
 
 TEST(ImageView, M11IsNotDeepWhereAShorterWayLeadsThere) {  // MT-5
