@@ -208,8 +208,7 @@ Content::Content(const Store& store, registry::Source& source, Workers& workers,
 void Content::meet(const Digest& digest, Endpoint endpoint, std::optional<std::uint64_t> size) {
   const auto objects = objects_.lock();
   Object& object = (*objects)[digest];
-  const bool is_new =
-      std::ranges::find(object.endpoints, endpoint) == object.endpoints.end();
+  const bool is_new = std::ranges::find(object.endpoints, endpoint) == object.endpoints.end();
   if (is_new) object.endpoints.push_back(endpoint);
   const bool is_more = size.value_or(0) > object.most_claimed;
   if (!object.claimed) object.claimed = size;
@@ -326,9 +325,11 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
       fetch(digest, limit, std::move(stop));
     };
     // A failure is for those who ask the same: where it is searched and how large it may be differ
-    // between a digest that is tried as a manifest and one that is known as a blob. Two such
-    // flights still download once: each takes the partial file, and looks again when it has it.
-    const std::string key = str_cat("fetch ", digest, " ", known.endpoints.size(), " ", limit);
+    // between a digest that is tried as a manifest and one that is known as a blob, or that one
+    // descriptor gives another size than the next. Such flights still download once: each takes
+    // the partial file, and looks again when it has it.
+    const std::string key =
+        str_cat("fetch ", digest, " ", known.endpoints.size(), " ", limit, " ", known.most_claimed);
     await(flights_.join(key, lane, get), patience);
   }
   throw Error(Errc::unavailable,

@@ -51,7 +51,8 @@ struct StoreLimits {
   std::uint64_t size = std::uint64_t{10} << 30U;
   /// Bound on what is in quarantine, in bytes; the oldest go first.
   std::uint64_t quarantine = std::uint64_t{1} << 30U;
-  /// Bound on an object that nobody gives a size for, neither a descriptor nor the source, in bytes.
+  /// Bound on an object that nobody gives a size for, neither a descriptor nor the source, in
+  /// bytes.
   std::uint64_t unsized = std::uint64_t{1} << 30U;
   /// Part of the disk that stays free, in percent.
   unsigned free_percent = 5;

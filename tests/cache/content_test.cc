@@ -405,11 +405,49 @@ TEST_F(ContentTest, B3EndsABodyThatGoesOnFarPastItsObject) {
   EXPECT_EQ(mount.failure(digest), Errc::corrupt);
   EXPECT_FALSE(fs::exists(path("partial", digest)));
   EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"size-mismatch", 1}}));
+  EXPECT_EQ(mount.failure(digest), Errc::corrupt);
+  EXPECT_EQ(source_.fetches(digest), 1U) << "known to be broken for a minute (RTY-9)";
   // Whoever lies about its size spoils it for nobody else.
-  Mount other(cache(), source_);
-  other.content.meet(digest, Endpoint::blobs, 100);
-  other.content.meet(digest, Endpoint::blobs, 65U << 20U);
-  EXPECT_FALSE(other.failure(digest));
+  mount.content.meet(digest, Endpoint::blobs, 65U << 20U);
+  EXPECT_FALSE(mount.failure(digest));
+}
+
+TEST_F(ContentTest, B3EndsABodyOfWhatIsSaidToBeNothing) {  // VER-1, RTY-8
+  Mount mount(cache(), source_);
+  const Digest digest = source_.add_object(Endpoint::blobs, std::string(65U << 20U, 'a')).digest;
+  mount.content.meet(digest, Endpoint::blobs, 0);
+  source_.end_after(digest, SIZE_MAX);
+  EXPECT_EQ(mount.failure(digest), Errc::corrupt);
+}
+
+TEST_F(ContentTest, B3EndsABodyThatNobodyGivesASizeFor) {  // VER-1, VER-2, RTY-8
+  Mount mount(cache(), source_, Network::allowed, {.unsized = 1000, .free_percent = 0});
+  const Digest longer = source_.add_object(Endpoint::blobs, std::string(1001, 'a')).digest;
+  const Digest shorter = source_.add_object(Endpoint::blobs, std::string(1000, 'b')).digest;
+  for (const Digest& digest : {longer, shorter}) {
+    mount.content.meet(digest, Endpoint::blobs, {});
+    source_.end_after(digest, SIZE_MAX);
+  }
+  EXPECT_EQ(mount.failure(longer), Errc::corrupt);
+  EXPECT_FALSE(mount.failure(shorter));
+  EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"size-mismatch", 1}}));
+  // What is announced is as large as it is.
+  source_.behave();
+  Mount other(cache(), source_, Network::allowed, {.unsized = 1000, .free_percent = 0});
+  other.content.meet(longer, Endpoint::blobs, {});
+  EXPECT_FALSE(other.failure(longer));
+}
+
+TEST_F(ContentTest, B3BehindOneEndpointIsNotWhatAnotherHas) {  // EP-6, RTY-9
+  Mount mount(cache(), source_);
+  const Digest digest = source_.add_object(Endpoint::blobs, "content").digest;
+  mount.content.meet(digest, Endpoint::manifests, {});
+  source_.serve_instead(digest, "else");
+  EXPECT_EQ(mount.failure(digest), Errc::corrupt);
+  source_.behave();
+  // Nobody has asked for it as a blob yet.
+  mount.content.meet(digest, Endpoint::blobs, {});
+  EXPECT_EQ(mount.read(digest), "content");
 }
 
 TEST_F(ContentTest, GivesUpAtOnceWhereNothingComes) {
@@ -821,7 +859,6 @@ TEST_F(ContentTest, RemarksOnWhatFollowsALayer) {
   EXPECT_EQ(mount.lines()[0]["object"], layer.str());
 }
 
-// D6, promise 3: (a) another tar; (b) other bytes only after its end.
 // M18: one diff_id for all layers of a large manifest, met again at each look at its image.
 TEST_F(ContentTest, M18MeetsManyLayersThatPromiseOneDiff) {
   Mount mount(cache(), source_);
@@ -836,6 +873,25 @@ TEST_F(ContentTest, M18MeetsManyLayersThatPromiseOneDiff) {
   EXPECT_EQ(mount.content.diff_of(layers.back()), diff);
 }
 
+TEST_F(ContentTest, MeetsADiffForAllAtOnce) {
+  // Whoever comes second, while the first still looks for a note on disk, must not find half.
+  for (int round = 0; round < 200; ++round) {
+    Mount mount(cache(), source_);
+    const std::string tar = test::tar({{"file", std::to_string(round)}});
+    const Digest diff = digest_of(tar);
+    const Digest layer = add(mount, test::gzip(tar));
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        mount.content.meet_diff(diff, layer);
+        EXPECT_TRUE(mount.content.has_diff(diff));
+        EXPECT_FALSE(mount.failure(diff));
+      });
+    }
+  }
+}
+
+// D6, promise 3: (a) another tar; (b) other bytes only after its end.
 TEST_F(ContentTest, KeepsADiffThatWasNotPromisedUnderItsTrueName) {
   const std::string tar = test::tar({{"file", "content"}});
   for (const auto& actual : {test::tar({{"file", "c0ntent"}}), tar + std::string(512, '\0')}) {
