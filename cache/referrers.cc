@@ -34,6 +34,22 @@ std::optional<std::vector<registry::Descriptor>> Referrers::list(const Digest& s
   return list(subject, patience);
 }
 
+void Referrers::check_access(const Digest& subject, const Patience& patience) {
+  const auto is_known = [&] {
+    const auto accessible = accessible_.lock();
+    const auto at = accessible->find(subject);
+    if (at == accessible->end()) return false;
+    return Clock::now() < at->second + kFailureMemory || at->second >= patience.since;
+  };
+  if (network_ == Network::offline || is_known()) return;
+  const auto ask = [this, subject](const std::stop_token& stop) {
+    static_cast<void>(source_.find(registry::Endpoint::manifests, subject, stop));
+    (*accessible_.lock())[subject] = Clock::now();
+  };
+  await(flights_.join("access " + subject.str(), Lane::question, ask), patience);
+  check_access(subject, patience);
+}
+
 std::int64_t Referrers::version(const Digest& subject) const {
   const auto answers = answers_.lock();
   const auto at = answers->find(subject);

@@ -26,6 +26,11 @@ class Referrers {
   [[nodiscard]] std::optional<std::vector<registry::Descriptor>> list(const Digest& subject,
                                                                       const Patience& patience);
 
+  /// Throws what asking the source for `subject` itself fails with now. Of a
+  /// source that denies what it does not have this tells whether it denies everything (EP-12,
+  /// EP-13).
+  void check_access(const Digest& subject, const Patience& patience);
+
   /// A number that moves when the answer for `subject` changes or is no longer believed.
   [[nodiscard]] std::int64_t version(const Digest& subject) const;
 
@@ -43,8 +48,9 @@ class Referrers {
   Clock::duration time_to_live_;
   // Synchronise themselves.
   Flights flights_;
-  // Guarded by the lock it lives in.
+  // Guarded by the locks they live in.
   Guarded<std::unordered_map<Digest, Answer>> answers_;
+  Guarded<std::unordered_map<Digest, Clock::time_point>> accessible_;  ///< when it was, last
 };
 
 }  // namespace digestfs::cache

@@ -222,15 +222,15 @@ Partial Store::take_partial(const Digest& digest, std::stop_token stop) const {
     while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno != EWOULDBLOCK && errno != EINTR) throw_system_error(str_cat("lock ", path));
       if (stop.stop_requested()) {
-        throw Error(Errc::interrupted, str_cat("stopped while another process has ", digest));
+        throw Error(Errc::interrupted, str_cat("stopped while somebody else has ", digest));
       }
       const auto now = std::chrono::steady_clock::now();
       if (const auto grown = stat_of(file.get()).st_size; std::exchange(size, grown) != grown) {
         moved_at = now;
       }
       if (now - moved_at > limits_.idle) {
-        throw Error(Errc::timed_out, str_cat("another process has ", path_.native(), "/", path,
-                                             " and does nothing with it"));
+        throw Error(Errc::timed_out, str_cat("somebody else has ", path_.native(), "/", path,
+                                             " and adds nothing to it"));
       }
       std::this_thread::sleep_for(kLockPoll);
     }

@@ -67,6 +67,17 @@ void Tags::take_page(const registry::TagPage& page, Listing& listing,
   listing.untagged.insert(listing.untagged.end(), page.untagged.begin(), page.untagged.end());
   listing.next = page.next;
   listing.complete = !page.next;
+  if (!page.cut.empty()) cut(listing, page.cut);
+}
+
+/// Leaves it at what has come (EP-10).
+void Tags::cut(Listing& listing, const std::string& why) const {
+  problems_.report({.kind = ProblemKind::limit,
+                    .object = "tags/list",
+                    .detail = str_cat("the list of tags was cut: ", why)});
+  listing.next.reset();
+  listing.complete = true;
+  listing.is_cut = true;
 }
 
 void Tags::start(std::stop_token stop) {
@@ -93,7 +104,9 @@ void Tags::start(std::stop_token stop) {
   const auto memory = memory_.lock();
   listing.version = next_version(*memory);
   memory->listing = std::move(listing);
-  if (memory->listing.complete) memory->last_whole = memory->listing.names;
+  if (memory->listing.complete && !memory->listing.is_cut) {
+    memory->last_whole = memory->listing.names;
+  }
   memory->changed = true;
 }
 
@@ -143,17 +156,18 @@ void Tags::follow_pages(Listing& listing, std::set<std::string>& names,
     // EP-10: a registry may link a page to itself, or make up pages without end.
     if (!visited.insert(*listing.next).second || idle == kMaxIdlePages ||
         visited.size() > kMaxPages || names.size() > kMaxTags) {
-      problems_.report({.kind = ProblemKind::limit,
-                        .object = "tags/list",
-                        .detail = str_cat("the list of tags does not end; it was cut after ",
-                                          visited.size(), " pages and ", names.size(), " tags")});
-      listing.next.reset();
-      listing.complete = true;
-      listing.cut = true;
+      cut(listing,
+          str_cat("it does not end after ", visited.size(), " pages and ", names.size(), " tags"));
       return;
     }
     const std::size_t before = names.size();
-    take_page(source_.list_tags(listing.next, stop), listing, names);
+    try {
+      take_page(source_.list_tags(listing.next, stop), listing, names);
+    } catch (const Error& error) {
+      if (error.code() != Errc::too_large) throw;
+      cut(listing, error.what());
+      return;
+    }
     idle = names.size() > before ? 0 : idle + 1;
   }
 }
@@ -184,7 +198,7 @@ void Tags::fetch_list(std::stop_token stop) {
     listing.version = next_version(*memory);
     memory->listing = std::move(listing);
     // A part does not take the place of the whole (promise 7).
-    if (!memory->listing.cut) memory->last_whole = memory->listing.names;
+    if (!memory->listing.is_cut) memory->last_whole = memory->listing.names;
     memory->changed = true;
   }
   save_if_due();
@@ -277,7 +291,7 @@ bool Tags::is_listed(const std::string& name) const {
 bool Tags::is_unlisted(const std::string& name) const {
   const auto memory = memory_.lock();
   const Listing& listing = memory->listing;
-  return listing.complete && !listing.cut && !listing.stale &&
+  return listing.complete && !listing.is_cut && !listing.stale &&
          Clock::now() < listing.believed_until && !listing.names->contains(name);
 }
 
@@ -320,7 +334,9 @@ void Tags::load() {
     memory->listing.names = std::make_shared<const std::set<std::string>>(std::move(names));
     memory->listing.any = true;
     memory->listing.complete = json.value("complete", nlohmann::json()) == true;
-    if (memory->listing.complete) memory->last_whole = memory->listing.names;
+    if (memory->listing.complete && !memory->listing.is_cut) {
+      memory->last_whole = memory->listing.names;
+    }
     memory->listing.version = next_version(*memory);
   }
   if (const auto digests = json.find("digests"); digests != json.end() && digests->is_object()) {

@@ -90,8 +90,8 @@ class Tags {
     std::shared_ptr<const std::set<std::string>> names = std::make_shared<std::set<std::string>>();
     std::optional<std::string> next;  ///< the page to go on from
     bool complete = false;
-    bool cut = false;  ///< it did not end: what is not in it may be there
-    bool any = false;  ///< whether there is a list at all
+    bool is_cut = false;  ///< it did not end: what is not in it may be there
+    bool any = false;     ///< whether there is a list at all
     bool stale = false;
     Clock::time_point asked_at{};
     Clock::time_point believed_until{};
@@ -111,6 +111,7 @@ class Tags {
 
   void take_page(const registry::TagPage& page, Listing& listing,
                  std::set<std::string>& names) const;
+  void cut(Listing& listing, const std::string& why) const;
   void follow_pages(Listing& listing, std::set<std::string>& names,
                     const std::stop_token& stop) const;
   void fetch_list(std::stop_token stop);

@@ -2,6 +2,8 @@
 #include "fs/referrers_directory.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <unordered_set>
 #include <utility>
 
@@ -19,6 +21,9 @@ namespace digestfs::fs {
 namespace {
 
 using registry::Descriptor;
+
+// Each costs a document. Of an image that many say something about the rest is left out.
+constexpr std::ptrdiff_t kMaxCandidates = 1000;
 
 /// What a document is, from what only says something to what only is something. Statements lead on
 /// to nothing of a higher rank, so that no links lead in a circle.
@@ -55,34 +60,34 @@ Clock::duration ReferrersDirectory::absence_valid() const {
 }
 
 /// What `tag` names. Most images are not signed: where the list of tags says so nobody is asked.
-std::optional<cache::Tag> ReferrersDirectory::resolve(const std::string& tag,
-                                                      const Patience& patience) const {
+std::optional<cache::Tag> ReferrersDirectory::resolve(const std::string& tag, Look& look) const {
   if (repository_.tags().is_unlisted(tag)) return std::nullopt;
   try {
-    return repository_.tags().resolve(tag, patience);
+    return repository_.tags().resolve(tag, look.patience);
   } catch (const Error& error) {
-    // Artifactory denies what does not exist (EP-13). That the repository is not for us, the image
-    // itself would have told.
+    // Artifactory denies what does not exist (EP-13).
     if (error.code() != Errc::denied) throw;
+    look.was_denied = true;
     DIGESTFS_LOG(debug, "taken not to exist, for it is denied tag=", tag, " cause=", error.what());
     return std::nullopt;
   }
 }
 
 /// What the source, or the index under the fallback tag, says has our image as its subject.
-std::vector<Descriptor> ReferrersDirectory::by_subject(const Patience& patience) const {
-  if (auto referrers = repository_.referrers().list(subject_, patience)) {
+std::vector<Descriptor> ReferrersDirectory::by_subject(Look& look) const {
+  if (auto referrers = repository_.referrers().list(subject_, look.patience)) {
     return std::move(*referrers);
   }
-  const auto tag = resolve(registry::fallback_tag(subject_), patience);
+  const auto tag = resolve(registry::fallback_tag(subject_), look);
   if (!tag) return {};
   const Descriptor& fallback = tag->descriptor;
-  // Anybody may have pushed something else under that name (L7).
   try {
-    const auto document = repository_.document(fallback.digest, fallback.media_type, patience);
+    const auto document = repository_.document(fallback.digest, fallback.media_type, look.patience);
+    // Anybody may have pushed something else under that name (L7).
     if (document->is_index && document->manifest) return document->manifest->manifests;
   } catch (const Error& error) {
-    if (!is_its_own(error.code())) throw;
+    // What is there and cannot be had may list any number.
+    if (error.code() != Errc::not_found && error.code() != Errc::unsupported) throw;
     repository_.problems().report(
         {.kind = cache::ProblemKind::bad_document,
          .object = fallback.digest.str(),
@@ -91,12 +96,11 @@ std::vector<Descriptor> ReferrersDirectory::by_subject(const Patience& patience)
   return {};
 }
 
-std::vector<ReferrersDirectory::Candidate> ReferrersDirectory::candidates(
-    const Patience& patience) const {
+std::vector<ReferrersDirectory::Candidate> ReferrersDirectory::candidates(Look& look) const {
   std::vector<Candidate> candidates;
   SideBySide side_by_side;
   side_by_side.run([&] {
-    for (Descriptor& descriptor : by_subject(patience)) {
+    for (Descriptor& descriptor : by_subject(look)) {
       candidates.push_back({std::move(descriptor), Relation::subject});
     }
   });
@@ -106,18 +110,26 @@ std::vector<ReferrersDirectory::Candidate> ReferrersDirectory::candidates(
   for (const std::string& name : registry::cosign_tags(subject_)) {
     if (!registry::is_tag(name)) continue;  // of a SHA-512 it is too long for one (REF-1)
     side_by_side.run([&] {
-      if (const auto tag = resolve(name, patience)) {
+      if (const auto tag = resolve(name, look)) {
         candidates.push_back({tag->descriptor, Relation::said});
       }
     });
   }
   side_by_side.wait();
+  if (std::ssize(candidates) > kMaxCandidates) {
+    repository_.problems().report(
+        {.kind = cache::ProblemKind::limit,
+         .object = subject_.str(),
+         .detail = str_cat(candidates.size(), " are said to refer to it; only ", kMaxCandidates,
+                           " are looked at")});
+    candidates.erase(candidates.begin() + kMaxCandidates, candidates.end());
+  }
   return candidates;
 }
 
 /// Whether a candidate is what it was said to be.
 bool ReferrersDirectory::refers(const Candidate& candidate, const Document& subject,
-                                const Patience& patience) const {
+                                Look& look) const {
   const Digest& digest = candidate.descriptor.digest;
   const auto report = [&](std::string_view why) {
     repository_.problems().report({.kind = cache::ProblemKind::bad_document,
@@ -127,10 +139,11 @@ bool ReferrersDirectory::refers(const Candidate& candidate, const Document& subj
   };
   std::shared_ptr<const Document> document;
   try {
-    document = repository_.document(digest, candidate.descriptor.media_type, patience);
+    document = repository_.document(digest, candidate.descriptor.media_type, look.patience);
   } catch (const Error& error) {
     // Anybody who may push can name what cannot be had.
     if (!is_its_own(error.code())) throw;
+    look.was_denied |= error.code() == Errc::denied;
     return report(error.code() == Errc::not_found ? "the source does not have it" : error.what());
   }
   if (!document->manifest) return report("it cannot be read");
@@ -155,13 +168,14 @@ Listing ReferrersDirectory::list(const Patience& patience) const {
 
 Listing ReferrersDirectory::ask(const Patience& patience) const {
   const auto subject = repository_.document(subject_, {}, patience);
+  Look look{.patience = patience};
   std::vector<Entry> entries;
   std::unordered_set<Digest> seen;
   SideBySide side_by_side;
-  for (const Candidate& candidate : candidates(patience)) {
+  for (const Candidate& candidate : candidates(look)) {
     side_by_side.run([&] {
       const Digest& digest = candidate.descriptor.digest;
-      if (!refers(candidate, *subject, patience) || !seen.insert(digest).second) return;
+      if (!refers(candidate, *subject, look) || !seen.insert(digest).second) return;
       entries.push_back({digest.str(),
                          repository_.inodes().symlink(str_cat(path_, "/", digest),
                                                       str_cat("../../../images/", digest)),
@@ -169,6 +183,8 @@ Listing ReferrersDirectory::ask(const Patience& patience) const {
     });
   }
   side_by_side.wait();
+  // Whom everything is denied by now is not to take that for absence (DEC-6).
+  if (look.was_denied) repository_.referrers().check_access(subject_, patience);
   return make_listing(std::move(entries));
 }
 

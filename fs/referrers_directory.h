@@ -43,13 +43,17 @@ class ReferrersDirectory final : public Directory {
     Relation relation;
   };
 
-  [[nodiscard]] std::optional<cache::Tag> resolve(const std::string& tag,
-                                                  const Patience& patience) const;
+  /// One look at the source.
+  struct Look {
+    const Patience& patience;
+    bool was_denied = false;  ///< something, which need not be there
+  };
+
+  [[nodiscard]] std::optional<cache::Tag> resolve(const std::string& tag, Look& look) const;
   [[nodiscard]] Listing ask(const Patience& patience) const;
-  [[nodiscard]] std::vector<Candidate> candidates(const Patience& patience) const;
-  [[nodiscard]] std::vector<registry::Descriptor> by_subject(const Patience& patience) const;
-  [[nodiscard]] bool refers(const Candidate& candidate, const Document& subject,
-                            const Patience& patience) const;
+  [[nodiscard]] std::vector<Candidate> candidates(Look& look) const;
+  [[nodiscard]] std::vector<registry::Descriptor> by_subject(Look& look) const;
+  [[nodiscard]] bool refers(const Candidate& candidate, const Document& subject, Look& look) const;
 
   // Constant after construction.
   Repository& repository_;

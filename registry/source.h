@@ -29,6 +29,7 @@ struct TagPage {
   std::vector<Descriptor> untagged;  ///< what the source names without a tag (LOC-1)
   std::vector<LeftOut> left_out;     ///< at most 1000; further ones are counted in the last
   std::optional<std::string> next;   ///< what to ask for the page after this; none at the end
+  std::string cut;                   ///< why there is no `next` though this is not the end
 };
 
 /// What is known of an object that was not fetched.

@@ -348,6 +348,15 @@ TEST_F(TagsTest, RememberTheLastWholeList) {
   }
 }
 
+TEST_F(TagsTest, L2CutAListOfWhichAPageIsTooLarge) {  // EP-10, M18
+  source_.set_page_size(1);
+  source_.fail_further_pages(Errc::too_large);
+  Mount mount(cache(), source_, kBelieved);
+  EXPECT_EQ(mount.list().names->size(), 1U);
+  EXPECT_NE(mount.problems.text().find("the list of tags was cut"), std::string::npos);
+  EXPECT_FALSE(mount.tags.is_unlisted("z"));
+}
+
 TEST_F(TagsTest, L2EndAListThatDoesNotAndKeepTheWholeOne) {  // EP-10, promise 7
   {
     Mount mount(cache(), source_, kBelieved);

@@ -3,9 +3,11 @@
 
 #include "registry/referrers.h"
 
+#include <cerrno>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -144,6 +146,63 @@ TEST(Referrers, L7ThatOnlyDoNotAnswerAreNotTakenForAbsent) {
   served.source.fail(silent.digest, Errc::unavailable);
   const auto directory = served.kernel().walk("tags/v1/referrers");
   EXPECT_EQ(served.kernel().wait(served.kernel().send_list(directory)).error, ETIMEDOUT);
+}
+
+int error_of_listing(Served& served, const std::string& path) {
+  auto& kernel = served.kernel();
+  return kernel.wait(kernel.send_list(kernel.walk(path))).error;
+}
+
+TEST(Referrers, AreNotAbsentForWhomEverythingIsDenied) {  // DEC-6, EP-12, EP-13
+  Fixture fixture;
+  const auto signature = add_artifact(fixture.set, "signature", std::nullopt,
+                                      "application/vnd.dev.cosign.simplesigning.v1+json");
+  fixture.set.tag(registry::cosign_tags(fixture.subject())[1], signature);
+  test::MountSettings settings;
+  settings.selection.tag = "v1";  // so that no list says which tags there are
+  settings.selection.tag_ttl = Clock::duration::zero();
+  fixture.served.mount(fixture.set, settings);
+  Served& served = fixture.served;
+  const std::string path = "images/" + fixture.subject().str() + "/referrers";
+  EXPECT_EQ(served.names(path), Names{signature.digest.str()});
+  served.source.deny_missing_tags();
+  served.source.untag(registry::cosign_tags(fixture.subject())[1]);
+  served.source.fail(fixture.subject(), Errc::denied);
+  EXPECT_EQ(error_of_listing(served, path), EACCES);
+}
+
+TEST(Referrers, L7AreNotAbsentWhereTheirListCannotBeHad) {  // DEC-6
+  for (const auto& [code, number] : {std::pair{Errc::corrupt, EIO}, {Errc::denied, EACCES}}) {
+    Fixture fixture;
+    const auto sbom = add_artifact(fixture.set, "sbom", fixture.subject());
+    const auto index =
+        fixture.set.add(Endpoint::manifests,
+                        R"({"schemaVersion":2,"mediaType":")" + std::string(kIndexType) +
+                            R"(","manifests":[)" + json_of(sbom) + "]}",
+                        kIndexType);
+    fixture.set.tag(registry::fallback_tag(fixture.subject()), index);
+    fixture.served.mount(fixture.set);
+    fixture.served.source.fail(index.digest, code);
+    EXPECT_EQ(error_of_listing(fixture.served, "tags/v1/referrers"), number) << to_string(code);
+  }
+}
+
+TEST(Referrers, M18OfAnImageThatManySaySomethingAboutAreBounded) {  // promise 5
+  Fixture fixture;
+  std::string entries;
+  for (int i = 0; i < 1500; ++i) {
+    entries += json_of(add_artifact(fixture.set, std::to_string(i), fixture.subject())) + ",";
+  }
+  entries.pop_back();
+  const auto index =
+      fixture.set.add(Endpoint::manifests,
+                      R"({"schemaVersion":2,"mediaType":")" + std::string(kIndexType) +
+                          R"(","manifests":[)" + entries + "]}",
+                      kIndexType);
+  fixture.set.tag(registry::fallback_tag(fixture.subject()), index);
+  fixture.served.mount(fixture.set);
+  EXPECT_EQ(fixture.served.names("tags/v1/referrers").size(), 1000U);
+  EXPECT_EQ(fixture.served.problems("limit").size(), 1U);
 }
 
 TEST(Referrers, L7AreTheOthersWhereTheFallbackTagCannotBeRead) {
