@@ -18,11 +18,6 @@ constexpr std::size_t kMaxPage = std::size_t{8} << 20U;
 constexpr std::size_t kMaxRepositories = 1000;
 constexpr std::size_t kMaxPages = 100;
 
-/// Whether the registry, or its token server, said that it will not; not that it cannot now.
-bool is_refusal(Errc code) noexcept {
-  return code == Errc::denied || code == Errc::not_found || code == Errc::corrupt;
-}
-
 }  // namespace
 
 std::vector<std::string> parse_repositories(std::string_view body) {
@@ -52,7 +47,8 @@ Catalog list_repositories(const Reference& registry, ClientOptions options,
       }
     });
   } catch (const Error& error) {
-    if (!is_refusal(error.code())) throw;
+    // That it cannot be asked now is no answer.
+    if (!is_its_own(error.code())) throw;
     catalog.is_complete = false;
     catalog.refusal = error.what();
   }

@@ -56,12 +56,15 @@ std::vector<Challenge> parse_challenges(std::string_view value) {
 
 std::optional<Challenge> find_challenge(const std::vector<std::string>& fields,
                                         std::string_view scheme) {
+  std::optional<Challenge> first;
   for (const std::string& field : fields) {
     for (Challenge& challenge : parse_challenges(field)) {
-      if (challenge.scheme == scheme) return std::move(challenge);
+      if (challenge.scheme != scheme) continue;
+      if (!challenge.parameter("realm").empty()) return std::move(challenge);
+      if (!first) first = std::move(challenge);
     }
   }
-  return std::nullopt;
+  return first;
 }
 
 }  // namespace digestfs::registry

@@ -22,7 +22,7 @@ struct Challenge {
 /// quoted strings, any case, token68 and parameterless schemes. Garbage between them is skipped.
 [[nodiscard]] std::vector<Challenge> parse_challenges(std::string_view value);
 
-/// The first challenge with `scheme` among all lines of the field.
+/// The first challenge with `scheme` among all lines of the field that names a realm, or the first.
 [[nodiscard]] std::optional<Challenge> find_challenge(const std::vector<std::string>& fields,
                                                       std::string_view scheme);
 

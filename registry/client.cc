@@ -28,8 +28,10 @@ constexpr std::size_t kMaxTagList = std::size_t{64} << 20U;
 constexpr std::string_view kSmallPage = "n=100";
 
 // How many answers to "what refers to this" are read.
-constexpr int kMaxReferrerPages = 100;
+constexpr std::size_t kMaxReferrerPages = 100;
 constexpr std::size_t kMaxReferrers = 10000;
+// How many digests of tags are remembered, to be doubted.
+constexpr std::size_t kMaxHeads = 100'000;
 // How long a registry that does not list referrers is believed not to (EP-12).
 constexpr std::chrono::minutes kFeatureMemory{5};
 
@@ -52,6 +54,13 @@ bool is_success(int status) noexcept { return status >= 200 && status < 300; }
 
 /// Whether the answer to a HEAD says that only GET will do, or tell why not.
 bool asks_for_get(int status) noexcept { return status == 403 || status == 405 || status == 501; }
+
+/// Whether an answer to a question for referrers tells of the registry, not of the one subject or
+/// of who asks (EP-12).
+bool is_no_api(int status) noexcept {
+  return (status >= 200 && status < 400) || status == 404 || status == 405 || status == 406 ||
+         status == 501;
+}
 
 bool is_coded(const HttpHead& head) {
   const auto coding = head.field("Content-Encoding");
@@ -215,16 +224,23 @@ class Client::Impl {
   TagPage tag_page(const std::optional<std::string>& page, const std::stop_token& stop) {
     const std::string first = root_ + "/tags/list";
     const std::string asked = page.value_or(first);
-    Document document;
     try {
-      document = host_.read({.target = asked}, kMaxTagList, stop);
+      return tag_page_at(asked, stop);
     } catch (const Error& error) {
       // A registry whose own page is larger than it lets itself send, or than we take (EP-10).
       if (page || (error.code() != Errc::corrupt && error.code() != Errc::too_large)) throw;
-      document = host_.read({.target = str_cat(first, "?", kSmallPage)}, kMaxTagList, stop);
+      return tag_page_at(str_cat(first, "?", kSmallPage), stop);
     }
+  }
+
+  TagPage tag_page_at(const std::string& asked, const std::stop_token& stop) {
+    const Document document = host_.read({.target = asked}, kMaxTagList, stop);
     TagPage tags = parse_tag_list(document.body);
-    tags.next = next_page(document.head, asked);
+    try {
+      tags.next = next_page(document.head, asked);
+    } catch (const Error& error) {
+      tags.cut = error.what();
+    }
     return tags;
   }
 
@@ -241,7 +257,7 @@ class Client::Impl {
   [[nodiscard]] bool is_believed(const Digest& digest) {
     if (!digest.is_verifiable()) return false;
     const auto heads = heads_.lock();
-    heads->said.insert(digest);
+    if (heads->said.size() < kMaxHeads) heads->said.insert(digest);
     return !heads->wrong.contains(digest);
   }
 
@@ -251,7 +267,7 @@ class Client::Impl {
                             .fields = {accept_manifests()}};
     const Reply reply = host_.ask(question, ignore, stop);
     const int status = reply.head.status;
-    if (status == 404) return std::nullopt;
+    if (reply.is_absence()) return std::nullopt;
     if (status == 200) {
       const auto digest = Digest::parse(reply.head.field("Docker-Content-Digest").value_or(""));
       const auto length = content_length(reply.head);
@@ -262,7 +278,7 @@ class Client::Impl {
         if (document_class(type) == DocumentClass::schema1) descriptor.size.reset();
         return descriptor;
       }
-    } else if (!asks_for_get(status)) {
+    } else if (!asks_for_get(status) && !reply.is_elsewhere) {
       throw reply.failure();
     }
     // EP-3: no use, or no body that says why.
@@ -279,6 +295,12 @@ class Client::Impl {
         // No signed manifest then.
       }
       const Digest digest = digest_of(bytes);
+      const auto named = document.head.field("Docker-Content-Digest");
+      if (named && *named != digest.str()) {
+        DIGESTFS_LOG(info,
+                     "the registry names another digest of the manifest that it sends tag=", tag,
+                     " named=", escaped(shortened(*named, 200)), " digest=", digest);
+      }
       heads_.lock()->wrong.erase(digest);  // it was right, and the manifest away for a moment
       return Descriptor{
           .digest = digest,
@@ -296,19 +318,19 @@ class Client::Impl {
                                                    const std::stop_token& stop) {
     if (Clock::now() < *no_referrers_until_.lock()) return std::nullopt;
     std::vector<Descriptor> all;
+    std::unordered_set<std::string> asked;
     std::optional<std::string> target = str_cat(root_, "/referrers/", subject);
-    for (int pages = 0; target; ++pages) {
-      if (pages == kMaxReferrerPages || all.size() > kMaxReferrers) {
-        throw Error(Errc::too_large, str_cat("there are more than ", kMaxReferrers));
+    while (target && asked.insert(*target).second) {
+      if (asked.size() > kMaxReferrerPages || all.size() >= kMaxReferrers) {
+        DIGESTFS_LOG(warning, "what refers to an image does not end and was cut image=", subject,
+                     " pages=", asked.size(), " referrers=", all.size());
+        break;
       }
-      const auto page = referrers_page(*target, stop);
-      if (!page && pages > 0) {
+      const auto page = referrers_page(*target, subject, stop);
+      if (!page && asked.size() > 1) {
         throw Error(Errc::corrupt, "a further page of referrers is no image index");
       }
-      if (!page) {
-        *no_referrers_until_.lock() = Clock::now() + kFeatureMemory;
-        return std::nullopt;
-      }
+      if (!page) return std::nullopt;
       all.insert(all.end(), page->referrers.begin(), page->referrers.end());
       target = page->next;
     }
@@ -320,7 +342,7 @@ class Client::Impl {
     std::optional<std::string> next;
   };
 
-  std::optional<ReferrersPage> referrers_page(const std::string& asked,
+  std::optional<ReferrersPage> referrers_page(const std::string& asked, const Digest& subject,
                                               const std::stop_token& stop) {
     const Question question{.target = asked,
                             .fields = {{"Accept", std::string(media_type::kOciIndex)}},
@@ -337,9 +359,13 @@ class Client::Impl {
     const Reply reply = host_.ask(question, take, stop);
     const int status = reply.head.status;
     if (status != 200 && is_silence(reply.failure().code())) throw reply.failure();
+    // Some deny what they do not have; some deny everything by now, and that is no absence.
+    if (status == 401 || status == 403)
+      static_cast<void>(probe(Endpoint::manifests, subject, stop));
     const std::string type = bare_media_type(reply.head.field("Content-Type").value_or(""));
     if (status != 200 || type != media_type::kOciIndex) {
       DIGESTFS_LOG(debug, "no referrers API status=", status, " type=", type);
+      if (is_no_api(status)) *no_referrers_until_.lock() = Clock::now() + kFeatureMemory;
       return std::nullopt;
     }
     ReferrersPage page;
@@ -349,6 +375,7 @@ class Client::Impl {
       page.referrers = std::move(index.manifests);
     } catch (const Error& error) {
       DIGESTFS_LOG(debug, "no referrers API: ", error.what());
+      *no_referrers_until_.lock() = Clock::now() + kFeatureMemory;
       return std::nullopt;
     }
     page.next = next_page(reply.head, asked);

@@ -15,19 +15,13 @@ struct Credential {
   std::string registry_token;  ///< instead of all that: a Bearer token as it is (AUTH-15)
   std::string from;            ///< `--creds`, a file, or a helper and the file that names it
 
-  /// Whether there is a user whom Basic authentication could name.
+  /// Whether Basic authentication has what it sends.
   [[nodiscard]] bool has_password() const noexcept { return !user.empty() && !password.empty(); }
   [[nodiscard]] bool empty() const noexcept {
     return user.empty() && password.empty() && identity_token.empty() && registry_token.empty();
   }
   [[nodiscard]] bool operator==(const Credential&) const = default;
 };
-
-/// `text` of somebody else with what is secret in `credential`, and in `token`, made unreadable: a
-/// server may say again what it was told (AUTH-18).
-[[nodiscard]] std::string without_secrets(std::string text,
-                                          const std::optional<Credential>& credential,
-                                          const std::string& token = {});
 
 /// `user:password` in base64, as Basic authentication has it (RFC 7617).
 [[nodiscard]] std::string basic_credentials(const Credential& credential);

@@ -12,7 +12,6 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/flights.h"
 #include "base/handle.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -26,6 +25,8 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kMaxFile = std::int64_t{4} << 20U;
 // Some helpers hand out what lives for hours; a mount lives longer (CRED-5).
 constexpr std::chrono::hours kHelperMemory{1};
+// Somebody may log in any time.
+constexpr std::chrono::minutes kNothingMemory{1};
 
 constexpr const char* kDockerVariable = "DOCKER_AUTH_CONFIG";
 
@@ -173,20 +174,26 @@ std::optional<Credential> Credentials::ask(const std::string& helper, const std:
                                            const std::stop_token& stop) {
   const std::string key = str_cat(helper, " ", server);
   std::shared_ptr<Helper> shared;
+  Clock::time_point refused_at;
   {
     const auto state = state_.lock();
+    refused_at = state->refused_at;
     auto& at = state->helpers[key];
     if (!at) at = std::make_shared<Helper>();
     shared = at;
   }
-  const auto is_usable = [](const Said& said) { return Clock::now() < said.believed_until; };
+  const auto is_usable = [refused_at, pause = options_.helper_pause](const Said& said) {
+    const auto age = Clock::now() - said.given_at;
+    return age < said.life && (said.given_at >= refused_at || age < pause);
+  };
   const Said said = shared->get(key, stop, is_usable, [&]() -> Said {
     try {
       auto credential = ask_helper(helper, server, stop, options_.helper_limit);
-      return {std::move(credential), {}, Clock::now() + kHelperMemory};
+      const Clock::duration life = credential ? Clock::duration(kHelperMemory) : kNothingMemory;
+      return {std::move(credential), {}, Clock::now(), life};
     } catch (const Error& error) {
       if (error.code() == Errc::interrupted) throw;
-      return {{}, error, Clock::now() + kFailureMemory};
+      return {{}, error, Clock::now(), options_.helper_pause};
     }
   });
   if (said.failure) throw Error(*said.failure);
@@ -195,7 +202,7 @@ std::optional<Credential> Credentials::ask(const std::string& helper, const std:
 
 void Credentials::forget() {
   const auto state = state_.lock();
-  state->helpers.clear();
+  state->refused_at = Clock::now();
   state->files.clear();
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/flight.h"
+#include "base/flights.h"
 #include "base/guarded.h"
 #include "registry/auth_file.h"
 #include "registry/credential.h"
@@ -31,13 +32,16 @@ struct CredentialOptions {
   /// A variable of the environment; empty where there is none.
   std::function<std::string(const char*)> environment = {};
   std::chrono::milliseconds helper_limit = std::chrono::seconds(60);
+  /// How soon a helper is asked again whose answer was refused.
+  Clock::duration helper_pause = kFailureMemory;
 };
 
 /// The credential for one repository, of the first place that has one (CRED-1): what was given, the
 /// file that was named (or REGISTRY_AUTH_FILE), else podman's files, docker's and ~/.dockercfg.
-/// Files are read again when they change, helpers asked again after an hour, and both after a
-/// refusal (CRED-5, CRED-8). A helper runs once however many ask, while no lock is held, and its
-/// failure is remembered for as long as a lookup waits. Safe for concurrent use.
+/// Files are read again when they change, helpers asked again after an hour, or a minute where they
+/// had nothing, and both after a refusal (CRED-5, CRED-8). A helper runs once however many ask,
+/// while no lock is held, and not twice while a lookup waits, whatever became of what it said. Safe
+/// for concurrent use.
 class Credentials {
  public:
   Credentials(Reference repository, CredentialOptions options);
@@ -46,7 +50,8 @@ class Credentials {
   /// be: a file that is no JSON, a helper that fails. The message names it and quotes nothing.
   [[nodiscard]] std::optional<Credential> find(const std::stop_token& stop);
 
-  /// Forgets what helpers and files said: it was refused.
+  /// Forgets what helpers and files have said: it was refused, or it was nothing. What a helper has
+  /// said a moment ago it would say again.
   void forget();
 
   /// Where it is looked, for people.
@@ -74,12 +79,14 @@ class Credentials {
   struct Said {
     std::optional<Credential> credential;
     std::optional<Error> failure;
-    Clock::time_point believed_until;
+    Clock::time_point given_at;
+    Clock::duration life;
   };
   using Helper = SharedAnswer<std::string, Said>;
   struct State {
     std::map<std::string, Read> files;
     std::map<std::string, std::shared_ptr<Helper>> helpers;
+    Clock::time_point refused_at;
   };
 
   [[nodiscard]] std::optional<AuthFile> read(const Place& place);

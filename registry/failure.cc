@@ -19,24 +19,16 @@ struct Words {
   std::string message;
 };
 
-/// At most a line's worth, and nothing that could pass for another line.
-std::string shown(std::string_view text) {
-  constexpr std::size_t kMost = 200;
-  std::string line = shortened(text, kMost);
-  std::ranges::replace_if(
-      line, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
-  return escaped(line);
-}
-
 /// The first line of a body that is plain text, as some answer where a limit is reached. Pages and
 /// documents are for programs.
-std::string first_line(std::string_view body) {
+std::string first_line(std::string_view body, const Secrets& secrets) {
   const std::string_view line = body.substr(0, body.find_first_of("\r\n"));
-  return line.find_first_of("<{[") == std::string_view::npos ? shown(line) : std::string();
+  return line.find_first_of("<{[") == std::string_view::npos ? quoted(line, secrets)
+                                                             : std::string();
 }
 
 /// The first of `errors` in the body (distribution-spec, "Error Codes").
-Words words_of(std::string_view body) {
+Words words_of(std::string_view body, const Secrets& secrets) {
   try {
     const nlohmann::json document = parse_json(body, NameCase::matters);
     const nlohmann::json* errors = member(document, "errors");
@@ -46,11 +38,12 @@ Words words_of(std::string_view body) {
         return text_member(error, "code") == kTooMany;
       });
       const nlohmann::json& said = limit == errors->end() ? errors->front() : *limit;
-      return {shown(text_member(said, "code")), shown(text_member(said, "message"))};
+      return {quoted(text_member(said, "code"), secrets),
+              quoted(text_member(said, "message"), secrets)};
     }
-    return {{}, shown(text_member(document, "details"))};
+    return {{}, quoted(text_member(document, "details"), secrets)};
   } catch (const Error&) {
-    return {{}, first_line(body)};
+    return {{}, first_line(body, secrets)};
   }
 }
 
@@ -74,8 +67,16 @@ Errc code_of(int status, const Words& words) {
 
 }  // namespace
 
-Error failure_of(int status, std::string_view body, std::string_view who) {
-  const Words words = words_of(body);
+std::string quoted(std::string_view text, const Secrets& secrets, std::size_t most) {
+  // What is cut is no longer found.
+  std::string line = shortened(secrets.hidden_in(text), most);
+  std::ranges::replace_if(
+      line, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+  return escaped(line);
+}
+
+Error failure_of(int status, std::string_view body, std::string_view who, const Secrets& secrets) {
+  const Words words = words_of(body, secrets);
   std::string message = str_cat(status == 407 ? "the proxy" : who, " answered ", status);
   if (!words.code.empty()) message += str_cat(" ", words.code);
   if (!words.message.empty()) message += str_cat(" (", words.message, ")");

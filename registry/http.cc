@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -347,6 +348,19 @@ std::string percent_encoded(std::string_view text) {
     }
   }
   return encoded;
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    const char* const digits = text.data() + i + 1;
+    const bool is_encoded = text[i] == '%' && text.size() - i > 2 &&
+                            std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
+    decoded += is_encoded ? static_cast<char>(byte) : text[i];
+    if (is_encoded) i += 2;
+  }
+  return decoded;
 }
 
 std::optional<std::string> HttpHead::field(std::string_view name) const {

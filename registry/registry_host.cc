@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/flights.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "registry/failure.h"
@@ -33,9 +34,9 @@ constexpr int kStallsOfAQuestion = 4;
 constexpr std::size_t kMaxGates = 64;
 
 /// What an answer other than 2xx means, and who was on the way (PRX-2).
-Error failure_of(const HttpHead& head, std::string_view body,
-                 std::string_view who = "the registry") {
-  Error error = registry::failure_of(head.status, body, who);
+Error failure_of(const HttpHead& head, std::string_view body, std::string_view who = "the registry",
+                 const Secrets& secrets = {}) {
+  Error error = registry::failure_of(head.status, body, who, secrets);
   if (head.proxy.empty()) return error;
   return {error.code(), str_cat(error.what(), " (through the proxy ", head.proxy, ")")};
 }
@@ -70,6 +71,8 @@ bool can_be_retried(Errc code) noexcept {
 bool wants_basic(const HttpHead& head) {
   return find_challenge(head.all("WWW-Authenticate"), "basic").has_value();
 }
+
+bool is_lost(int status) noexcept { return status == 404 || status == 410; }
 
 bool is_challenge(const HttpHead& head) {
   return head.status == 401 &&
@@ -108,6 +111,11 @@ std::optional<Reference> repository_of(const Url& url) {
   return Reference{.domain = authority_of(url), .path = std::string(path), .tag = {}, .digest = {}};
 }
 
+/// Whether it comes from another registry, which wants to know who asks.
+bool wants_login(const Reply& reply) {
+  return is_challenge(reply.head) && repository_of(reply.url).has_value();
+}
+
 /// The scopes to ask a token for: what the registry itself said was missing goes first, for some
 /// token servers look at the first only (AUTH-13).
 std::vector<std::string> scopes_of(const Challenge& challenge, const std::string& own) {
@@ -132,16 +140,19 @@ std::string limit(Clock::duration left) {
 
 Error Reply::failure() const {
   const std::string at = url.redacted();
-  const Error error = is_elsewhere
-                          ? failure_of(head, failure_body, at + ", where the registry leads,")
-                          : failure_of(head, failure_body);
+  const Error error =
+      is_elsewhere ? failure_of(head, failure_body, at + ", where the registry leads,", secrets)
+                   : failure_of(head, failure_body, "the registry", secrets);
   std::string message =
-      without_secrets(is_elsewhere ? std::string(error.what()) : str_cat(at, ": ", error.what()),
-                      credential, token);
-  if (error.code() == Errc::denied && head.status != 407 && !credential_note.empty()) {
-    message += str_cat("; ", credential_note);
-  }
-  return {error.code(), message};
+      secrets.hidden_in(is_elsewhere ? std::string(error.what()) : str_cat(at, ": ", error.what()));
+  const bool is_said = error.code() == Errc::denied && head.status != 407;
+  if (is_said && !credential_note.empty()) message += str_cat("; ", credential_note);
+  const bool is_none = error.code() == Errc::not_found && !is_absence();
+  return {is_none ? Errc::unavailable : error.code(), message};
+}
+
+bool Reply::is_absence() const {
+  return is_lost(head.status) && (!is_elsewhere || repository_of(url).has_value());
 }
 
 RegistryHost::RegistryHost(const Reference& reference, ClientOptions options)
@@ -162,7 +173,7 @@ RegistryHost::RegistryHost(const Reference& reference, ClientOptions options)
 Reply RegistryHost::ask(const Question& question, const Receive& receive, std::stop_token stop) {
   pass_gate(question.urgency, stop);
   const Greeting greeting = this->greeting(stop);
-  Course course{.method = question.method, .stale = {}, .missing = {}};
+  Course course{.method = question.method, .stale = {}, .instead = {}};
   if (question.token_since) course.stale.before = *question.token_since;
   for (;;) {
     HttpRequest request =
@@ -171,23 +182,25 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     request.decode = question.decode;
     if (question.urgency == Urgency::content) request.longest.reset();
     Demand demand = *demand_.lock();
-    if (course.missing) demand.bearer = course.missing;
+    if (course.instead) demand.bearer = course.instead;
     if (course.only_basic) demand = {.bearer = {}, .basic = true};
     const Proof proof = authorise(request, greeting.base, demand, course.stale, stop);
     Reply reply = follow(std::move(request), Errand::content, question.redirects, receive, stop);
     if (reply.url.origin() != greeting.base.origin()) {
-      const bool has_expired = is_refusal(reply.head.status) && !is_challenge(reply.head);
+      const bool has_expired = is_refusal(reply.head.status) && !wants_login(reply);
       if (has_expired && !std::exchange(course.asked_anew, true)) continue;
       return ask_elsewhere(question, std::move(reply), receive, stop);
     }
-    pass_warnings_on(reply.head);
-    heed(reply.url, reply.head, reply.failure_body, closed_until_);
+    reply.secrets.add(proof.token);
+    if (proof.credential) reply.secrets.add(*proof.credential);
     reply.credential_note = note_of(proof.credential);
-    reply.credential = proof.credential;
-    reply.token = proof.token;
-    if (reply.head.status != 401 || !may_ask_again(reply, proof, demand, course, stop)) {
+    pass_warnings_on(reply.head, reply.secrets);
+    heed(reply.url, reply.head, reply.failure_body, closed_until_);
+    if (reply.head.status != 401) {
+      if (course.instead) learn(*course.instead);
       return reply;
     }
+    if (!may_ask_again(reply, proof, demand, course, stop)) return reply;
   }
 }
 
@@ -216,10 +229,10 @@ bool RegistryHost::may_ask_again(const Reply& reply, const Proof& proof, const D
   }
   // AUTH-13: once; a 401 without a challenge (GCR) or with another scheme's (Harbor) means the
   // token too where one was sent. An expired token says nothing against who asked for it.
-  if (proof.credential && (proof.token.empty() || course.renewals > 0)) credentials_.forget();
+  if (proof.token.empty() || course.renewals > 0) credentials_.forget();
   if (course.renewals == 0) {
     if (bearer) {
-      course.missing = std::move(bearer);
+      course.instead = std::move(bearer);
     } else if (!demand.bearer) {
       if (!basic) return false;
       demand_.lock()->basic = true;
@@ -229,16 +242,28 @@ bool RegistryHost::may_ask_again(const Reply& reply, const Proof& proof, const D
     }
   } else if (course.renewals == 1 && basic && !bearer && !proof.token.empty()) {
     const auto credential = credentials_.find(stop);
-    if (!credential || credential->user.empty()) return false;
+    if (!credential || !credential->has_password()) return false;
     course.only_basic = true;
+    if (course.method == Method::head) course.method = Method::get;  // it is the last
   } else {
-    return false;
+    // What came to HEAD has no body that says why (EP-3).
+    if (course.method != Method::head) return false;
+    course.method = Method::get;
+    course.stale.refused.clear();
+    return true;
   }
   ++course.renewals;
-  // If that is refused, too, its body says why (EP-3).
-  if (course.method == Method::head) course.method = Method::get;
   course.stale.refused = proof.token;
   return true;
+}
+
+/// Keeps a challenge that has led to an answer: some registries name the service, or another realm,
+/// only for a repository (AUTH-1). What it says of this one question goes (AUTH-13).
+void RegistryHost::learn(const Challenge& challenge) {
+  Challenge kept = challenge;
+  kept.parameters.erase("error");
+  kept.parameters.erase("scope");
+  demand_.lock()->bearer = std::move(kept);
 }
 
 Document RegistryHost::read(const Question& question, std::size_t limit,
@@ -261,9 +286,8 @@ Document RegistryHost::read(const Question& question, std::size_t limit,
 /// told what is for it, and nothing that is for this one.
 std::shared_ptr<RegistryHost> RegistryHost::registry_of(const Reply& reply) {
   constexpr std::size_t kMaxOthers = 16;
-  if (!is_challenge(reply.head)) return nullptr;
+  if (!wants_login(reply)) return nullptr;
   const auto repository = repository_of(reply.url);
-  if (!repository) return nullptr;
   const std::string name = repository->repository();
   {
     const auto others = others_.lock();
@@ -284,7 +308,7 @@ RegistryHost::Proof RegistryHost::authorise(HttpRequest& request, const Url& bas
     request.fields.push_back({"Authorization", str_cat("Bearer ", proof.token)});
   } else if (demand.basic) {
     auto credential = credentials_.find(stop);
-    if (credential && !credential->user.empty()) {
+    if (credential && credential->has_password()) {
       request.fields.push_back(
           {"Authorization", str_cat("Basic ", basic_credentials(*credential))});
       proof.credential = std::move(credential);
@@ -312,7 +336,7 @@ RegistryHost::Proof RegistryHost::prove(const Url& base, const Challenge& challe
     proof.token = token(base, challenge, proof.credential, stale, stop).value;
   } catch (const Error& error) {
     // What a helper said may have expired, and somebody else be logged in (CRED-5, CRED-8).
-    if (error.code() != Errc::denied || !proof.credential) throw;
+    if (error.code() != Errc::denied) throw;
     credentials_.forget();
     auto now = credentials_.find(stop);
     if (!now || now == proof.credential) throw;
@@ -391,7 +415,7 @@ RegistryHost::Greeting RegistryHost::greet_at(const Url& base, const std::stop_t
     // Not `not_found`: of what is asked for that says nothing (DEC-6).
     throw Error(Errc::unavailable, str_cat(base.origin(), " is no registry: it has no /v2/"));
   }
-  pass_warnings_on(head);
+  pass_warnings_on(head, {});
   heed(base, head, body, closed_until_);
   if (head.status != 200 && head.status != 401) throw failure_of(head, body);
   return {base, find_challenge(head.all("WWW-Authenticate"), "bearer"), wants_basic(head)};
@@ -412,6 +436,10 @@ Token RegistryHost::token(const Url& base, const Challenge& challenge,
                           const std::optional<Credential>& credential, const Stale& stale,
                           const std::stop_token& stop) {
   const Purpose purpose{purpose_of(challenge), credential};
+  if (const auto refused = *refused_.lock();
+      refused && refused->purpose == purpose && Clock::now() < refused->until) {
+    throw Error(refused->error);
+  }
   const auto is_usable = [&](const Grant& grant) {
     return grant.purpose == purpose && is_good(grant.token, stale);
   };
@@ -419,6 +447,9 @@ Token RegistryHost::token(const Url& base, const Challenge& challenge,
   try {
     return grant_.get(purpose, stop, is_usable, fetch).token;
   } catch (const Error& error) {
+    if (error.code() == Errc::denied) {
+      *refused_.lock() = Refused{purpose, error, Clock::now() + kFailureMemory};
+    }
     // The challenge may have been wrong, or the token server may be another by now.
     if (error.code() != Errc::interrupted && error.code() != Errc::rate_limited) greeting_.forget();
     throw;
@@ -445,6 +476,8 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
   const std::string service = challenge.parameter("service");
   const auto scopes = scopes_of(challenge, scope_);
   Credential basic;
+  Secrets secrets;
+  if (credential) secrets.add(*credential);
   if (credential && !credential->identity_token.empty()) {
     if (auto token = exchange(realm, service, scopes, *credential, stop)) return *std::move(token);
     // A server that knows no POST may know it as a password (AUTH-9).
@@ -456,10 +489,11 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
   } else if (credential) {
     basic = *credential;
   }
+  secrets.add(basic);
   HttpRequest request = request_to(Method::get, token_url(realm, service, scopes, basic.user));
   const Certificates certificates = certificates_of_realm(realm);
   request.certificates = &certificates;
-  if (!basic.user.empty()) {
+  if (basic.has_password()) {
     request.fields.push_back({"Authorization", str_cat("Basic ", basic_credentials(basic))});
   }
   std::string body;
@@ -467,7 +501,7 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
     return collect(body, part, kMaxTokenBody);
   };
   const Reply reply = follow(request, Errand::token, Question::Redirects::follow, take, stop);
-  return token_of(request, reply, body, credential);
+  return token_of(request, reply, body, secrets, credential);
 }
 
 /// A token for an identity token; nothing where the server knows no such way.
@@ -477,6 +511,9 @@ std::optional<Token> RegistryHost::exchange(const Url& realm, const std::string&
                                             const std::stop_token& stop) {
   const std::optional<Refresh> last = *refresh_.lock();
   const bool is_renewed = last && last->realm == realm.str() && last->credential == credential;
+  Secrets secrets;
+  secrets.add(credential);
+  if (is_renewed) secrets.add(last->token);
   HttpRequest request = request_to(Method::post, realm);
   const Certificates certificates = certificates_of_realm(realm);
   request.certificates = &certificates;
@@ -493,7 +530,7 @@ std::optional<Token> RegistryHost::exchange(const Url& realm, const std::string&
   }
   const int status = reply.head.status;
   if (status == 400 || status == 404 || status == 405) return std::nullopt;
-  Token token = token_of(request, reply, body, credential);
+  Token token = token_of(request, reply, body, secrets, credential);
   if (!token.refresh_token.empty()) {
     *refresh_.lock() = Refresh{realm.str(), credential, token.refresh_token};
   }
@@ -503,18 +540,19 @@ std::optional<Token> RegistryHost::exchange(const Url& realm, const std::string&
 /// The token in a token server's answer. Throws with its URL, and with where the credentials that
 /// it refused are from.
 Token RegistryHost::token_of(const HttpRequest& request, const Reply& reply,
-                             const std::string& body, const std::optional<Credential>& credential) {
+                             const std::string& body, const Secrets& secrets,
+                             const std::optional<Credential>& credential) {
   const int status = reply.head.status;
   heed(reply.url, reply.head, reply.failure_body, tokens_closed_until_);
   try {
-    if (!is_success(status)) throw failure_of(reply.head, reply.failure_body, "the token server");
+    if (!is_success(status)) {
+      throw failure_of(reply.head, reply.failure_body, "the token server", secrets);
+    }
     return parse_token(body, Clock::now());
   } catch (const Error& error) {
     const Errc code = error.code() == Errc::not_found ? Errc::denied : error.code();
-    const std::optional<Refresh> last = *refresh_.lock();
     std::string message =
-        without_secrets(str_cat("no token from ", request.url.redacted(), ": ", error.what()),
-                        credential, last ? last->token : std::string());
+        secrets.hidden_in(str_cat("no token from ", request.url.redacted(), ": ", error.what()));
     if (code == Errc::denied) message += str_cat("; ", note_of(credential));
     throw Error(code, message);
   }
@@ -586,17 +624,15 @@ Clock::time_point RegistryHost::closed_elsewhere_until(const std::string& origin
 }
 
 /// What a registry wants people to know (distribution-spec, "Warnings").
-void RegistryHost::pass_warnings_on(const HttpHead& head) {
+void RegistryHost::pass_warnings_on(const HttpHead& head, const Secrets& secrets) {
   constexpr std::string_view kStart = "299 - \"";
   for (const std::string& field : head.all("Warning")) {
     if (!field.starts_with(kStart) || !field.ends_with('"') || field.size() <= kStart.size()) {
       continue;
     }
-    std::string text = field.substr(kStart.size(), field.size() - kStart.size() - 1);
-    text.resize(std::min<std::size_t>(text.size(), 500));
-    std::ranges::replace_if(
-        text, [](char c) { return c < ' ' || c == '\x7f'; }, '?');
-    warn(str_cat("the registry says: ", text, " host=", wire_host_));
+    const auto text =
+        std::string_view(field).substr(kStart.size(), field.size() - kStart.size() - 1);
+    warn(str_cat("the registry says: ", quoted(text, secrets, 500), " host=", wire_host_));
   }
 }
 
@@ -615,9 +651,13 @@ void RegistryHost::wait_to_retry(const Error& error, Attempts& attempts,
   if (!*has_greeted_.lock()) most = std::min(most, kFirstAttempts);
   if (error.code() == Errc::timed_out) most = std::min(most, kStalls);
   if (!can_be_retried(error.code()) || ++attempts.failures >= most) throw error;
-  const auto wait = back_off(retries_, attempts.failures, jitter());
-  auto until = std::max({Clock::now() + wait, *closed_until_.lock(), *tokens_closed_until_.lock()});
-  if (attempts.urgency == Urgency::content) until = std::max(until, closed_elsewhere_until(""));
+  auto until = Clock::now() + back_off(retries_, attempts.failures, jitter());
+  until = std::max(until, *closed_until_.lock());
+  // Who is not held up by those goes on.
+  if (error.code() == Errc::rate_limited) {
+    until = std::max(until, *tokens_closed_until_.lock());
+    if (attempts.urgency == Urgency::content) until = std::max(until, closed_elsewhere_until(""));
+  }
   // Content that takes long moves meanwhile; only the wait counts.
   const auto since = attempts.urgency == Urgency::question ? attempts.since : Clock::now();
   if (until - since > patience(attempts.urgency)) throw error;
@@ -629,8 +669,9 @@ void RegistryHost::wait_to_retry(const Error& error, Attempts& attempts,
 Reply RegistryHost::follow(HttpRequest request, Errand errand, Question::Redirects redirects,
                            const Receive& receive, const std::stop_token& stop) {
   const Url first = request.url;
+  Secrets links;
   for (int hop = 0;; ++hop) {
-    Reply reply{.head = {}, .failure_body = {}, .url = request.url};
+    Reply reply{.head = {}, .failure_body = {}, .url = request.url, .secrets = links};
     const auto take = [&](const HttpHead& head, std::span<const std::byte> part) {
       return is_success(head.status) ? receive(head, part)
                                      : collect(reply.failure_body, part, kMaxFailureBody);
@@ -657,6 +698,7 @@ Reply RegistryHost::follow(HttpRequest request, Errand errand, Question::Redirec
     if (left > Clock::duration(0)) {
       throw Error(Errc::rate_limited, str_cat(next.origin(), ": ", limit(left)));
     }
+    if (errand == Errand::content) links.add_query_of(next);
     HttpRequest onward = request_to(request.method, next);
     onward.fields = std::move(request.fields);
     if (next.origin() == request.url.origin()) onward.certificates = request.certificates;

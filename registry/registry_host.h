@@ -19,6 +19,7 @@
 #include "registry/credentials.h"
 #include "registry/http.h"
 #include "registry/reference.h"
+#include "registry/secrets.h"
 #include "registry/shared_answer.h"
 #include "registry/token.h"
 
@@ -55,15 +56,17 @@ struct Question {
 /// What came back in the end. The body of a 2xx went to the receiver.
 struct Reply {
   HttpHead head;
-  std::string failure_body;   ///< of any other status; at most 64 KiB of it
-  Url url;                    ///< who answered, after redirects
-  bool is_elsewhere = false;  ///< which was not the registry itself
+  std::string failure_body;          ///< of any other status; at most 64 KiB of it
+  Url url;                           ///< who answered, after redirects
+  bool is_elsewhere = false;         ///< which was not the registry itself
+  Secrets secrets = {};              ///< that were sent, to be kept out of messages
+  std::string credential_note = {};  ///< "with the credentials of …", or that there are none
 
   /// What a status other than 2xx means; of a refusal also which credentials were refused.
   [[nodiscard]] Error failure() const;
-  std::string token = {};                     ///< that it was sent, to be kept out of messages
-  std::optional<Credential> credential = {};  ///< whose it is
-  std::string credential_note = {};  ///< "with the credentials of …", or that there are none
+  /// Whether it says that there is no such thing: where a registry leads may have lost it, but
+  /// only a registry knows that (EP-8, DEC-6).
+  [[nodiscard]] bool is_absence() const;
 };
 
 /// The whole of a small answer.
@@ -138,6 +141,12 @@ class RegistryHost {
     Purpose purpose;
     Token token;
   };
+  /// What a token server has refused, and until when it is not asked for that again.
+  struct Refused {
+    Purpose purpose;
+    Error error;
+    Clock::time_point until;
+  };
   /// What a token server gave to be asked with in place of an identity token, which alone it stands
   /// for.
   struct Refresh {
@@ -171,11 +180,12 @@ class RegistryHost {
     bool asked_anew = false;
     bool was_told = false;  ///< what the registry wants
     bool only_basic = false;
-    std::optional<Challenge> missing;  ///< for this once, and not asked for each time
+    std::optional<Challenge> instead;  ///< of the challenge that is known
   };
 
   [[nodiscard]] bool may_ask_again(const Reply& reply, const Proof& proof, const Demand& demand,
                                    Course& course, const std::stop_token& stop);
+  void learn(const Challenge& challenge);
   [[nodiscard]] Reply ask_elsewhere(const Question& question, Reply reply, const Receive& receive,
                                     const std::stop_token& stop);
   [[nodiscard]] Proof authorise(HttpRequest& request, const Url& base, const Demand& demand,
@@ -195,7 +205,7 @@ class RegistryHost {
                                               const Credential& credential,
                                               const std::stop_token& stop);
   [[nodiscard]] Token token_of(const HttpRequest& request, const Reply& reply,
-                               const std::string& body,
+                               const std::string& body, const Secrets& secrets,
                                const std::optional<Credential>& credential);
   /// What is on the way.
   enum class Errand {
@@ -213,7 +223,7 @@ class RegistryHost {
   void heed(const Url& url, const HttpHead& head, const std::string& body, Gate& gate) const;
   void heed_elsewhere(const Reply& reply);
   [[nodiscard]] Clock::time_point closed_elsewhere_until(const std::string& origin) const;
-  void pass_warnings_on(const HttpHead& head);
+  void pass_warnings_on(const HttpHead& head, const Secrets& secrets);
   void warn(const std::string& text);
 
   // Constant after construction.
@@ -235,6 +245,7 @@ class RegistryHost {
   // Guarded by the locks they live in.
   Guarded<Demand> demand_;
   Guarded<std::optional<Refresh>> refresh_;
+  Guarded<std::optional<Refused>> refused_;
   Gate closed_until_;         ///< by a 429 of the registry, for all (RTY-4)
   Gate tokens_closed_until_;  ///< by one of its token server
   Guarded<std::map<std::string, Clock::time_point>> closed_elsewhere_until_;  ///< by origin

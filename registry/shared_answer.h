@@ -31,19 +31,18 @@ class SharedAnswer {
         const std::uint64_t round = state->round;
         const bool done = done_.wait(state.native(), stop, [&] { return state->round != round; });
         if (!done) throw Error(Errc::interrupted, "stopped while waiting for another request");
-        if (state->failure && state->key == key) std::rethrow_exception(state->failure);
+        if (state->failure && state->failed_key == key) std::rethrow_exception(state->failure);
         if (state->answer && is_usable(*state->answer)) return *state->answer;
         // It was for somebody else, or is forgotten: asked for again, by one of those who waited.
       }
       state->asking = true;
-      state->key = key;
     }
     try {
       T answer = ask();
-      finish(answer, nullptr);
+      finish(key, answer, nullptr);
       return answer;
     } catch (...) {
-      finish(std::nullopt, std::current_exception());
+      finish(key, std::nullopt, std::current_exception());
       throw;
     }
   }
@@ -61,17 +60,18 @@ class SharedAnswer {
  private:
   struct State {
     std::optional<T> answer;
-    Key key{};  ///< what is asked for, or was asked for last
-    std::exception_ptr failure;
+    std::exception_ptr failure;  ///< of the last who asked
+    Key failed_key{};            ///< what for
     bool asking = false;
     std::uint64_t round = 0;
   };
 
-  void finish(std::optional<T> answer, std::exception_ptr failure) {
+  void finish(const Key& key, std::optional<T> answer, std::exception_ptr failure) {
     {
       const auto state = state_.lock();
       if (answer) state->answer = std::move(answer);  // a failure spoils nothing that is good
       state->failure = std::move(failure);
+      state->failed_key = key;
       state->asking = false;
       ++state->round;
     }

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "registry/host_kind.h"
 #include "registry/json.h"
@@ -35,9 +36,10 @@ std::optional<seconds> age_of(const std::string& text) {
   seconds offset{0};
   if (std::string_view(rest) != "Z") {
     const std::string zone(rest);
+    if (!zone.starts_with('+') && !zone.starts_with('-')) return std::nullopt;
     std::tm difference{};
     const char* const end = ::strptime(zone.c_str() + 1, "%H:%M", &difference);
-    if ((zone[0] != '+' && zone[0] != '-') || end == nullptr || *end != '\0') return std::nullopt;
+    if (end == nullptr || *end != '\0') return std::nullopt;
     offset = std::chrono::hours(difference.tm_hour) + std::chrono::minutes(difference.tm_min);
     if (zone[0] == '-') offset = -offset;
   }
@@ -53,8 +55,13 @@ Token parse_token(std::string_view body, Clock::time_point now) {
   } catch (const Error&) {
     throw Error(Errc::corrupt, "its answer is no JSON");
   }
+  const std::string access = text_member(answer, "access_token");
   std::string value = text_member(answer, "token");
-  if (value.empty()) value = text_member(answer, "access_token");
+  if (value.empty()) {
+    value = access;
+  } else if (!access.empty() && access != value) {
+    DIGESTFS_LOG(debug, "a token server gives two tokens; `token` is taken");  // AUTH-10
+  }
   const auto is_plain = [](char c) { return c > ' ' && c < '\x7f'; };
   if (value.empty()) throw Error(Errc::corrupt, "there is no token in its answer");
   if (!std::ranges::all_of(value, is_plain)) {

@@ -40,5 +40,7 @@ class Url {
 
 /// `text` as a value in a query (RFC 3986, 2.1).
 [[nodiscard]] std::string percent_encoded(std::string_view text);
+/// The reverse. What is no percent-encoding stays as it is.
+[[nodiscard]] std::string percent_decoded(std::string_view text);
 
 }  // namespace digestfs::registry

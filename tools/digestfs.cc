@@ -167,14 +167,19 @@ void refuse_registry(const Options& options) {
   std::string message =
       str_cat(options.source, " is a registry; SOURCE must name one of its repositories");
   if (options.network == cache::Network::allowed) {
-    const auto catalog = registry::list_repositories(*registry, client_options(options), {});
-    message += to_string(catalog, *registry);
+    try {
+      const auto catalog = registry::list_repositories(*registry, client_options(options), {});
+      message += to_string(catalog, *registry);
+    } catch (const Error& error) {
+      message += str_cat(", and it cannot be asked which it has: ", error.what());
+    }
   }
   throw Failure(ExitCode::usage, message);
 }
 
+constexpr std::string_view kLayout = "oci:";
+
 Origin open_source(const Options& options) {
-  constexpr std::string_view kLayout = "oci:";
   if (options.source.starts_with(kLayout)) {
     const std::string directory = options.source.substr(kLayout.size());
     return {std::make_unique<registry::OciLayout>(directory), {}, {}};
@@ -192,21 +197,53 @@ Origin open_source(const Options& options) {
   return origin;
 }
 
-/// The first line of standard input, not shown while it is typed.
-std::string ask_password(const std::string& user) {
-  termios before{};
-  const bool is_terminal = ::tcgetattr(STDIN_FILENO, &before) == 0;
-  if (is_terminal) {
-    std::cerr << "Password of " << user << ": " << std::flush;
-    termios silent = before;
+volatile std::sig_atomic_t caught_signal = 0;
+
+/// A terminal that does not show what is typed, for as long as it lives. Who ends the program
+/// meanwhile (Ctrl-C) gets it back as it was.
+class SilentTerminal {
+ public:
+  explicit SilentTerminal(const termios& before) : before_(before) {
+    struct sigaction catching {};
+    // Not restarted: whoever reads comes back.
+    catching.sa_handler = [](int signal) { caught_signal = signal; };
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
+      ::sigaction(kSignals[i], &catching, &handlers_[i]);
+    }
+    termios silent = before_;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
   }
-  std::string password;
-  const bool got = static_cast<bool>(std::getline(std::cin, password));
-  if (is_terminal) {
-    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+  ~SilentTerminal() {
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
     std::cerr << '\n';
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
+      ::sigaction(kSignals[i], &handlers_[i], nullptr);
+    }
+    if (caught_signal != 0) ::raise(caught_signal);
+  }
+  SilentTerminal(const SilentTerminal&) = delete;
+  SilentTerminal& operator=(const SilentTerminal&) = delete;
+
+ private:
+  static constexpr std::array<int, 4> kSignals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+  termios before_;
+  std::array<struct sigaction, kSignals.size()> handlers_{};
+};
+
+/// The first line of standard input, not shown while it is typed.
+std::string ask_password(const std::string& user) {
+  std::string password;
+  bool got = false;
+  {
+    termios terminal{};
+    std::optional<SilentTerminal> silent;
+    if (::tcgetattr(STDIN_FILENO, &terminal) == 0) {
+      std::cerr << "Password of " << user << ": " << std::flush;
+      silent.emplace(terminal);
+    }
+    got = static_cast<bool>(std::getline(std::cin, password));
   }
   if (!got) throw UsageError("--creds names no password, and none was typed");
   return password;
@@ -300,7 +337,9 @@ int run(const std::vector<std::string>& arguments) {
   for (auto* path : {&absolute.auth_file, &absolute.certificates}) {
     if (*path) *path = std::filesystem::absolute(**path);
   }
-  if (absolute.credentials && absolute.credentials->find(':') == std::string::npos) {
+  const bool is_asked =
+      options.network == cache::Network::allowed && !options.source.starts_with(kLayout);
+  if (is_asked && absolute.credentials && absolute.credentials->find(':') == std::string::npos) {
     *absolute.credentials += str_cat(":", ask_password(*absolute.credentials));
   }
   refuse_registry(absolute);

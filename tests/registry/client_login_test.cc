@@ -78,7 +78,7 @@ TEST_F(LoginTest, SaysWhichCredentialsWereRefusedAndNotWhatTheyAre) {  // AUTH-1
   EXPECT_EQ(error.code(), Errc::denied);
   EXPECT_NE(std::string(error.what()).find("--creds"), std::string::npos) << error.what();
   EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos) << error.what();
-  EXPECT_LE(fake.count("HEAD", fake.path("/manifests/t")), 1U) << "the same again is no use";
+  EXPECT_EQ(authorizations(fake), std::vector<std::string>{kBasic}) << "the same again is no use";
 }
 
 TEST_F(LoginTest, A1PrefersBearerInOneLineWithBasic) {  // AUTH-4, AUTH-5
@@ -340,7 +340,8 @@ TEST_F(LoginTest, A10AsksForNoMoreTheNextTime) {  // AUTH-12
                                        "scope=repository%3Atest%2Frepo%3Apull"),
       std::string::npos)
       << tokens.requests()[1].target;
-  EXPECT_EQ(refusal(client()).code(), Errc::denied);
+  EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }).code(), Errc::denied);
+  ASSERT_GT(tokens.requests().size(), 2U);
   EXPECT_EQ(tokens.requests()[2].target.find("%3Ab%3A"), std::string::npos);
 }
 
@@ -365,6 +366,7 @@ TEST_F(LoginTest, A15AsksAHelperAgainWhereTheTokenServerRefuses) {  // CRED-5, C
   std::ofstream(file) << R"({"credsStore":"turns"})";
   ClientOptions given = options();
   given.credentials.file = file;
+  given.credentials.helper_pause = 0ms;
   Client reader(Reference::parse(fake.source()), given);
   EXPECT_TRUE(reader.resolve("t", {}));
   // A helper that fails takes nothing away that it has helped to.
@@ -394,6 +396,114 @@ TEST_F(LoginTest, A7SaysNoSecretThatItsServerSaysAgain) {  // AUTH-18
   said = failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).what();
   EXPECT_EQ(said.find(encode_base64("me:secret")), std::string::npos) << said;
   EXPECT_NE(said.find("not by Basic"), std::string::npos) << said;
+}
+
+TEST_F(LoginTest, A7SaysNoPartOfALongSecretThatItsServerSaysAgain) {  // AUTH-18
+  const std::string token = "head.of-the-token." + std::string(400, 'k');
+  const std::string password = "head-of-the-password:" + std::string(300, 'p');
+  require("nothing", bearer());
+  serve_token({.body = str_cat(R"({"token":")", token, "\"}")});
+  for (const std::string& said_again :
+       {token, token.substr(0, 100), encode_base64("me:" + password),
+        "head-of-the-password%3A" + std::string(300, 'p')}) {
+    fake.clear_handlers();
+    fake.on([&](const Request& request) -> std::optional<Response> {
+      if (request.path() == "/v2/") {
+        return Response{.status = 401, .fields = {{"WWW-Authenticate", bearer()}}};
+      }
+      return Response{
+          .status = 403,
+          .fields = {{"Warning", str_cat("299 - \"you sent ", said_again, "\"")}},
+          .body = str_cat(R"({"errors":[{"code":"X","message":"bad )", said_again, R"("}]})")};
+    });
+    testing::internal::CaptureStderr();
+    std::string said = refusal(client_of("me:" + password)).what();
+    said += testing::internal::GetCapturedStderr();
+    EXPECT_EQ(said.find("head.of-the-token"), std::string::npos) << said;
+    EXPECT_EQ(said.find("head-of-the-password"), std::string::npos) << said;
+    EXPECT_EQ(said.find("kkkk"), std::string::npos) << said;
+    EXPECT_EQ(said.find("pppp"), std::string::npos) << said;
+    EXPECT_EQ(said.find(encode_base64("me:" + password).substr(0, 40)), std::string::npos) << said;
+    EXPECT_NE(said.find("(bad ***"), std::string::npos) << said;
+    EXPECT_NE(said.find("you sent ***"), std::string::npos) << said;
+  }
+}
+
+TEST_F(LoginTest, A7SaysNoIdentityTokenThatWasSentAsAPassword) {  // AUTH-9, AUTH-18
+  require("Bearer T", bearer());
+  tokens.on([](const Request& request) -> std::optional<Response> {
+    if (request.method == "POST") return Response{.status = 404};
+    return Response{.status = 401,
+                    .body = str_cat(R"({"errors":[{"code":"X","message":"no )",
+                                    request.field("Authorization"), R"("}]})")};
+  });
+  const std::string said =
+      refusal(client_with_file(R"({"identitytoken":"identity-is-secret"})")).what();
+  EXPECT_EQ(said.find(encode_base64("<token>:identity-is-secret")), std::string::npos) << said;
+  EXPECT_NE(said.find("no Basic ***"), std::string::npos) << said;
+}
+
+TEST_F(LoginTest, A7SaysNothingOfALinkThatItsServerSaysAgain) {  // EP-8, AUTH-18
+  FakeRegistry cdn;
+  const auto blob = fake.add_blob("hello");
+  fake.on(fake.path("/blobs/"),
+          {.status = 307,
+           .fields = {{"Location", str_cat("http://", cdn.address(),
+                                           "/d?n=1&sig=signature%2Bis%2Bsecret&x")}}});
+  for (const std::string said_again : {"signature%2Bis%2Bsecret", "signature+is+secret"}) {
+    cdn.clear_handlers();
+    cdn.on("/d", {.status = 403, .body = "Signature " + said_again + " is over"});
+    const std::string said = failure([&] { static_cast<void>(fetch(blob.digest)); }).what();
+    EXPECT_EQ(said.find("secret"), std::string::npos) << said;
+    EXPECT_NE(said.find("Signature *** is over"), std::string::npos) << said;
+  }
+}
+
+TEST_F(LoginTest, A12LearnsWhatOnlyTheRepositoryAsksFor) {  // AUTH-1, AUTH-12
+  std::atomic<int> made = 0;
+  tokens.on([&](const Request& request) -> std::optional<Response> {
+    const bool is_for_it = request.target.find("service=s") != std::string::npos;
+    return Response{.body = str_cat(R"({"token":")", is_for_it ? "good" : "bad", ++made, "\"}")};
+  });
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.field("Authorization").starts_with("Bearer good")) return std::nullopt;
+    const std::string realm = str_cat("Bearer realm=\"http://", tokens.address(), "/token\"");
+    return Response{.status = 401,
+                    .fields = {{"WWW-Authenticate", request.path() == "/v2/" ? realm : bearer()}}};
+  });
+  auto reader = client();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_EQ(tokens.requests().size(), 2U);
+  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 4U);
+  EXPECT_EQ(fake.count("GET", fake.path("/manifests/t")), 0U) << "it costs a pull (EP-3)";
+}
+
+TEST_F(LoginTest, A4TakesABearerChallengeThatNamesARealm) {  // AUTH-5
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.field("Authorization") == "Bearer T") return std::nullopt;
+    return Response{.status = 401,
+                    .fields = {{"WWW-Authenticate", "Bearer"}, {"WWW-Authenticate", bearer()}}};
+  });
+  serve_token({.body = R"({"token":"T"})"});
+  EXPECT_TRUE(client().resolve("t", {}));
+}
+
+TEST_F(LoginTest, A3SendsNoEmptyPassword) {  // AUTH-6
+  require(kBasic, "Basic realm=\"x\"");
+  const auto error = refusal(
+      client_with_file(str_cat(R"({"auth":")", encode_base64("me:"), R"(","identitytoken":"i"})")));
+  EXPECT_EQ(error.code(), Errc::denied);
+  EXPECT_TRUE(authorizations(fake).empty());
+}
+
+TEST_F(LoginTest, A7AsksATokenServerThatRefusesOnceInAWhile) {
+  require("Bearer T", bearer());
+  serve_token({.status = 401});
+  auto reader = client_of("me:secret");
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }).code(), Errc::denied);
+  }
+  EXPECT_EQ(tokens.requests().size(), 1U) << "or the account would be locked";
 }
 
 TEST_F(LoginTest, A8FollowsNoTokenServerIntoATrap) {  // AUTH-14: each redirect is a realm again
@@ -429,6 +539,7 @@ TEST_F(LoginTest, A12SendsNothingToABasicHostWhereThereIsNothing) {
   EXPECT_EQ(error.code(), Errc::denied);
   EXPECT_NE(std::string(error.what()).find("no credentials"), std::string::npos) << error.what();
   EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 1U);
+  EXPECT_EQ(fake.count("GET", fake.path("/manifests/t")), 0U);
   EXPECT_TRUE(authorizations(fake).empty());
 }
 

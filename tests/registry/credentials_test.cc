@@ -63,7 +63,8 @@ class CredentialsTest : public testing::Test {
                    const auto at = environment_.find(name);
                    return at == environment_.end() ? std::string() : at->second;
                  },
-             .helper_limit = limit}};
+             .helper_limit = limit,
+             .helper_pause = pause_}};
   }
 
   /// Who is found; empty where nobody is.
@@ -87,6 +88,7 @@ class CredentialsTest : public testing::Test {
   fs::path root_ = directory_.path();
   std::map<std::string, std::string> environment_;
   std::optional<fs::path> file_;
+  std::chrono::milliseconds pause_ = 5s;
 
  private:
   std::string path_;
@@ -179,7 +181,42 @@ TEST_F(CredentialsTest, A15ComeFromAHelper) {  // CRED-5
   EXPECT_EQ(test::slurp((root_ / "asked").native()), "h.example\n") << "asked once";
   kept.forget();
   EXPECT_TRUE(kept.find({}));
-  EXPECT_EQ(test::slurp((root_ / "asked").native()), "h.example\nh.example\n");
+  EXPECT_EQ(test::slurp((root_ / "asked").native()), "h.example\n") << "it has just said so";
+}
+
+TEST_F(CredentialsTest, A15ComeAnewFromAHelperWhereTheyWereRefused) {  // CRED-5, CRED-8
+  pause_ = 0ms;
+  write("docker/config.json", R"({"credsStore":"test"})");
+  for (const std::string says : {"echo '{\"Username\":\"u\",\"Secret\":\"p\"}'",
+                                 "echo 'credentials not found in native keychain'; exit 1"}) {
+    set_helper(str_cat("echo x >>", (root_ / "asked").native(), "\n", says));
+    fs::remove(root_ / "asked");
+    auto kept = credentials();
+    static_cast<void>(kept.find({}));
+    static_cast<void>(kept.find({}));
+    EXPECT_EQ(test::slurp((root_ / "asked").native()), "x\n") << says;
+    kept.forget();
+    static_cast<void>(kept.find({}));
+    static_cast<void>(kept.find({}));
+    EXPECT_EQ(test::slurp((root_ / "asked").native()), "x\nx\n") << says;
+  }
+}
+
+TEST_F(CredentialsTest, A15AreAskedForOnceHoweverOftenTheyAreRefusedMeanwhile) {  // CRED-5
+  write("docker/config.json", R"({"credsStore":"test"})");
+  set_helper(str_cat("echo x >>", (root_ / "asked").native(),
+                     "\nsleep 0.2\necho '{\"Username\":\"u\",\"Secret\":\"p\"}'"));
+  auto kept = credentials();
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 16; ++i) {
+    threads.emplace_back([&] {
+      EXPECT_TRUE(kept.find({}));
+      kept.forget();
+      EXPECT_TRUE(kept.find({}));
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(test::slurp((root_ / "asked").native()), "x\n");
 }
 
 TEST_F(CredentialsTest, A13OfAHelperMayBeAnIdentityToken) {

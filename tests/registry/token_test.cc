@@ -63,6 +63,8 @@ TEST(Token, CountsFromTheTimeItWasIssuedWhereThatMakesSense) {
   EXPECT_EQ(with(utc(seconds(3600)) + "Z"), 290);   // clocks differ
   EXPECT_EQ(with(utc(seconds(-3600)) + "Z"), 290);  // it would have expired
   EXPECT_EQ(with("yesterday"), 290);
+  EXPECT_EQ(with(utc(seconds(-100))), 290) << "of no zone";
+  EXPECT_EQ(with(utc(seconds(-100)) + "+"), 290);
 }
 
 TEST(Token, A7IsNotMadeOfWhatIsNone) {
