@@ -60,6 +60,9 @@ Credentials::Credentials(Reference repository, CredentialOptions options)
   }
   const std::string home = variable("HOME");
   const std::string runtime = variable("XDG_RUNTIME_DIR");
+  if (std::error_code none; !runtime.empty() && !fs::exists(runtime, none)) {
+    DIGESTFS_LOG(warning, "XDG_RUNTIME_DIR does not exist directory=", runtime);
+  }
   places_.push_back({.path = runtime.empty()
                                  ? fs::path(str_cat("/run/containers/", ::getuid(), "/auth.json"))
                                  : fs::path(runtime) / "containers/auth.json"});
@@ -186,7 +189,7 @@ std::optional<Credential> Credentials::ask(const std::string& helper, const std:
     const auto age = Clock::now() - said.given_at;
     return age < said.life && (said.given_at >= refused_at || age < pause);
   };
-  const Said said = shared->get(key, stop, is_usable, [&]() -> Said {
+  const Said said = shared->get(stop, is_usable, [&]() -> Said {
     try {
       auto credential = ask_helper(helper, server, stop, options_.helper_limit);
       const Clock::duration life = credential ? Clock::duration(kHelperMemory) : kNothingMemory;

@@ -82,7 +82,7 @@ class Credentials {
     Clock::time_point given_at;
     Clock::duration life;
   };
-  using Helper = SharedAnswer<std::string, Said>;
+  using Helper = SharedAnswer<Said>;
   struct State {
     std::map<std::string, Read> files;
     std::map<std::string, std::shared_ptr<Helper>> helpers;

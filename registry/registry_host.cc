@@ -326,11 +326,15 @@ RegistryHost::Proof RegistryHost::prove(const Url& base, const Challenge& challe
   } catch (const Error& error) {
     // A helper that fails now is no reason to drop what it has helped to.
     const std::string what = purpose_of(challenge);
-    const auto grant = grant_.look([&](const Grant& in_hand) {
-      return in_hand.purpose.what == what && is_good(in_hand.token, stale);
-    });
-    if (error.code() == Errc::interrupted || !grant) throw;
-    return {grant->token.value, grant->purpose.credential};
+    if (error.code() == Errc::interrupted) throw;
+    const std::vector<std::shared_ptr<Grant>> grants = *grants_.lock();
+    for (const auto& grant : grants) {
+      if (grant->purpose.what != what) continue;
+      const auto token =
+          grant->token.look([&](const Token& in_hand) { return is_good(in_hand, stale); });
+      if (token) return {token->value, grant->purpose.credential};
+    }
+    throw;
   }
   try {
     proof.token = token(base, challenge, proof.credential, stale, stop).value;
@@ -380,7 +384,7 @@ HttpRequest RegistryHost::request_to(Method method, const Url& url) const {
 
 RegistryHost::Greeting RegistryHost::greeting(const std::stop_token& stop) {
   return greeting_.get(
-      true, stop, [](const Greeting&) { return true; },
+      stop, [](const Greeting&) { return true; },
       [&] {
         Greeting greeting = greet(stop);
         *has_greeted_.lock() = true;
@@ -432,23 +436,30 @@ bool RegistryHost::is_good(const Token& token, const Stale& stale) {
          Clock::now() < token.renew_at;
 }
 
+std::shared_ptr<RegistryHost::Grant> RegistryHost::grant_of(const Purpose& purpose) {
+  constexpr std::size_t kMaxGrants = 8;
+  const auto grants = grants_.lock();
+  const auto at =
+      std::ranges::find_if(*grants, [&](const auto& grant) { return grant->purpose == purpose; });
+  if (at != grants->end()) return *at;
+  if (grants->size() == kMaxGrants) grants->erase(grants->begin());
+  return grants->emplace_back(std::make_shared<Grant>(purpose));
+}
+
 Token RegistryHost::token(const Url& base, const Challenge& challenge,
                           const std::optional<Credential>& credential, const Stale& stale,
                           const std::stop_token& stop) {
-  const Purpose purpose{purpose_of(challenge), credential};
-  if (const auto refused = *refused_.lock();
-      refused && refused->purpose == purpose && Clock::now() < refused->until) {
-    throw Error(refused->error);
+  const auto grant = grant_of({purpose_of(challenge), credential});
+  if (const auto refusal = *grant->refusal.lock(); refusal && Clock::now() < refusal->until) {
+    throw Error(refusal->error);
   }
-  const auto is_usable = [&](const Grant& grant) {
-    return grant.purpose == purpose && is_good(grant.token, stale);
-  };
-  const auto fetch = [&] { return Grant{purpose, fetch_token(base, challenge, credential, stop)}; };
+  const auto is_usable = [&](const Token& token) { return is_good(token, stale); };
   try {
-    return grant_.get(purpose, stop, is_usable, fetch).token;
+    return grant->token.get(stop, is_usable,
+                            [&] { return fetch_token(base, challenge, credential, stop); });
   } catch (const Error& error) {
     if (error.code() == Errc::denied) {
-      *refused_.lock() = Refused{purpose, error, Clock::now() + kFailureMemory};
+      *grant->refusal.lock() = Refusal{error, Clock::now() + kFailureMemory};
     }
     // The challenge may have been wrong, or the token server may be another by now.
     if (error.code() != Errc::interrupted && error.code() != Errc::rate_limited) greeting_.forget();

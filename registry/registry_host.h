@@ -8,6 +8,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -137,15 +138,18 @@ class RegistryHost {
     std::optional<Credential> credential;
     [[nodiscard]] bool operator==(const Purpose&) const = default;
   };
-  struct Grant {
-    Purpose purpose;
-    Token token;
-  };
-  /// What a token server has refused, and until when it is not asked for that again.
-  struct Refused {
-    Purpose purpose;
+  /// What a token server has said, and until when it is not asked for the same again.
+  struct Refusal {
     Error error;
     Clock::time_point until;
+  };
+  /// The way to a token: one request for it at a time (AUTH-12). Synchronises itself.
+  struct Grant {
+    explicit Grant(Purpose whose) : purpose(std::move(whose)) {}
+
+    const Purpose purpose;
+    SharedAnswer<Token> token;
+    Guarded<std::optional<Refusal>> refusal;
   };
   /// What a token server gave to be asked with in place of an identity token, which alone it stands
   /// for.
@@ -194,6 +198,7 @@ class RegistryHost {
                             const std::stop_token& stop);
   [[nodiscard]] static bool is_good(const Token& token, const Stale& stale);
   [[nodiscard]] std::string purpose_of(const Challenge& challenge) const;
+  [[nodiscard]] std::shared_ptr<Grant> grant_of(const Purpose& purpose);
   [[nodiscard]] Token token(const Url& base, const Challenge& challenge,
                             const std::optional<Credential>& credential, const Stale& stale,
                             const std::stop_token& stop);
@@ -240,12 +245,11 @@ class RegistryHost {
   // Synchronise themselves.
   Http http_;
   Credentials credentials_;
-  SharedAnswer<bool, Greeting> greeting_;  ///< there is one kind
-  SharedAnswer<Purpose, Grant> grant_;     ///< the last; another repository has a host of its own
+  SharedAnswer<Greeting> greeting_;
   // Guarded by the locks they live in.
   Guarded<Demand> demand_;
   Guarded<std::optional<Refresh>> refresh_;
-  Guarded<std::optional<Refused>> refused_;
+  Guarded<std::vector<std::shared_ptr<Grant>>> grants_;  ///< the latest last
   Gate closed_until_;         ///< by a 429 of the registry, for all (RTY-4)
   Gate tokens_closed_until_;  ///< by one of its token server
   Guarded<std::map<std::string, Clock::time_point>> closed_elsewhere_until_;  ///< by origin

@@ -14,16 +14,15 @@
 namespace digestfs::registry {
 
 /// Something that every thread needs and only one should ask for: a token, or how a registry greets
-/// (AUTH-12). `Key` tells what it is asked for. Safe for concurrent use.
-template <class Key, class T>
+/// (AUTH-12). Safe for concurrent use.
+template <class T>
 class SharedAnswer {
  public:
   /// The answer in hand if `is_usable` says so, else what `ask` returns. Where another thread is
-  /// asking already its answer is waited for first, and its failure shared where it was for the
-  /// same `key`. Throws `Errc::interrupted` on `stop`.
+  /// asking already its answer is waited for first, or its failure shared. Throws
+  /// `Errc::interrupted` on `stop`.
   template <class IsUsable, class Ask>
-  [[nodiscard]] T get(const Key& key, const std::stop_token& stop, const IsUsable& is_usable,
-                      const Ask& ask) {
+  [[nodiscard]] T get(const std::stop_token& stop, const IsUsable& is_usable, const Ask& ask) {
     {
       auto state = state_.lock();
       if (state->answer && is_usable(*state->answer)) return *state->answer;
@@ -31,18 +30,18 @@ class SharedAnswer {
         const std::uint64_t round = state->round;
         const bool done = done_.wait(state.native(), stop, [&] { return state->round != round; });
         if (!done) throw Error(Errc::interrupted, "stopped while waiting for another request");
-        if (state->failure && state->failed_key == key) std::rethrow_exception(state->failure);
+        if (state->failure) std::rethrow_exception(state->failure);
         if (state->answer && is_usable(*state->answer)) return *state->answer;
-        // It was for somebody else, or is forgotten: asked for again, by one of those who waited.
+        // Of no use, or forgotten: asked for again, by one of those who waited.
       }
       state->asking = true;
     }
     try {
       T answer = ask();
-      finish(key, answer, nullptr);
+      finish(answer, nullptr);
       return answer;
     } catch (...) {
-      finish(key, std::nullopt, std::current_exception());
+      finish(std::nullopt, std::current_exception());
       throw;
     }
   }
@@ -61,17 +60,15 @@ class SharedAnswer {
   struct State {
     std::optional<T> answer;
     std::exception_ptr failure;  ///< of the last who asked
-    Key failed_key{};            ///< what for
     bool asking = false;
     std::uint64_t round = 0;
   };
 
-  void finish(const Key& key, std::optional<T> answer, std::exception_ptr failure) {
+  void finish(std::optional<T> answer, std::exception_ptr failure) {
     {
       const auto state = state_.lock();
       if (answer) state->answer = std::move(answer);  // a failure spoils nothing that is good
       state->failure = std::move(failure);
-      state->failed_key = key;
       state->asking = false;
       ++state->round;
     }
