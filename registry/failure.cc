@@ -68,11 +68,11 @@ Errc code_of(int status, const Words& words) {
 }  // namespace
 
 std::string quoted(std::string_view text, const Secrets& secrets, std::size_t most) {
-  // What is cut is no longer found.
-  std::string line = shortened(secrets.hidden_in(text), most);
+  std::string line(text);
   std::ranges::replace_if(
       line, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
-  return escaped(line);
+  // Before it is cut: the rest of a secret is no longer found.
+  return escaped(shortened(secrets.hidden_in(line), most));
 }
 
 Error failure_of(int status, std::string_view body, std::string_view who, const Secrets& secrets) {

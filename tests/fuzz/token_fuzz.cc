@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "registry/failure.h"
+#include "registry/secrets.h"
 #include "registry/token.h"
 
 // What token servers answer, and registries that fail.
@@ -28,6 +30,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const int status : {301, 401, 403, 404, 429, 500}) {
     const std::string message = registry::failure_of(status, text).what();
     require(message.find('\n') == std::string::npos && message.size() < 1000);
+  }
+  // The first line for a secret, and the rest for what a server says.
+  const std::string secret(text.substr(0, text.find('\n')));
+  if (secret.size() >= 16 && secret.find_first_of("*\\\r\t") == std::string::npos) {
+    registry::Secrets secrets;
+    secrets.add(secret);
+    require(registry::quoted(text, secrets, size).find(secret) == std::string::npos);
   }
   return 0;
 }
