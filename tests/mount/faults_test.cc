@@ -3,12 +3,17 @@
 // wrong is left in the cache (promises 1, 3, 6).
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <set>
 #include <sstream>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -50,7 +55,9 @@ class FaultsTest : public testing::Test {
     fake.add(set);
   }
 
-  void mount() { mounted.emplace(DIGESTFS_BINARY, fake.source()); }
+  void mount(const std::vector<std::string>& options = {}) {
+    mounted.emplace(DIGESTFS_BINARY, fake.source(), options);
+  }
 
   [[nodiscard]] std::filesystem::path blob(std::size_t layer) const {
     return mounted->path() / "blobs" / image.layers[layer].digest.str();
@@ -155,6 +162,38 @@ TEST_F(FaultsTest, B1ABodyThatIsCutAndGoesOn) {  // promise 6
   EXPECT_EQ(test::slurp(blob(0)), bad);
   EXPECT_EQ(fake.requests().back().field("Range"), "bytes=150000-");
   expect_nothing_wrong_is_kept();
+}
+
+TEST_F(FaultsTest, B10ADownloadThatIsKilledAndALaterMountFinishes) {  // promise 6, EP-9
+  constexpr std::uintmax_t kCut = 100'000;
+  const test::TemporaryDirectory kept;
+  const std::vector<std::string> options = {"--cache-dir", kept.path().native()};
+  const Digest& digest = image.layers[0].digest;
+  const auto partial = kept.path() / "partial" / digest.algorithm() / digest.encoded();
+  serve_instead(image.layers[0], {.body = bad, .stall_after = kCut});
+  mount(options);
+  std::jthread reader([path = blob(0)] { EXPECT_NE(read_error(path), 0); });
+  const auto has_come = [&] {
+    std::error_code none;
+    return std::filesystem::file_size(partial, none) == kCut && !none;
+  };
+  while (!has_come()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  mounted->process().signal(SIGKILL);
+  reader.join();
+  mounted.reset();
+  fake.release();
+  fake.clear_handlers();
+  fake.forget_requests();
+  mount(options);
+  EXPECT_EQ(test::slurp(blob(0)), bad);
+  std::vector<std::string> ranges;
+  for (const auto& request : fake.requests()) {
+    if (request.method == "GET" && request.path() == fake.path("/blobs/" + digest.str())) {
+      ranges.push_back(request.field("Range"));
+    }
+  }
+  EXPECT_EQ(ranges, std::vector<std::string>{"bytes=100000-"});
+  EXPECT_EQ(test::wrong_files(kept.path()), std::vector<std::string>());
 }
 
 TEST_F(FaultsTest, M2AManifestThatIsAnotherOne) {

@@ -70,6 +70,10 @@ podman login --tls-verify=false --authfile "$work/podman.json" -u "$user" -p "$p
   "$registry" >/dev/null
 shown --authfile "$work/podman.json"
 REGISTRY_AUTH_FILE=$work/podman.json shown
+podman login --tls-verify=false -u "$user" -p "$password" "$registry" >/dev/null
+[[ -s $auth_json ]] || fail 'podman left its login elsewhere'
+shown
+rm "$auth_json"
 refused 12 "$work/none.json" --authfile "$work/none.json"
 echo '{"auths": ' >"$work/broken.json"
 refused 12 "$work/broken.json" --authfile "$work/broken.json"
