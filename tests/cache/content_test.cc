@@ -168,7 +168,7 @@ TEST_F(ContentTest, AsksNobodyForWhatWasNeverMet) {
 }
 
 // B8, promise 4.
-TEST_F(ContentTest, FetchesOnceHoweverManyAsk) {
+TEST_F(ContentTest, B8FetchesOnceHoweverManyAsk) {
   Mount mount(cache(), source_);
   const Digest digest = add(mount, "content");
   source_.stall(digest);
@@ -494,7 +494,7 @@ TEST_F(ContentTest, TrustsNoPartialFile) {
 }
 
 // B10: kill -9 in mid-download.
-TEST_F(ContentTest, GoesOnWhereAKilledMountWas) {
+TEST_F(ContentTest, B10GoesOnWhereAKilledMountWas) {
   const std::string bytes = test::noise(300000);
   const Digest digest = source_.add_object(Endpoint::blobs, bytes).digest;
   std::array<int, 2> pipe{};
@@ -543,7 +543,7 @@ TEST_F(ContentTest, KeepsWhatHasComeWhenItIsStopped) {
 }
 
 // B10: ENOSPC.
-TEST_F(ContentTest, FailsAsTheDiskDoes) {
+TEST_F(ContentTest, B10FailsAsTheDiskDoes) {
   Mount mount(cache(), source_, Network::allowed, {.free_percent = 100});
   const Digest digest = add(mount, "content");
   try {

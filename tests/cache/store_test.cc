@@ -406,7 +406,7 @@ TEST_F(StoreTest, LeavesAPartialToOthersWhenItsOwnerIsKilled) {
 }
 
 // B10, promise 6: a process that writes and publishes without end is killed wherever it is.
-TEST_F(StoreTest, HasNoWrongFileAfterAKill) {
+TEST_F(StoreTest, B10HasNoWrongFileAfterAKill) {
   const auto bytes_of = [](std::uint64_t i) { return test::noise(300000, i); };
   constexpr std::uint64_t kObjects = 20;
   for (std::uint64_t kill_at = 0; kill_at < kObjects; ++kill_at) {
@@ -443,7 +443,7 @@ TEST_F(StoreTest, HasNoWrongFileAfterAKill) {
 }
 
 // B10: two mounts share the cache.
-TEST_F(StoreTest, IsSharedByProcesses) {
+TEST_F(StoreTest, B10IsSharedByProcesses) {
   constexpr std::size_t kProcesses = 4;
   {
     std::vector<std::unique_ptr<Child>> children;

@@ -153,7 +153,7 @@ TEST(Errors, EndWhenTheirCauseHasEnded) {
   EXPECT_EQ(served.read(pair.blob()).text, pair.bytes(pair.bad.layers[0]));
 }
 
-TEST(Errors, OfATagThatIsKnownAreOnlyThoseThatSayIt) {  // design, "Settled"
+TEST(Errors, M15OfATagThatIsKnownAreOnlyThoseThatSayIt) {  // design, "Settled"
   const Pair pair;
   for (const auto& [code, number] : kSourceErrors) {
     Served served;

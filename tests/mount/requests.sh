@@ -39,7 +39,7 @@ getfattr -d "$mnt"/tags/amd64/layers/*/{blob,diff} >/dev/null 2>&1
 ls -l "$mnt/blobs/" "$mnt/diffs/" >/dev/null
 expect_eq "$(requests '[A-Z]+ /v2/')" 0 'requests for metadata'
 
-# 16 readers of one cold blob: one GET.
+# 16 readers of one cold blob: one GET (B8).
 readers=()
 for _ in {1..16}; do
   sha256sum "$mnt/tags/amd64/layers/01/blob" >>"$work/sums" &
