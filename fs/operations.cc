@@ -27,6 +27,8 @@ namespace {
 using OpenFileHandle = std::shared_ptr<OpenFile>;
 
 // Directory cookies: `.` and `..`, then the place of the last entry that was given, moved on.
+// How long the parts of one listing may be apart.
+constexpr std::chrono::seconds kListing{30};
 constexpr off_t kAfterDot = 1;
 constexpr off_t kAfterDotDot = 2;
 
@@ -277,6 +279,9 @@ void read_directory(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_
     if (offset < kAfterDot) room = dot(".", kAfterDot);
     if (room && offset < kAfterDotDot) room = dot("..", kAfterDotDot);
     const auto past = static_cast<Place>(std::max(offset, kAfterDotDot) - kAfterDotDot);
+    // Who comes back for the rest goes on with what the beginning was taken from, and asks nobody.
+    const Patience of_listing =
+        past == 0 ? patience : Patience{patience.since - kListing, patience.limit};
     if (room) {
       directory.visit(
           past,
@@ -284,7 +289,7 @@ void read_directory(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_
             return add_entry(request, page, size, plus, entry.name.c_str(),
                              to_entry(operations, entry), static_cast<off_t>(place) + kAfterDotDot);
           },
-          patience);
+          of_listing);
     }
     fuse_reply_buf(request, page.data(), page.size());
   });

@@ -550,6 +550,20 @@ TEST(Tree, ListsAllTagsWithoutResolvingAny) {
   EXPECT_EQ(served.source.fetches(), 0U);
 }
 
+TEST(Tree, L1ListsTagsOnceHoweverOftenTheKernelComesBackForMore) {  // promise 4
+  ObjectSet set;
+  const Image image = two_layers(set);
+  for (int i = 0; i < 300; ++i) set.tag("t" + std::to_string(i), image.manifest);
+  Served served;
+  MountSettings settings;
+  settings.selection.tag_ttl = Clock::duration::zero();
+  served.mount(set, settings);
+  for (std::size_t listing = 1; listing <= 3; ++listing) {
+    EXPECT_EQ(served.names("tags").size(), 300U);
+    EXPECT_EQ(served.source.lists(), 1 + listing) << "the first was for mounting";
+  }
+}
+
 TEST(Tree, M16FollowsATagThatMoves) {
   ObjectSet set;
   const Image before = two_layers(set);
