@@ -39,7 +39,7 @@ bool is_silence(Errc code) noexcept {
          code == Errc::rate_limited;
 }
 
-bool is_its_own(Errc code) noexcept { return !is_silence(code) && code != Errc::interrupted; }
+bool is_answer(Errc code) noexcept { return !is_silence(code) && code != Errc::interrupted; }
 
 void throw_system_error(std::string_view doing) {
   const int saved = errno;

@@ -30,8 +30,9 @@ enum class Errc {
 /// Whether the source could not be asked: what is known of it already may be used meanwhile.
 [[nodiscard]] bool is_silence(Errc code) noexcept;
 
-/// Whether it is the fault of the one object that was asked for, and says nothing of its siblings.
-[[nodiscard]] bool is_its_own(Errc code) noexcept;
+/// Whether it is the source's answer, about what was asked for or about us, and not that there is
+/// none now.
+[[nodiscard]] bool is_answer(Errc code) noexcept;
 
 /// Immutable, so that waiters can share one; to add context, throw a new one. `what()` is one
 /// sentence, "cannot <do what> <to what>: <cause>", without a secret in it.

@@ -510,32 +510,36 @@ void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token s
   const bool is_there = store_.open(Area::blobs, digest).has_value();
   const bool is_broken = known.broken && Clock::now() < known.broken->until;
   if (is_there || is_broken) {
-    store_.discard(*std::move(partial));
+    store_.discard(*std::exchange(partial, std::nullopt));
     if (is_there) return;
     throw Error(known.broken->error);
   }
   const auto started = Clock::now();
+  // A claim of 0 is none: so much is said of what nobody has measured.
+  const bool is_measured = known.most_claimed > 0;
   const Bounds bounds{limit,
-                      known.claimed ? std::optional(most_of(known.most_claimed)) : std::nullopt};
+                      is_measured ? std::optional(most_of(known.most_claimed)) : std::nullopt};
   std::optional<std::string> wrong;
+  Errc code = Errc::corrupt;
   try {
     wrong = fetch_behind(known.endpoints, partial, bounds, known.claimed, stop);
   } catch (const Error& error) {
     const bool is_kept = is_interruption(error.code()) && partial && partial->size() > 0;
-    if (partial && !is_kept) store_.discard(*std::move(partial));
+    if (partial && !is_kept) store_.discard(*std::exchange(partial, std::nullopt));
     throw;
   } catch (const GoesOn& thrown) {
-    if (partial) store_.discard(*std::move(partial));
+    if (partial) store_.discard(*std::exchange(partial, std::nullopt));
     wrong = str_cat("more than ", thrown.most, " bytes come of what ",
-                    known.claimed ? str_cat("descriptors give ", known.most_claimed)
-                                  : std::string("nobody gives a size for"));
-    problems_.report({ProblemKind::size_mismatch, digest.str(), Claim{digest, known.claimed},
-                      std::nullopt, *wrong});
+                    is_measured ? str_cat("descriptors give ", known.most_claimed)
+                                : std::string("nobody gives a size for"));
+    if (!is_measured) code = Errc::too_large;
+    problems_.report({is_measured ? ProblemKind::size_mismatch : ProblemKind::limit, digest.str(),
+                      Claim{digest, known.claimed}, std::nullopt, *wrong});
   } catch (...) {
-    if (partial) store_.discard(*std::move(partial));
+    if (partial) store_.discard(*std::exchange(partial, std::nullopt));
     throw;
   }
-  if (wrong) give_up(digest, *wrong);
+  if (wrong) give_up(digest, known, code, *wrong);
   const std::uint64_t size = partial->size();
   if (known.claimed && *known.claimed != size) report_size(digest, *known.claimed, size);
   settle(*std::move(partial), Area::blobs, digest);
@@ -582,8 +586,11 @@ void Content::check_size(const Digest& digest, std::uint64_t claimed, const Pati
     if (!cached) return;
     const auto bytes = static_cast<std::uint64_t>(Fingerprint::of(cached->second.get()).size);
     if (bytes == claimed) return;
-    // Or is it damaged? Whoever opens it will know.
-    static_cast<void>(open(digest, patience));
+    // Or is it damaged?
+    const auto check = [this, digest](std::stop_token stop) {
+      check_cached(digest, std::move(stop));
+    };
+    await(flights_.join("check " + digest.str(), Lane::disk, check), patience);
     actual = object(digest).proven;
   }
   if (!actual || *actual == claimed) return;
@@ -618,10 +625,17 @@ Quarantined Content::quarantined() const {
 }
 
 /// Fails for whoever asks, and for those who ask again soon.
-void Content::give_up(const Digest& digest, const std::string& what) {
-  const Error error(Errc::corrupt,
-                    str_cat("cannot fetch ", digest, " from ", source_.name(), ": ", what));
-  (*objects_.lock())[digest].broken = Broken{error, Clock::now() + kBrokenMemory};
+void Content::give_up(const Digest& digest, const Object& tried, Errc code,
+                      const std::string& what) {
+  const Error error(code, str_cat("cannot fetch ", digest, " from ", source_.name(), ": ", what));
+  {
+    const auto objects = objects_.lock();
+    Object& object = (*objects)[digest];
+    // Whoever has come to know more of it meanwhile may have better luck.
+    if (object.endpoints == tried.endpoints && object.most_claimed == tried.most_claimed) {
+      object.broken = Broken{error, Clock::now() + kBrokenMemory};
+    }
+  }
   throw error;
 }
 

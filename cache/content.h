@@ -170,7 +170,8 @@ class Content {
                                   const Bounds& bounds, std::optional<std::uint64_t> claimed,
                                   const std::stop_token& stop);
   void wait_to_go_on(int resumption, const std::stop_token& stop) const;
-  [[noreturn]] void give_up(const Digest& digest, const std::string& what);
+  [[noreturn]] void give_up(const Digest& digest, const Object& tried, Errc code,
+                            const std::string& what);
   void quarantine(Partial partial, const Digest& actual);
   void report_size(const Digest& digest, std::uint64_t claimed, std::uint64_t actual);
   void decompress(const Digest& diff, const std::shared_ptr<const VerifiedFile>& layer,

@@ -310,7 +310,7 @@ void Store::reserve(std::uint64_t bytes) const {
   if (before >= bytes) return;
   const auto all = candidates_in(directory_.get(), {"blobs", "diffs", "partial", "quarantine"});
   const bool may_help = bytes - before <= bytes_of(all);
-  if (may_help) evict(bytes, nullptr);
+  if (may_help) evict(bytes - before, nullptr);
   if (!may_help || free() < bytes) {
     throw std::system_error(ENOSPC, std::generic_category(),
                             str_cat("the disk of the cache ", path_.native(), " is nearly full"));

@@ -70,6 +70,14 @@ void Tags::take_page(const registry::TagPage& page, Listing& listing,
   if (!page.cut.empty()) cut(listing, page.cut);
 }
 
+/// Keeps the list for when the source is silent. A part does not take the place of the whole
+/// (promise 7).
+void Tags::keep(Memory& memory) {
+  if (memory.listing.is_cut && !memory.is_last_cut) return;
+  memory.last = memory.listing.names;
+  memory.is_last_cut = memory.listing.is_cut;
+}
+
 /// Leaves it at what has come (EP-10).
 void Tags::cut(Listing& listing, const std::string& why) const {
   problems_.report({.kind = ProblemKind::limit,
@@ -104,9 +112,7 @@ void Tags::start(std::stop_token stop) {
   const auto memory = memory_.lock();
   listing.version = next_version(*memory);
   memory->listing = std::move(listing);
-  if (memory->listing.complete && !memory->listing.is_cut) {
-    memory->last_whole = memory->listing.names;
-  }
+  if (memory->listing.complete) keep(*memory);
   memory->changed = true;
 }
 
@@ -133,9 +139,10 @@ TagList Tags::list(const Patience& patience) {
     await(flights_.join("list", Lane::question, work), patience);
   } catch (const Error& error) {
     const auto memory = memory_.lock();
-    if (!memory->last_whole || !is_silence(error.code())) throw;
+    if (!memory->last || !is_silence(error.code())) throw;
     Listing& listing = memory->listing;
-    listing.names = memory->last_whole;
+    listing.names = memory->last;
+    listing.is_cut = memory->is_last_cut;
     listing.complete = true;
     listing.next.reset();
     if (!listing.stale) listing.version = next_version(*memory);
@@ -197,8 +204,7 @@ void Tags::fetch_list(std::stop_token stop) {
     const auto memory = memory_.lock();
     listing.version = next_version(*memory);
     memory->listing = std::move(listing);
-    // A part does not take the place of the whole (promise 7).
-    if (!memory->listing.is_cut) memory->last_whole = memory->listing.names;
+    keep(*memory);
     memory->changed = true;
   }
   save_if_due();
@@ -334,9 +340,8 @@ void Tags::load() {
     memory->listing.names = std::make_shared<const std::set<std::string>>(std::move(names));
     memory->listing.any = true;
     memory->listing.complete = json.value("complete", nlohmann::json()) == true;
-    if (memory->listing.complete && !memory->listing.is_cut) {
-      memory->last_whole = memory->listing.names;
-    }
+    memory->listing.is_cut = json.value("cut", nlohmann::json()) == true;
+    if (memory->listing.complete) keep(*memory);
     memory->listing.version = next_version(*memory);
   }
   if (const auto digests = json.find("digests"); digests != json.end() && digests->is_object()) {
@@ -377,8 +382,9 @@ void Tags::save() noexcept try {
     memory->changed = false;
     memory->saved_at = Clock::now();
     // Nor does the first page, which every mount asks for.
-    json["complete"] = memory->last_whole != nullptr;
-    json["tags"] = memory->last_whole ? *memory->last_whole : *memory->listing.names;
+    json["complete"] = memory->last != nullptr;
+    json["cut"] = memory->last && memory->is_last_cut;
+    json["tags"] = memory->last ? *memory->last : *memory->listing.names;
     auto digests = nlohmann::ordered_json::object();
     for (const auto& [name, answer] : memory->answers) {
       if (!answer.descriptor) continue;

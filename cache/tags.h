@@ -100,8 +100,10 @@ class Tags {
   };
   struct Memory {
     Listing listing;
-    /// The last list to its end, of this mount or an earlier one; null where there was none.
-    std::shared_ptr<const std::set<std::string>> last_whole;
+    /// The last list to its end, of this mount or an earlier one, or the last that was cut where
+    /// none ever came to its end; null where there was none.
+    std::shared_ptr<const std::set<std::string>> last;
+    bool is_last_cut = true;
     std::unordered_map<std::string, Answer> answers;
     std::set<std::string> doubted;  ///< a tag and what it was said to name
     std::int64_t last_version = 0;
@@ -119,6 +121,7 @@ class Tags {
   void load();
   void save_if_due();
   void save() noexcept;
+  static void keep(Memory& memory);
   static std::int64_t next_version(Memory& memory);
 
   // Constant after construction.

@@ -31,6 +31,11 @@ bool is_document(const registry::Descriptor& descriptor) {
   return false;
 }
 
+/// Whether whoever reads that entry is told the same each time.
+bool is_lasting(Errc code) noexcept {
+  return code == Errc::not_found || code == Errc::too_large || code == Errc::unsupported;
+}
+
 /// Collects parts, each once, and the documents that are still to be read, the nearest first, so
 /// that each has the least level it can be found at.
 class Collector {
@@ -101,8 +106,8 @@ std::vector<Digest> image_parts(Repository& repository, const Digest& digest,
         }
       });
     } catch (const Error& error) {
-      // One entry's own fault. Who reads it is told of it.
-      if (!is_its_own(error.code()) || unread->digest == digest) throw;
+      // What may be otherwise the next time is not passed over: the listing stays as it is.
+      if (!is_lasting(error.code()) || unread->digest == digest) throw;
     }
   }
   // Before all is read, the shortest way to an index may not be known.

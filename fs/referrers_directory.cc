@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <iterator>
 #include <unordered_set>
 #include <utility>
 
@@ -22,8 +21,8 @@ namespace {
 
 using registry::Descriptor;
 
-// Each costs a document. Of an image that many say something about the rest is left out.
-constexpr std::ptrdiff_t kMaxCandidates = 1000;
+// How many of a list that anybody may add to are looked at: each costs a document.
+constexpr std::size_t kMaxListed = 1000;
 
 /// What a document is, from what only says something to what only is something. Statements lead on
 /// to nothing of a higher rank, so that no links lead in a circle.
@@ -100,8 +99,19 @@ std::vector<ReferrersDirectory::Candidate> ReferrersDirectory::candidates(Look& 
   std::vector<Candidate> candidates;
   SideBySide side_by_side;
   side_by_side.run([&] {
+    std::unordered_set<Digest> named;
     for (Descriptor& descriptor : by_subject(look)) {
-      candidates.push_back({std::move(descriptor), Relation::subject});
+      const bool is_new = named.insert(descriptor.digest).second;
+      if (is_new && named.size() <= kMaxListed) {
+        candidates.push_back({std::move(descriptor), Relation::subject});
+      }
+    }
+    if (named.size() > kMaxListed) {
+      repository_.problems().report(
+          {.kind = cache::ProblemKind::limit,
+           .object = subject_.str(),
+           .detail = str_cat(named.size(), " are listed as referring to it; only ", kMaxListed,
+                             " are looked at")});
     }
   });
   for (const Descriptor& attestation : repository_.attestations(subject_)) {
@@ -116,14 +126,6 @@ std::vector<ReferrersDirectory::Candidate> ReferrersDirectory::candidates(Look& 
     });
   }
   side_by_side.wait();
-  if (std::ssize(candidates) > kMaxCandidates) {
-    repository_.problems().report(
-        {.kind = cache::ProblemKind::limit,
-         .object = subject_.str(),
-         .detail = str_cat(candidates.size(), " are said to refer to it; only ", kMaxCandidates,
-                           " are looked at")});
-    candidates.erase(candidates.begin() + kMaxCandidates, candidates.end());
-  }
   return candidates;
 }
 
@@ -142,7 +144,7 @@ bool ReferrersDirectory::refers(const Candidate& candidate, const Document& subj
     document = repository_.document(digest, candidate.descriptor.media_type, look.patience);
   } catch (const Error& error) {
     // Anybody who may push can name what cannot be had.
-    if (!is_its_own(error.code())) throw;
+    if (!is_answer(error.code())) throw;
     look.was_denied |= error.code() == Errc::denied;
     return report(error.code() == Errc::not_found ? "the source does not have it" : error.what());
   }

@@ -48,7 +48,7 @@ Catalog list_repositories(const Reference& registry, ClientOptions options,
     });
   } catch (const Error& error) {
     // That it cannot be asked now is no answer.
-    if (!is_its_own(error.code())) throw;
+    if (!is_answer(error.code())) throw;
     catalog.is_complete = false;
     catalog.refusal = error.what();
   }

@@ -57,7 +57,7 @@ bool asks_for_get(int status) noexcept { return status == 403 || status == 405 |
 
 /// Whether an answer to a question for referrers tells of the registry, not of the one subject or
 /// of who asks (EP-12).
-bool is_no_api(int status) noexcept {
+bool tells_of_no_api(int status) noexcept {
   return (status >= 200 && status < 400) || status == 404 || status == 405 || status == 406 ||
          status == 501;
 }
@@ -326,24 +326,28 @@ class Client::Impl {
                      " pages=", asked.size(), " referrers=", all.size());
         break;
       }
-      const auto page = referrers_page(*target, subject, stop);
-      if (!page && asked.size() > 1) {
+      const ReferrersPage page = referrers_page(*target, subject, stop);
+      if (!page.referrers && asked.size() > 1) {
         throw Error(Errc::corrupt, "a further page of referrers is no image index");
       }
-      if (!page) return std::nullopt;
-      all.insert(all.end(), page->referrers.begin(), page->referrers.end());
-      target = page->next;
+      if (!page.referrers) {
+        if (page.is_no_api) *no_referrers_until_.lock() = Clock::now() + kFeatureMemory;
+        return std::nullopt;
+      }
+      all.insert(all.end(), page.referrers->begin(), page.referrers->end());
+      target = page.next;
     }
     return all;
   }
 
   struct ReferrersPage {
-    std::vector<Descriptor> referrers;
+    std::optional<std::vector<Descriptor>> referrers;  ///< nothing where it is no such list
+    bool is_no_api = false;                            ///< because the registry has none
     std::optional<std::string> next;
   };
 
-  std::optional<ReferrersPage> referrers_page(const std::string& asked, const Digest& subject,
-                                              const std::stop_token& stop) {
+  ReferrersPage referrers_page(const std::string& asked, const Digest& subject,
+                               const std::stop_token& stop) {
     const Question question{.target = asked,
                             .fields = {{"Accept", std::string(media_type::kOciIndex)}},
                             .redirects = Question::Redirects::stay};
@@ -365,8 +369,7 @@ class Client::Impl {
     const std::string type = bare_media_type(reply.head.field("Content-Type").value_or(""));
     if (status != 200 || type != media_type::kOciIndex) {
       DIGESTFS_LOG(debug, "no referrers API status=", status, " type=", type);
-      if (is_no_api(status)) *no_referrers_until_.lock() = Clock::now() + kFeatureMemory;
-      return std::nullopt;
+      return {.referrers = {}, .is_no_api = tells_of_no_api(status), .next = {}};
     }
     ReferrersPage page;
     try {
@@ -375,8 +378,7 @@ class Client::Impl {
       page.referrers = std::move(index.manifests);
     } catch (const Error& error) {
       DIGESTFS_LOG(debug, "no referrers API: ", error.what());
-      *no_referrers_until_.lock() = Clock::now() + kFeatureMemory;
-      return std::nullopt;
+      return {.referrers = {}, .is_no_api = true, .next = {}};
     }
     page.next = next_page(reply.head, asked);
     return page;

@@ -68,7 +68,10 @@ Errc code_of(int status, const Words& words) {
 }  // namespace
 
 std::string quoted(std::string_view text, const Secrets& secrets, std::size_t most) {
-  std::string line(text);
+  // A body is up to 64 KiB, and whoever sends it may send as many links.
+  constexpr std::size_t kLooked = 4096;
+  if (secrets.is_full()) return "***";
+  std::string line(text.substr(0, kLooked));
   std::ranges::replace_if(
       line, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
   // Before it is cut: the rest of a secret is no longer found.

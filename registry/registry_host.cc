@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <ranges>
 #include <span>
 #include <sstream>
 #include <string_view>
@@ -197,7 +198,9 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     pass_warnings_on(reply.head, reply.secrets);
     heed(reply.url, reply.head, reply.failure_body, closed_until_);
     if (reply.head.status != 401) {
-      if (course.instead) learn(*course.instead);
+      if (course.instead && !course.only_basic && is_success(reply.head.status)) {
+        learn(*course.instead);
+      }
       return reply;
     }
     if (!may_ask_again(reply, proof, demand, course, stop)) return reply;
@@ -214,7 +217,9 @@ Reply RegistryHost::ask_elsewhere(const Question& question, Reply reply, const R
   Question there = question;
   there.target = reply.url.path() + reply.url.query();
   there.is_led_here = true;
-  return other->ask(there, receive, stop);
+  Reply theirs = other->ask(there, receive, stop);
+  theirs.secrets.add(reply.secrets);
+  return theirs;
 }
 
 /// Whether a 401 is worth another attempt, and how.
@@ -232,6 +237,8 @@ bool RegistryHost::may_ask_again(const Reply& reply, const Proof& proof, const D
   if (proof.token.empty() || course.renewals > 0) credentials_.forget();
   if (course.renewals == 0) {
     if (bearer) {
+      // That the token is not good can be said without a realm (RFC 6750, 3).
+      if (bearer->parameter("realm").empty() && demand.bearer) bearer = demand.bearer;
       course.instead = std::move(bearer);
     } else if (!demand.bearer) {
       if (!basic) return false;
@@ -328,7 +335,7 @@ RegistryHost::Proof RegistryHost::prove(const Url& base, const Challenge& challe
     const std::string what = purpose_of(challenge);
     if (error.code() == Errc::interrupted) throw;
     const std::vector<std::shared_ptr<Grant>> grants = *grants_.lock();
-    for (const auto& grant : grants) {
+    for (const auto& grant : std::views::reverse(grants)) {
       if (grant->purpose.what != what) continue;
       const auto token =
           grant->token.look([&](const Token& in_hand) { return is_good(in_hand, stale); });
@@ -450,10 +457,12 @@ Token RegistryHost::token(const Url& base, const Challenge& challenge,
                           const std::optional<Credential>& credential, const Stale& stale,
                           const std::stop_token& stop) {
   const auto grant = grant_of({purpose_of(challenge), credential});
+  const auto is_usable = [&](const Token& token) { return is_good(token, stale); };
+  // What was refused to whoever wanted a newer one takes nothing away from what is good.
+  if (auto in_hand = grant->token.look(is_usable)) return *std::move(in_hand);
   if (const auto refusal = *grant->refusal.lock(); refusal && Clock::now() < refusal->until) {
     throw Error(refusal->error);
   }
-  const auto is_usable = [&](const Token& token) { return is_good(token, stale); };
   try {
     return grant->token.get(stop, is_usable,
                             [&] { return fetch_token(base, challenge, credential, stop); });

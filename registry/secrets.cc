@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace digestfs::registry {
 namespace {
@@ -38,12 +39,16 @@ void hide(std::string& text, std::string_view secret) {
 }  // namespace
 
 void Secrets::add(std::string_view secret) {
-  // What is shorter than this is no secret, and is in every word.
+  // What is shorter is in every other word: nothing would be left to read.
   constexpr std::size_t kLeast = 4;
   if (secret.size() < kLeast) return;
-  texts_.emplace(secret);
-  texts_.insert(percent_encoded(secret));
-  texts_.insert(on_one_line(std::string(secret)));
+  keep(std::string(secret));
+  keep(percent_encoded(secret));
+  keep(on_one_line(std::string(secret)));
+}
+
+void Secrets::keep(std::string text) {
+  if (!is_full()) texts_.insert(std::move(text));
 }
 
 void Secrets::add(const Credential& credential) {
@@ -68,7 +73,7 @@ void Secrets::add_query_of(const Url& url) {
 }
 
 void Secrets::add(const Secrets& others) {
-  texts_.insert(others.texts_.begin(), others.texts_.end());
+  for (const std::string& text : others.texts_) keep(text);
 }
 
 std::string Secrets::hidden_in(std::string_view text) const {

@@ -412,25 +412,20 @@ TEST_F(ContentTest, B3EndsABodyThatGoesOnFarPastItsObject) {
   EXPECT_FALSE(mount.failure(digest));
 }
 
-TEST_F(ContentTest, B3EndsABodyOfWhatIsSaidToBeNothing) {  // VER-1, RTY-8
-  Mount mount(cache(), source_);
-  const Digest digest = source_.add_object(Endpoint::blobs, std::string(65U << 20U, 'a')).digest;
-  mount.content.meet(digest, Endpoint::blobs, 0);
-  source_.end_after(digest, SIZE_MAX);
-  EXPECT_EQ(mount.failure(digest), Errc::corrupt);
-}
-
 TEST_F(ContentTest, B3EndsABodyThatNobodyGivesASizeFor) {  // VER-1, VER-2, RTY-8
   Mount mount(cache(), source_, Network::allowed, {.unsized = 1000, .free_percent = 0});
   const Digest longer = source_.add_object(Endpoint::blobs, std::string(1001, 'a')).digest;
   const Digest shorter = source_.add_object(Endpoint::blobs, std::string(1000, 'b')).digest;
-  for (const Digest& digest : {longer, shorter}) {
-    mount.content.meet(digest, Endpoint::blobs, {});
+  const Digest nothing = source_.add_object(Endpoint::blobs, std::string(1001, 'c')).digest;
+  for (const Digest& digest : {longer, shorter, nothing}) {
+    mount.content.meet(digest, Endpoint::blobs,
+                       digest == nothing ? std::optional<std::uint64_t>(0) : std::nullopt);
     source_.end_after(digest, SIZE_MAX);
   }
-  EXPECT_EQ(mount.failure(longer), Errc::corrupt);
+  EXPECT_EQ(mount.failure(longer), Errc::too_large);
+  EXPECT_EQ(mount.failure(nothing), Errc::too_large);
   EXPECT_FALSE(mount.failure(shorter));
-  EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"size-mismatch", 1}}));
+  EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"limit", 2}}));
   // What is announced is as large as it is.
   source_.behave();
   Mount other(cache(), source_, Network::allowed, {.unsized = 1000, .free_percent = 0});

@@ -601,6 +601,19 @@ TEST_F(StoreTest, ThrowsOutWhatCameInsteadBeforeAnythingElse) {
   EXPECT_TRUE(store.open(Area::blobs, good));
 }
 
+TEST_F(StoreTest, ThrowsOutWhatIsMissingAndNoMore) {
+  const Store store(path(), {.free_percent = 0});
+  std::vector<Digest> kept;
+  for (char c = 'a'; c < 'k'; ++c) kept.push_back(keep(store, std::string(10U << 20U, c)));
+  // Others write to the disk meanwhile; half of what is there is room enough for that.
+  store.reserve(fs::space(path()).available + (5U << 20U));
+  EXPECT_GE(
+      std::ranges::count_if(
+          kept, [&](const Digest& digest) { return store.open(Area::blobs, digest).has_value(); }),
+      5);
+  EXPECT_FALSE(store.open(Area::blobs, kept[0]));
+}
+
 TEST_F(StoreTest, ThrowsOutNothingForWhatCannotBeKept) {
   const Store store(path(), {.free_percent = 0});
   const Digest good = keep(store, "good");

@@ -357,6 +357,22 @@ TEST_F(TagsTest, L2CutAListOfWhichAPageIsTooLarge) {  // EP-10, M18
   EXPECT_FALSE(mount.tags.is_unlisted("z"));
 }
 
+TEST_F(TagsTest, L2KeepAListThatNeverCameToItsEnd) {  // promise 7
+  source_.set_page_size(1);
+  source_.fail_further_pages(Errc::too_large);
+  {
+    Mount mount(cache(), source_, Clock::duration::zero());
+    EXPECT_EQ(mount.list().names->size(), 1U);
+    source_.fail_all(Errc::unavailable);
+    const TagList list = mount.list();
+    EXPECT_EQ(list.names->size(), 1U);
+    EXPECT_TRUE(list.stale);
+  }
+  Mount mount(cache(), source_, kBelieved, Network::offline);
+  EXPECT_EQ(mount.list().names->size(), 1U);
+  EXPECT_FALSE(mount.tags.is_unlisted("z"));
+}
+
 TEST_F(TagsTest, L2EndAListThatDoesNotAndKeepTheWholeOne) {  // EP-10, promise 7
   {
     Mount mount(cache(), source_, kBelieved);

@@ -200,8 +200,13 @@ TEST(Referrers, M18OfAnImageThatManySaySomethingAboutAreBounded) {  // promise 5
                           R"(","manifests":[)" + entries + "]}",
                       kIndexType);
   fixture.set.tag(registry::fallback_tag(fixture.subject()), index);
+  const auto signature = add_artifact(fixture.set, "signature", std::nullopt,
+                                      "application/vnd.dev.cosign.simplesigning.v1+json");
+  fixture.set.tag(registry::cosign_tags(fixture.subject())[0], signature);
   fixture.served.mount(fixture.set);
-  EXPECT_EQ(fixture.served.names("tags/v1/referrers").size(), 1000U);
+  const Names names = fixture.served.names("tags/v1/referrers");
+  EXPECT_EQ(names.size(), 1001U);
+  EXPECT_TRUE(names.contains(signature.digest.str())) << "nobody can push it out";
   EXPECT_EQ(fixture.served.problems("limit").size(), 1U);
 }
 

@@ -479,6 +479,36 @@ TEST_F(LoginTest, A12LearnsWhatOnlyTheRepositoryAsksFor) {  // AUTH-1, AUTH-12
   EXPECT_EQ(fake.count("GET", fake.path("/manifests/t")), 0U) << "it costs a pull (EP-3)";
 }
 
+TEST_F(LoginTest, A7TakesNothingAwayThatIsGood) {  // AUTH-13: Harbor
+  std::atomic<int> made = 0;
+  tokens.on([&](const Request&) -> std::optional<Response> {
+    return ++made == 1 ? Response{.body = R"({"token":"T"})"} : Response{.status = 403};
+  });
+  require("Bearer T", bearer());
+  fake.on(fake.path("/referrers/"), {.status = 401});
+  auto reader = client();
+  EXPECT_TRUE(reader.resolve("t", {}));
+  static_cast<void>(
+      failure([&] { static_cast<void>(reader.list_referrers(digest_of("subject"), {})); }));
+  EXPECT_EQ(made, 2);
+  EXPECT_TRUE(reader.resolve("t", {}));
+}
+
+TEST_F(LoginTest, A4RenewsATokenThatIsRefusedWithoutARealm) {  // RFC 6750, 3
+  std::atomic<int> made = 0;
+  tokens.on([&](const Request&) -> std::optional<Response> {
+    return Response{.body = str_cat(R"({"token":"T)", ++made, "\"}")};
+  });
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.field("Authorization") == "Bearer T2") return std::nullopt;
+    const bool is_shown = !request.field("Authorization").empty();
+    const std::string challenge = is_shown ? "Bearer error=\"invalid_token\"" : bearer();
+    return Response{.status = 401, .fields = {{"WWW-Authenticate", challenge}}};
+  });
+  EXPECT_TRUE(client().resolve("t", {}));
+  EXPECT_EQ(made, 2);
+}
+
 TEST_F(LoginTest, A12AsksForOneWhileAnotherIsSlow) {  // one request in flight per key
   require("Bearer T", bearer());
   tokens.on([](const Request& request) -> std::optional<Response> {

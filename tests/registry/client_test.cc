@@ -976,6 +976,27 @@ TEST_F(ClientTest, L2OfReferrersThatLinkToThemselvesIsReadOnce) {  // L7, EP-10
   EXPECT_EQ(fake.count("GET", list), 1U);
 }
 
+TEST_F(ClientTest, L7IsNoListOfNoneWhereAFurtherPageIsBad) {  // EP-12, DEC-6
+  const Digest subject = digest_of("subject");
+  const std::string list = fake.path("/referrers/" + subject.str());
+  std::atomic<int> bad = 1;
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.target == list) {
+      return Response{.fields = {{"Content-Type", kIndexType},
+                                 {"Link", str_cat("<", list, "?page=2>; rel=\"next\"")}},
+                      .body = R"({"schemaVersion":2,"manifests":[]})"};
+    }
+    if (request.target != list + "?page=2") return std::nullopt;
+    if (bad-- > 0) return Response{.fields = {{"Content-Type", "text/html"}}, .body = "<html>"};
+    return Response{.fields = {{"Content-Type", kIndexType}},
+                    .body = R"({"schemaVersion":2,"manifests":[]})"};
+  });
+  auto reader = client();
+  EXPECT_EQ(failure([&] { static_cast<void>(reader.list_referrers(subject, {})); }).code(),
+            Errc::corrupt);
+  EXPECT_TRUE(reader.list_referrers(subject, {}));
+}
+
 TEST_F(ClientTest, L6FindsNoReferrersInAListOfNone) {
   for (const std::string manifests : {"null", "[]"}) {
     fake.clear_handlers();
