@@ -43,8 +43,7 @@ std::vector<std::string> asked_for_tags(const World& world) {
   for (const Request& request : world.registry.requests()) {
     if (request.path() == list) targets.push_back(request.target);
   }
-  // The kernel asks a directory more than once for its names; where nothing is believed for long,
-  // each of them is another list, and as long.
+  // How often it is asked for as a whole is a case of its own (L1_many_tags_in_one_listing).
   const auto times = std::ranges::count(targets, list);
   if (times > 1) targets.resize(targets.size() / static_cast<std::size_t>(times));
   return targets;
@@ -112,6 +111,24 @@ void new_pages(World& world) {
   world.outcome.problem = "limit";
 }
 
+/// More tags than the kernel takes at once, in one page. However often it comes back for the rest,
+/// that is one listing (promise 4).
+void many_tags(World& world) {
+  std::set<std::string> tags;
+  std::string listed;
+  for (int i = 1000; i < 3000; ++i) {
+    const std::string tag = str_cat("tag", i);
+    tags.insert(tag);
+    listed += str_cat(listed.empty() ? "\"" : ",\"", tag, '"');
+  }
+  world.answer("/tags/list", {.body = tags_json(listed)});
+  world.registry.forget_requests();
+  world.outcome.readings = {test::names("tags", tags)};
+  world.outcome.check = [&world] {
+    EXPECT_EQ(world.registry.count("GET", world.registry.path("/tags/list")), 1U);
+  };
+}
+
 Inflict list(const Response& response, const test::Reading& reading,
              const std::string& problem = {}) {
   return [response, reading, problem](World& world) {
@@ -163,6 +180,7 @@ std::vector<Fault> page_faults() {
          return str_cat("</v2/first>; rel=\"first\"; title=\"a, <b>\", ", next(target));
        }),
        kAsk},
+      {"L1_many_tags_in_one_listing", 0, many_tags, kAsk},
       {"L1_cursor_of_percent", 0, three_pages(as_it_is, "last=a%2Cb%3d&n=2&x="), kAsk},
       {"L1_cursor_of_semicolons_and_commas", 0, three_pages(as_it_is, "next=a;b,c;="), kAsk},
   };
