@@ -44,6 +44,7 @@ class InvariantsTest : public testing::TestWithParam<Fault> {
   }
   void expect(const test::Reading& reading) const { test::expect(mounted.path(), reading); }
   void expect_outcome();
+  void expect_health() const;
   void expect_problem() const;
   void expect_secrets_where_they_belong() const;
 

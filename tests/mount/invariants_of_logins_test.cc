@@ -74,6 +74,16 @@ void read_by_many(World& world) {
   EXPECT_EQ(world.tokens.requests().size(), 1U) << "one token for all of them";
 }
 
+/// The token server refuses us, and is not asked again at once: accounts are locked for less.
+Inflict no_tokens(int status) {
+  return [status](World& world) {
+    tokens({.status = status})(world);
+    world.tokens.forget_requests();
+    world.outcome.is_remembered = true;
+    world.outcome.check = [&world] { EXPECT_EQ(world.tokens.requests().size(), 1U); };
+  };
+}
+
 Inflict tokens_in_turn(const Response& bad, int times) {
   return [bad, times](World& world) {
     world.expire_token();
@@ -216,8 +226,8 @@ std::vector<Fault> token_faults() {
       {"A7_html", EIO, tokens({.body = "<html>sign in</html>"})},
       {"A7_no_token", EIO, tokens({.body = "{}"})},
       {"A7_five_mebibytes", EIO, tokens({.body = std::string(5U << 20U, ' ')})},
-      {"A7_401", EACCES, tokens({.status = 401})},
-      {"A7_403", EACCES, tokens({.status = 403})},
+      {"A7_401", EACCES, no_tokens(401)},
+      {"A7_403", EACCES, no_tokens(403)},
       {"A7_500_twice", 0, tokens_in_turn({.status = 500}, 2)},
       {"A7_429_once", 0, tokens_in_turn({.status = 429, .fields = {{"Retry-After", "1"}}}, 1)},
   };

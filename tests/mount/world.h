@@ -27,6 +27,8 @@ struct Outcome {
   std::function<void()> check = {};
   /// Nothing more is to be asked for after it, healthy or not.
   bool closes_gate = false;
+  /// It is remembered for some seconds, and what is healthy waits for that, too.
+  bool is_remembered = false;
 };
 
 /// A registry that wants tokens, its token server, which wants a password, a CDN, and what a user
