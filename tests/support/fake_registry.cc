@@ -52,6 +52,19 @@ std::string parameter(const Request& request, const std::string& name) {
   return text.substr(start, text.find('&', start) - start);
 }
 
+TestAuthority::Server server_of(FakeRegistry::Transport transport) {
+  switch (transport) {
+    case FakeRegistry::Transport::expired:
+      return TestAuthority::Server::expired;
+    case FakeRegistry::Transport::elsewhere:
+      return TestAuthority::Server::elsewhere;
+    case FakeRegistry::Transport::plain:
+    case FakeRegistry::Transport::tls:
+      break;
+  }
+  return TestAuthority::Server::good;
+}
+
 std::string errors(const std::string& code) {
   return nlohmann::json{{"errors", {{{"code", code}, {"message", "of the fake registry"}}}}}.dump();
 }
@@ -92,7 +105,7 @@ class FakeRegistry::Connection {
  public:
   Connection(int fd, Transport transport) : fd_(fd) {
     if (transport == Transport::plain) return;
-    ssl_.reset(SSL_new(TestAuthority::instance().server()));
+    ssl_.reset(SSL_new(TestAuthority::instance().server(server_of(transport))));
     SSL_set_fd(ssl_.get(), fd);
     open_ = SSL_accept(ssl_.get()) == 1;
     if (open_) peer_.reset(SSL_get1_peer_certificate(ssl_.get()));
@@ -157,18 +170,18 @@ class FakeRegistry::Connection {
   std::string pending_;
 };
 
-FakeRegistry::FakeRegistry(Transport transport, std::string repository)
-    : transport_(transport), repository_(std::move(repository)) {
+FakeRegistry::FakeRegistry(Transport transport, std::string repository, std::string host)
+    : repository_(std::move(repository)), host_(std::move(host)), transport_(transport) {
   listener_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::inet_pton(AF_INET, host_.c_str(), &address.sin_addr);
   socklen_t size = sizeof address;
   auto* const generic = reinterpret_cast<sockaddr*>(&address);
   constexpr int kBacklog = 256;
   if (::bind(listener_.get(), generic, size) != 0 || ::listen(listener_.get(), kBacklog) != 0 ||
       ::getsockname(listener_.get(), generic, &size) != 0) {
-    throw_system_error("listen on loopback");
+    throw_system_error(str_cat("listen at ", host_));
   }
   port_ = ntohs(address.sin_port);
   acceptor_ = std::jthread([this] { accept_all(); });
@@ -188,7 +201,7 @@ FakeRegistry::~FakeRegistry() {
   acceptor_.join();
 }
 
-std::string FakeRegistry::address() const { return str_cat("127.0.0.1:", port_); }
+std::string FakeRegistry::address() const { return str_cat(host_, ":", port_); }
 
 std::string FakeRegistry::path(const std::string& rest) const {
   return str_cat("/v2/", repository_, rest);
@@ -200,9 +213,10 @@ registry::Descriptor FakeRegistry::add_blob(std::string bytes, std::string_view 
   return descriptor;
 }
 
-registry::Descriptor FakeRegistry::add_manifest(std::string bytes, std::string media_type) {
+registry::Descriptor FakeRegistry::add_manifest(std::string bytes, std::string media_type,
+                                                std::string_view algorithm) {
   registry::Descriptor descriptor{
-      .digest = digest_of(bytes), .media_type = media_type, .size = bytes.size()};
+      .digest = digest_of(bytes, algorithm), .media_type = media_type, .size = bytes.size()};
   state_.lock()->manifests[descriptor.digest.str()] = {std::move(bytes), std::move(media_type)};
   return descriptor;
 }
@@ -225,6 +239,8 @@ void FakeRegistry::tag(const std::string& name, const Digest& digest) {
 void FakeRegistry::untag(const std::string& name) { state_.lock()->tags.erase(name); }
 
 void FakeRegistry::set_page_size(std::size_t tags) { state_.lock()->page_size = tags; }
+
+void FakeRegistry::speak(Transport transport) { transport_ = transport; }
 
 void FakeRegistry::on(Handler handler) { state_.lock()->handlers.push_back(std::move(handler)); }
 

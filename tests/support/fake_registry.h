@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -23,13 +24,16 @@
 
 namespace digestfs::test {
 
-/// A registry on loopback that keeps one repository in memory, serves it well by default and badly
-/// as told, and remembers every request. It can as well be the token server or the CDN of another.
+/// A registry on this machine that keeps one repository in memory, serves it well by default and
+/// badly as told, and remembers every request. It can as well be the token server or the CDN of
+/// another.
 class FakeRegistry {
  public:
   enum class Transport {
-    plain,  ///< a TLS greeting is hung up on
-    tls,    ///< with a certificate by `TestAuthority`
+    plain,      ///< a TLS greeting is hung up on
+    tls,        ///< with a certificate by `TestAuthority`
+    expired,    ///< TLS with one that was good until yesterday
+    elsewhere,  ///< TLS with one of another host
   };
 
   struct Request {
@@ -67,25 +71,30 @@ class FakeRegistry {
   /// Answers a request, or leaves it to the next handler and to the registry itself in the end.
   using Handler = std::function<std::optional<Response>(const Request&)>;
 
+  /// Listens at `host`, an IPv4 address of this machine.
   explicit FakeRegistry(Transport transport = Transport::plain,
-                        std::string repository = "test/repo");
+                        std::string repository = "test/repo", std::string host = "127.0.0.1");
   FakeRegistry(const FakeRegistry&) = delete;
   FakeRegistry& operator=(const FakeRegistry&) = delete;
   ~FakeRegistry();
 
-  /// `127.0.0.1:PORT`.
+  /// `HOST:PORT`.
   [[nodiscard]] std::string address() const;
-  /// `127.0.0.1:PORT/test/repo`.
+  /// `HOST:PORT/test/repo`.
   [[nodiscard]] std::string source() const { return address() + "/" + repository_; }
 
   registry::Descriptor add_blob(std::string bytes, std::string_view algorithm = "sha256");
-  registry::Descriptor add_manifest(std::string bytes, std::string media_type);
+  registry::Descriptor add_manifest(std::string bytes, std::string media_type,
+                                    std::string_view algorithm = "sha256");
   /// Everything that is in `set`.
   void add(const ObjectSet& set);
   void tag(const std::string& name, const Digest& digest);
   void untag(const std::string& name);
   /// The list of tags comes in pages of that many.
   void set_page_size(std::size_t tags);
+  /// What connections speak from now on.
+  void speak(Transport transport);
+  [[nodiscard]] bool is_encrypted() const { return transport_ != Transport::plain; }
 
   /// The last handler that was added is asked first.
   void on(Handler handler);
@@ -138,10 +147,12 @@ class FakeRegistry {
   void wait_for_release();
 
   // Constant after construction.
-  Transport transport_;
   std::string repository_;
+  std::string host_;
   UniqueFd listener_;
   std::uint16_t port_ = 0;
+  // Synchronises itself.
+  std::atomic<Transport> transport_;
   // Guarded by the lock it lives in.
   Guarded<State> state_;
   std::condition_variable released_;

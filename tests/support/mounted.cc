@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/mounted.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -85,10 +87,19 @@ int Process::wait(std::chrono::milliseconds limit) {
 }
 
 Mounted::Mounted(const std::string& binary, const std::string& source,
-                 const std::vector<std::string>& options)
-    : mountpoint_(directory_.path() / "mnt") {
+                 const std::vector<std::string>& options,
+                 const std::vector<std::string>& environment)
+    : mountpoint_(directory_.path() / "mnt"), cache_(directory_.path() / "cache") {
   std::filesystem::create_directory(mountpoint_);
-  std::vector<std::string> arguments = {binary, "-f", "--cache-dir", cache().native()};
+  std::vector<std::string> arguments = {"env"};
+  arguments.insert(arguments.end(), environment.begin(), environment.end());
+  arguments.insert(arguments.end(), {binary, "-f"});
+  const auto named = std::ranges::find(options, "--cache-dir");
+  if (named != options.end()) {
+    cache_ = *std::next(named);
+  } else {
+    arguments.insert(arguments.end(), {"--cache-dir", cache_.native()});
+  }
   arguments.insert(arguments.end(), options.begin(), options.end());
   arguments.push_back(source);
   arguments.push_back(mountpoint_.native());

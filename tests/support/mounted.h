@@ -48,15 +48,17 @@ class Process {
 /// built with the tests.
 class Mounted {
  public:
-  /// Mounts `source` with a cache of its own and waits until it answers; throws with the log if the
-  /// program ends instead. `binary` is the program.
+  /// Mounts `source`, with a cache of its own unless `options` name one, and waits until it
+  /// answers; throws with the log if the program ends instead. `binary` is the program.
+  /// `environment` is what env(1) takes: `NAME=VALUE`.
   Mounted(const std::string& binary, const std::string& source,
-          const std::vector<std::string>& options = {});
+          const std::vector<std::string>& options = {},
+          const std::vector<std::string>& environment = {});
   /// Unmounts.
   ~Mounted();
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return mountpoint_; }
-  [[nodiscard]] std::filesystem::path cache() const { return directory_.path() / "cache"; }
+  [[nodiscard]] std::filesystem::path cache() const { return cache_; }
   [[nodiscard]] Process& process() noexcept { return *process_; }
   [[nodiscard]] std::string log() const;
   [[nodiscard]] bool is_mounted() const;
@@ -64,6 +66,7 @@ class Mounted {
  private:
   TemporaryDirectory directory_;
   std::filesystem::path mountpoint_;
+  std::filesystem::path cache_;
   std::unique_ptr<Process> process_;
 };
 

@@ -9,6 +9,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "base/text.h"
+#include "tests/support/own_address.h"
+
 namespace digestfs::test {
 namespace {
 
@@ -39,19 +42,28 @@ const TestAuthority& TestAuthority::instance() {
 
 TestAuthority::TestAuthority()
     : authority_(make("authority", "basicConstraints", "critical,CA:TRUE", nullptr)),
-      client_(make("client", "extendedKeyUsage", "clientAuth", &authority_)),
-      server_(SSL_CTX_new(TLS_server_method())) {
+      client_(make("client", "extendedKeyUsage", "clientAuth", &authority_)) {
   // OpenSSL writes to its socket without a thought for who has hung up.
   std::signal(SIGPIPE, SIG_IGN);
-  const Pair server = make("server", "subjectAltName", "IP:127.0.0.1,DNS:localhost", &authority_);
-  require(SSL_CTX_use_certificate(server_.get(), server.certificate.get()) == 1);
-  require(SSL_CTX_use_PrivateKey(server_.get(), server.key.get()) == 1);
-  SSL_CTX_set_verify(server_.get(), SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
-  SSL_CTX_set_session_cache_mode(server_.get(), SSL_SESS_CACHE_OFF);
+  std::string here = "IP:127.0.0.1,DNS:localhost";
+  if (const auto own = own_address()) here += str_cat(",IP:", *own);
+  add_server(Server::good, here, 1);
+  add_server(Server::expired, here, -1);
+  add_server(Server::elsewhere, "DNS:elsewhere.invalid", 1);
+}
+
+void TestAuthority::add_server(Server server, const std::string& names, long days) {
+  const Pair pair = make("server", "subjectAltName", names.c_str(), &authority_, days);
+  auto& context = servers_[server];
+  context.reset(SSL_CTX_new(TLS_server_method()));
+  require(SSL_CTX_use_certificate(context.get(), pair.certificate.get()) == 1);
+  require(SSL_CTX_use_PrivateKey(context.get(), pair.key.get()) == 1);
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
 }
 
 TestAuthority::Pair TestAuthority::make(const char* name, const char* extension_name,
-                                        const char* extension, const Pair* issuer) {
+                                        const char* extension, const Pair* issuer, long days) {
   static long serial = 0;
   constexpr long kDay = 86400;
   Pair made;
@@ -61,8 +73,8 @@ TestAuthority::Pair TestAuthority::make(const char* name, const char* extension_
   X509* const x509 = made.certificate.get();
   X509_set_version(x509, 2);
   ASN1_INTEGER_set(X509_get_serialNumber(x509), ++serial);
-  X509_gmtime_adj(X509_getm_notBefore(x509), -kDay);
-  X509_gmtime_adj(X509_getm_notAfter(x509), kDay);
+  X509_gmtime_adj(X509_getm_notBefore(x509), -2 * kDay);
+  X509_gmtime_adj(X509_getm_notAfter(x509), days * kDay);
   X509_set_pubkey(x509, made.key.get());
   X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>(name), -1, -1, 0);

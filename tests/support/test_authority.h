@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -10,10 +11,16 @@
 
 namespace digestfs::test {
 
-/// An authority for certificates, made when it is first asked for, and what it vouches for: a
-/// server at 127.0.0.1 and localhost, and a client.
+/// An authority for certificates, made when it is first asked for, and what it vouches for:
+/// servers, and a client.
 class TestAuthority {
  public:
+  enum class Server {
+    good,       ///< at 127.0.0.1, localhost and `own_address()`
+    expired,    ///< there until yesterday
+    elsewhere,  ///< at elsewhere.invalid
+  };
+
   /// The one of this program.
   [[nodiscard]] static const TestAuthority& instance();
 
@@ -24,7 +31,7 @@ class TestAuthority {
   [[nodiscard]] std::string client_key() const;
 
   /// For a server that asks who is there, and takes any answer.
-  [[nodiscard]] SSL_CTX* server() const noexcept { return server_.get(); }
+  [[nodiscard]] SSL_CTX* server(Server server) const { return servers_.at(server).get(); }
 
  private:
   struct Pair {
@@ -34,11 +41,12 @@ class TestAuthority {
 
   TestAuthority();
   [[nodiscard]] static Pair make(const char* name, const char* extension_name,
-                                 const char* extension, const Pair* issuer);
+                                 const char* extension, const Pair* issuer, long days = 1);
+  void add_server(Server server, const std::string& names, long days);
 
   Pair authority_;
   Pair client_;
-  std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>> server_;
+  std::map<Server, std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>> servers_;
 };
 
 }  // namespace digestfs::test
