@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <ranges>
 #include <span>
 #include <sstream>
 #include <string_view>
@@ -334,8 +333,9 @@ RegistryHost::Proof RegistryHost::prove(const Url& base, const Challenge& challe
     // A helper that fails now is no reason to drop what it has helped to.
     const std::string what = purpose_of(challenge);
     if (error.code() == Errc::interrupted) throw;
-    const std::vector<std::shared_ptr<Grant>> grants = *grants_.lock();
-    for (const auto& grant : std::views::reverse(grants)) {
+    std::vector<std::shared_ptr<Grant>> grants = *grants_.lock();
+    std::reverse(grants.begin(), grants.end());  // the latest first
+    for (const auto& grant : grants) {
       if (grant->purpose.what != what) continue;
       const auto token =
           grant->token.look([&](const Token& in_hand) { return is_good(in_hand, stale); });
