@@ -275,7 +275,7 @@ std::function<void(Scene&)> named(const std::string& words, bool is_asked) {
 // --- B10: what another mount left ------------------------------------------------------
 
 void kill_in_mid_download(Scene& scene) {
-  constexpr std::uint64_t kSent = 100'000;
+  static constexpr std::uint64_t kSent = 100'000;
   World& world = scene.world;
   world.answer(world.victim_path(), [&world](const Request& request) -> std::optional<Response> {
     if (request.method != "GET" || !world.first.exchange(false)) return std::nullopt;
