@@ -21,6 +21,9 @@ template <class... Parts>
 /// `text` for a line or a terminal of ours: control characters, of UTF-8 as well, as `\xNN`.
 [[nodiscard]] std::string escaped(std::string_view text);
 
+/// `text` with blanks for its tabs and line breaks.
+[[nodiscard]] std::string on_one_line(std::string text);
+
 /// At most `bytes` of `text`, which may be somebody else's and endless, in whole characters of
 /// UTF-8; `…` stands for the rest.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t bytes);

@@ -271,8 +271,8 @@ void Tags::ask(const std::string& name, std::stop_token stop) {
 
 bool Tags::doubt(const std::string& name, const Digest& digest) {
   const auto memory = memory_.lock();
-  if (network_ == Network::offline || !memory->doubted.insert(str_cat(name, " ", digest)).second)
-    return false;
+  if (network_ == Network::offline) return false;
+  if (!memory->doubted.insert(str_cat(name, " ", digest)).second) return false;
   const auto at = memory->answers.find(name);
   if (at != memory->answers.end()) at->second.asked_at = {};
   return true;

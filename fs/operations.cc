@@ -27,10 +27,10 @@ namespace {
 using OpenFileHandle = std::shared_ptr<OpenFile>;
 
 // Directory cookies: `.` and `..`, then the place of the last entry that was given, moved on.
-// How long the parts of one listing may be apart.
-constexpr std::chrono::seconds kListing{30};
 constexpr off_t kAfterDot = 1;
 constexpr off_t kAfterDotDot = 2;
+// How long the parts of one listing may be apart.
+constexpr std::chrono::seconds kListing{30};
 
 Operations& operations_of(fuse_req_t request) {
   return *static_cast<Operations*>(fuse_req_userdata(request));

@@ -85,8 +85,9 @@ AuthFile AuthFile::parse(std::string_view text, Form form) {
       helpers != nullptr && helpers->is_object()) {
     for (const auto& [host, name] : helpers->items()) {
       // Without a name it is the file itself.
-      if (name.is_string() && !name.get_ref<const std::string&>().empty())
+      if (name.is_string() && !name.get_ref<const std::string&>().empty()) {
         file.helpers_.emplace(host, name.get<std::string>());
+      }
     }
   }
   file.store_ = text_member(document, "credsStore");

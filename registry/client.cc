@@ -50,8 +50,6 @@ Field past_caches() { return {"Cache-Control", "no-cache"}; }
 
 Flow ignore(const HttpHead& /*head*/, std::span<const std::byte> /*part*/) { return Flow::enough; }
 
-bool is_success(int status) noexcept { return status >= 200 && status < 300; }
-
 /// Whether the answer to a HEAD says that only GET will do, or tell why not.
 bool asks_for_get(int status) noexcept { return status == 403 || status == 405 || status == 501; }
 
@@ -364,8 +362,9 @@ class Client::Impl {
     const int status = reply.head.status;
     if (status != 200 && is_silence(reply.failure().code())) throw reply.failure();
     // Some deny what they do not have; some deny everything by now, and that is no absence.
-    if (status == 401 || status == 403)
+    if (status == 401 || status == 403) {
       static_cast<void>(probe(Endpoint::manifests, subject, stop));
+    }
     const std::string type = bare_media_type(reply.head.field("Content-Type").value_or(""));
     if (status != 200 || type != media_type::kOciIndex) {
       DIGESTFS_LOG(debug, "no referrers API status=", status, " type=", type);

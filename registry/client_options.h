@@ -13,7 +13,8 @@ namespace digestfs::registry {
 
 /// How a registry is approached.
 struct ClientOptions {
-  /// The longest that a transfer may stand still (RTY-7). There is no limit on its whole length.
+  /// The longest that a transfer may stand still (RTY-7). Of a blob there is no limit on the whole
+  /// length; what is small may take four times as long.
   std::chrono::seconds stall{30};
   /// `digestfs/<version>`.
   std::string user_agent;

@@ -71,9 +71,7 @@ std::string quoted(std::string_view text, const Secrets& secrets, std::size_t mo
   // A body is up to 64 KiB, and whoever sends it may send as many links.
   constexpr std::size_t kLooked = 4096;
   if (secrets.is_full()) return "***";
-  std::string line(text.substr(0, kLooked));
-  std::ranges::replace_if(
-      line, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+  const std::string line = on_one_line(std::string(text.substr(0, kLooked)));
   // Before it is cut: the rest of a secret is no longer found.
   return escaped(shortened(secrets.hidden_in(line), most));
 }

@@ -57,6 +57,11 @@ struct HttpHead {
   [[nodiscard]] std::vector<std::string> all(std::string_view name) const;
 };
 
+/// Whether a status is one of 2xx.
+[[nodiscard]] constexpr bool is_success(int status) noexcept {
+  return status >= 200 && status < 300;
+}
+
 /// What a receiver says to a part of a body.
 enum class Flow {
   more,    ///< go on

@@ -36,11 +36,11 @@ enum class DocumentClass { index, manifest, schema1, config, other };
 /// Whether it is the type of a layer of an image's file system, in whatever compression.
 [[nodiscard]] bool is_layer(std::string_view media_type);
 
-/// Whether the layer is encrypted (DEC-h): it can be shown only as it is stored.
 /// Whether blobs of this type state something about an image or artifact: a signature, an
 /// attestation, an SBOM, in one of the formats of cosign, in-toto, SPDX and CycloneDX (EP-13,
 /// MT-8).
 [[nodiscard]] bool is_statement(std::string_view type);
+/// Whether the layer is encrypted (DEC-h): it can be shown only as it is stored.
 [[nodiscard]] bool is_encrypted(std::string_view media_type);
 
 }  // namespace digestfs::registry

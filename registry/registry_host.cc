@@ -41,8 +41,6 @@ Error failure_of(const HttpHead& head, std::string_view body, std::string_view w
   return {error.code(), str_cat(error.what(), " (through the proxy ", head.proxy, ")")};
 }
 
-bool is_success(int status) noexcept { return status >= 200 && status < 300; }
-
 bool is_redirect(int status) noexcept {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }

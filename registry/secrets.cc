@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "base/text.h"
+
 namespace digestfs::registry {
 namespace {
 
@@ -12,12 +14,6 @@ namespace {
 constexpr std::size_t kTelling = 16;
 // A shorter value in a query is a number or a name, which messages would miss.
 constexpr std::size_t kLeastValue = 8;
-
-std::string on_one_line(std::string text) {
-  std::ranges::replace_if(
-      text, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
-  return text;
-}
 
 /// How much of `secret` stands in `text` at `at`.
 std::size_t length_of_match(std::string_view text, std::size_t at, std::string_view secret) {
