@@ -128,7 +128,7 @@ TEST(Errors, OfALookupAreNeverAnAbsence) {
       EXPECT_EQ(reply.error, number) << path << " " << to_string(code);
       EXPECT_TRUE(reply.body.empty()) << path;  // no entry that the kernel could keep
     }
-    EXPECT_EQ(kernel.wait(kernel.send_list(kernel.walk("tags/bad"))).error, number);
+    EXPECT_EQ(served.error_of_listing("tags/bad"), number);
   }
 }
 
@@ -214,8 +214,7 @@ TEST(Errors, OfAFullDisk) {
   served.mount(settings);
   EXPECT_EQ(served.names("tags/good").size(), 9U);  // what is cached is read
   EXPECT_EQ(served.read("blobs/" + pair.good.layers[0].digest.str()).error, ENOSPC);
-  EXPECT_EQ(served.kernel().wait(served.kernel().send_list(served.kernel().walk("tags/bad"))).error,
-            ENOSPC);
+  EXPECT_EQ(served.error_of_listing("tags/bad"), ENOSPC);
   EXPECT_TRUE(served.problems().empty());
   served.expect_sound_cache();
   served.mount();
@@ -301,8 +300,7 @@ TEST(Mismatch, OfADocumentShowsNothingOfIt) {
       Served served;
       served.mount(pair.set);
       served.source.serve_instead(descriptor.digest, wrong);
-      FakeKernel& kernel = served.kernel();
-      EXPECT_EQ(kernel.wait(kernel.send_list(kernel.walk("tags/bad"))).error, EIO) << name;
+      EXPECT_EQ(served.error_of_listing("tags/bad"), EIO) << name;
       EXPECT_EQ(served.error_of("tags/bad/layers"), EIO) << name;
       EXPECT_EQ(served.problems("digest-mismatch").size(), 1U) << name;
       pair.expect_sound(served);

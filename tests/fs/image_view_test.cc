@@ -259,11 +259,6 @@ TEST(ImageView, M8IsNotWhatADamagedFileInTheCacheHas) {  // promise 2
   EXPECT_EQ(served.problems("cache-damaged").size(), 1U);
 }
 
-int error_of_listing(Served& served, const std::string& path) {
-  auto& kernel = served.kernel();
-  return kernel.wait(kernel.send_list(kernel.walk(path))).error;
-}
-
 /// An image in an index in an index, of so many levels of indexes.
 Descriptor nested(ObjectSet& set, Descriptor image, int levels) {
   for (int i = 0; i < levels; ++i) {
@@ -295,7 +290,7 @@ TEST(ImageView, M11OfNestedIndexesIsFlat) {  // MT-5
   EXPECT_EQ(served.names("tags/three/oci/blobs/sha256").size(), 3U + 3U);
   EXPECT_EQ(served.names("tags/eight/oci/blobs/sha256").size(), 8U + 3U);
   EXPECT_EQ(served.problems().size(), 0U);
-  EXPECT_EQ(error_of_listing(served, "tags/nine/oci/blobs/sha256"), EFBIG);
+  EXPECT_EQ(served.error_of_listing("tags/nine/oci/blobs/sha256"), EFBIG);
   const auto problems = served.problems("limit");
   ASSERT_EQ(problems.size(), 1U);
   EXPECT_EQ(problems[0].object, nine.digest.str());
@@ -344,7 +339,7 @@ TEST(ImageView, SaysWhenALayoutIsNotKnownForSomethingIsWrongNow) {  // promise 9
     Served served;
     served.mount(set);
     served.source.fail(bad.manifest.digest, code);
-    EXPECT_EQ(error_of_listing(served, "tags/v1/oci/blobs/sha256"), number) << to_string(code);
+    EXPECT_EQ(served.error_of_listing("tags/v1/oci/blobs/sha256"), number) << to_string(code);
   }
 }
 

@@ -56,6 +56,12 @@ struct Fixture {
   }
 
   [[nodiscard]] const Digest& subject() const { return image.manifest.digest; }
+  /// Has the fallback tag list `referrers`; the list.
+  Descriptor list_under_fallback_tag(const std::vector<Descriptor>& referrers) {
+    const auto index = set.add(Endpoint::manifests, test::index_json(referrers), kIndexType);
+    set.tag(registry::fallback_tag(subject()), index);
+    return index;
+  }
 
   ObjectSet set;
   Image image;
@@ -88,12 +94,7 @@ TEST(Referrers, L7AreWhatTheSourceListsAndWhatReallyNamesTheImage) {  // EP-12
 TEST(Referrers, ComeFromTheFallbackTagWhereTheSourceListsNone) {  // EP-12
   Fixture fixture;
   const auto sbom = add_artifact(fixture.set, "sbom", fixture.subject());
-  const auto index =
-      fixture.set.add(Endpoint::manifests,
-                      R"({"schemaVersion":2,"mediaType":")" + std::string(kIndexType) +
-                          R"(","manifests":[)" + json_of(sbom) + "]}",
-                      kIndexType);
-  fixture.set.tag(registry::fallback_tag(fixture.subject()), index);
+  const auto index = fixture.list_under_fallback_tag({sbom});
   fixture.served.mount(fixture.set);
   EXPECT_EQ(fixture.served.names("tags/v1/referrers"), Names{sbom.digest.str()});
 }
@@ -114,14 +115,7 @@ TEST(Referrers, L7ThatCannotBeHadHideNoOthers) {
   const Descriptor unknown{.digest = *Digest::parse("blake3:" + std::string(64, 'a')),
                            .media_type = kManifestType,
                            .size = 1};
-  std::string entries;
-  for (const Descriptor& entry : {unknown, forged, huge, secret}) entries += json_of(entry) + ",";
-  const auto index =
-      fixture.set.add(Endpoint::manifests,
-                      R"({"schemaVersion":2,"mediaType":")" + std::string(kIndexType) +
-                          R"(","manifests":[)" + entries + json_of(sbom) + "]}",
-                      kIndexType);
-  fixture.set.tag(registry::fallback_tag(fixture.subject()), index);
+  const auto index = fixture.list_under_fallback_tag({unknown, forged, huge, secret, sbom});
   fixture.served.mount(fixture.set);
   Served& served = fixture.served;
   served.source.serve_instead(forged.digest, "{}");
@@ -144,13 +138,7 @@ TEST(Referrers, L7ThatOnlyDoNotAnswerAreNotTakenForAbsent) {
   fixture.served.mount(fixture.set);
   Served& served = fixture.served;
   served.source.fail(silent.digest, Errc::unavailable);
-  const auto directory = served.kernel().walk("tags/v1/referrers");
-  EXPECT_EQ(served.kernel().wait(served.kernel().send_list(directory)).error, ETIMEDOUT);
-}
-
-int error_of_listing(Served& served, const std::string& path) {
-  auto& kernel = served.kernel();
-  return kernel.wait(kernel.send_list(kernel.walk(path))).error;
+  EXPECT_EQ(served.error_of_listing("tags/v1/referrers"), ETIMEDOUT);
 }
 
 TEST(Referrers, AreNotAbsentForWhomEverythingIsDenied) {  // DEC-6, EP-12, EP-13
@@ -168,38 +156,27 @@ TEST(Referrers, AreNotAbsentForWhomEverythingIsDenied) {  // DEC-6, EP-12, EP-13
   served.source.deny_missing_tags();
   served.source.untag(registry::cosign_tags(fixture.subject())[1]);
   served.source.fail(fixture.subject(), Errc::denied);
-  EXPECT_EQ(error_of_listing(served, path), EACCES);
+  EXPECT_EQ(served.error_of_listing(path), EACCES);
 }
 
 TEST(Referrers, L7AreNotAbsentWhereTheirListCannotBeHad) {  // DEC-6
   for (const auto& [code, number] : {std::pair{Errc::corrupt, EIO}, {Errc::denied, EACCES}}) {
     Fixture fixture;
     const auto sbom = add_artifact(fixture.set, "sbom", fixture.subject());
-    const auto index =
-        fixture.set.add(Endpoint::manifests,
-                        R"({"schemaVersion":2,"mediaType":")" + std::string(kIndexType) +
-                            R"(","manifests":[)" + json_of(sbom) + "]}",
-                        kIndexType);
-    fixture.set.tag(registry::fallback_tag(fixture.subject()), index);
+    const auto index = fixture.list_under_fallback_tag({sbom});
     fixture.served.mount(fixture.set);
     fixture.served.source.fail(index.digest, code);
-    EXPECT_EQ(error_of_listing(fixture.served, "tags/v1/referrers"), number) << to_string(code);
+    EXPECT_EQ(fixture.served.error_of_listing("tags/v1/referrers"), number) << to_string(code);
   }
 }
 
 TEST(Referrers, M18OfAnImageThatManySaySomethingAboutAreBounded) {  // promise 5
   Fixture fixture;
-  std::string entries;
+  std::vector<Descriptor> all;
   for (int i = 0; i < 1500; ++i) {
-    entries += json_of(add_artifact(fixture.set, std::to_string(i), fixture.subject())) + ",";
+    all.push_back(add_artifact(fixture.set, std::to_string(i), fixture.subject()));
   }
-  entries.pop_back();
-  const auto index =
-      fixture.set.add(Endpoint::manifests,
-                      R"({"schemaVersion":2,"mediaType":")" + std::string(kIndexType) +
-                          R"(","manifests":[)" + entries + "]}",
-                      kIndexType);
-  fixture.set.tag(registry::fallback_tag(fixture.subject()), index);
+  const auto index = fixture.list_under_fallback_tag(all);
   const auto signature = add_artifact(fixture.set, "signature", std::nullopt,
                                       "application/vnd.dev.cosign.simplesigning.v1+json");
   fixture.set.tag(registry::cosign_tags(fixture.subject())[0], signature);

@@ -5,16 +5,13 @@
 
 #include "base/error.h"
 #include "registry/auth_file.h"
+#include "tests/fuzz/require.h"
 
 // Files of credentials: written by many programs, and by hand. No message quotes what is in them.
 
 namespace {
 
 using namespace digestfs;
-
-void require(bool holds) {
-  if (!holds) __builtin_trap();
-}
 
 void check(std::string_view text, registry::AuthFile::Form form) try {
   const auto file = registry::AuthFile::parse(text, form);

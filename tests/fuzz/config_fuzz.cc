@@ -5,16 +5,9 @@
 
 #include "base/error.h"
 #include "registry/config.h"
+#include "tests/fuzz/require.h"
 
 // Image configs, from a registry's hands.
-
-namespace {
-
-void require(bool holds) {
-  if (!holds) __builtin_trap();
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace digestfs;

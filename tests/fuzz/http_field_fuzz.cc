@@ -11,6 +11,7 @@
 #include "registry/link.h"
 #include "registry/token.h"
 #include "registry/url.h"
+#include "tests/fuzz/require.h"
 
 // Fields of HTTP heads, from whoever answers: challenges, links, ranges, times.
 
@@ -19,10 +20,6 @@ namespace {
 using digestfs::Errc;
 using digestfs::Error;
 namespace registry = digestfs::registry;
-
-void require(bool holds) {
-  if (!holds) __builtin_trap();
-}
 
 /// A realm that is accepted leads nowhere that it must not.
 void check_challenge(const registry::Challenge& challenge) try {

@@ -15,6 +15,7 @@
 #include "registry/page.h"
 #include "registry/reference.h"
 #include "registry/tag_list.h"
+#include "tests/fuzz/require.h"
 
 // Lists of tags and repositories, which are read without keeping the document, held against what a
 // whole document would have given; and where a list goes on.
@@ -24,10 +25,6 @@ namespace {
 using digestfs::Errc;
 using digestfs::Error;
 namespace registry = digestfs::registry;
-
-void require(bool holds) {
-  if (!holds) __builtin_trap();
-}
 
 /// The names in the member `list` that `is_good` takes; nothing where the body is no such list.
 template <class IsGood>

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "registry/manifest.h"
 #include "registry/media_type.h"
+#include "tests/fuzz/require.h"
 
 // Indexes, manifests and schema 1, from a registry's hands. They are read or refused as corrupt;
 // what comes out is consistent.
@@ -15,10 +16,6 @@ namespace {
 using digestfs::Errc;
 using digestfs::Error;
 namespace registry = digestfs::registry;
-
-void require(bool holds) {
-  if (!holds) __builtin_trap();
-}
 
 void check(std::string_view bytes, std::string_view hint) try {
   const registry::Manifest manifest = registry::parse_manifest(bytes, hint);

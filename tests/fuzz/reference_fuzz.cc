@@ -8,6 +8,7 @@
 #include "registry/media_type.h"
 #include "registry/platform.h"
 #include "registry/reference.h"
+#include "tests/fuzz/require.h"
 
 // What a person types and what becomes a name: references, tags, digests, platforms. Whatever is
 // accepted must be harmless in a path and in a URL (DEC-4), and read the same when written again.
@@ -17,10 +18,6 @@ namespace {
 using digestfs::Digest;
 using digestfs::Error;
 namespace registry = digestfs::registry;
-
-void require(bool holds) {
-  if (!holds) __builtin_trap();
-}
 
 bool is_one_component(std::string_view name) {
   return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&

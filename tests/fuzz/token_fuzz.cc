@@ -9,14 +9,12 @@
 #include "registry/failure.h"
 #include "registry/secrets.h"
 #include "registry/token.h"
+#include "tests/fuzz/require.h"
 
 // What token servers answer, and registries that fail.
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace digestfs;
-  const auto require = [](bool holds) {
-    if (!holds) __builtin_trap();
-  };
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   try {
     const auto token = registry::parse_token(text, {});

@@ -18,14 +18,19 @@
 
 namespace digestfs {
 
+using test::World;
+using Request = World::Request;
+using Response = World::Response;
+using Inflict = std::function<void(World&)>;
+
 struct Fault {
   std::string name;  ///< begins with the id of its case
   /// The errno that reading the victim ends with; 0 where its bytes are to be right. Of no account
   /// where `inflict` says in the world's `outcome` what is read.
   int expected;
-  std::function<void(test::World&)> inflict;
+  Inflict inflict;
   std::vector<std::string> options = {};  ///< of the mount
-  test::World::Transport transport = test::World::Transport::plain;
+  World::Transport transport = World::Transport::plain;
 };
 
 void PrintTo(const Fault& fault, std::ostream* out);
@@ -48,7 +53,7 @@ class InvariantsTest : public testing::TestWithParam<Fault> {
   void expect_problem() const;
   void expect_secrets_where_they_belong() const;
 
-  test::World world;
+  World world;
   test::Mounted mounted;
 };
 

@@ -12,10 +12,6 @@
 namespace digestfs {
 namespace {
 
-using test::World;
-using Request = World::Request;
-using Response = World::Response;
-using Inflict = std::function<void(World&)>;
 using Make = std::function<Response(const World&)>;
 using namespace std::chrono_literals;
 

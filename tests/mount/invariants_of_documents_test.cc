@@ -20,8 +20,6 @@ namespace {
 using registry::Descriptor;
 using registry::Endpoint;
 using test::Reading;
-using test::World;
-using Inflict = std::function<void(World&)>;
 namespace media_type = registry::media_type;
 
 const std::string kManifest(media_type::kOciManifest);

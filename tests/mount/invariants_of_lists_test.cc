@@ -14,10 +14,6 @@ namespace digestfs {
 namespace {
 
 using registry::Descriptor;
-using test::World;
-using Request = World::Request;
-using Response = World::Response;
-using Inflict = std::function<void(World&)>;
 namespace media_type = registry::media_type;
 
 // Lists are asked for each time.

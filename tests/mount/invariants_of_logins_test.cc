@@ -12,11 +12,6 @@
 namespace digestfs {
 namespace {
 
-using test::World;
-using Request = World::Request;
-using Response = World::Response;
-using Inflict = std::function<void(World&)>;
-
 const std::string kIdentity = "identity-is-secret";
 
 Inflict realm(const std::string& url) {
@@ -274,6 +269,12 @@ std::vector<Fault> login_faults() {
            const bool is_anonymous = request.field("Authorization").empty();
            return is_anonymous ? world.token_response() : Response{.status = 401};
          });
+       }},
+      {"A15_helper_that_hangs", 0,
+       [](World& world) {
+         helper("exec sleep 60\n")(world);
+         // Whoever looks something up is told soon; what is cached can be read all the while.
+         world.outcome.readings = {test::no_content("tags/never-met/manifest.json", ETIMEDOUT)};
        }},
       {"A15_helper_that_is_missing", EACCES,
        [](World& world) {

@@ -19,10 +19,6 @@
 namespace digestfs {
 namespace {
 
-using test::World;
-using Request = World::Request;
-using Response = World::Response;
-using Inflict = std::function<void(World&)>;
 namespace media_type = registry::media_type;
 
 const std::string kManifestOfT = "tags/t/manifest.json";

@@ -10,11 +10,6 @@
 namespace digestfs {
 namespace {
 
-using test::World;
-using Request = World::Request;
-using Response = World::Response;
-using Inflict = std::function<void(World&)>;
-
 Inflict to(const std::string& location) {
   return [location](World& world) { world.redirect(location); };
 }

@@ -122,6 +122,10 @@ class WaitingTest : public testing::TestWithParam<std::pair<Call, Names>> {
     fake.on(fake.path("/blobs/"), {.stall = true});
   }
 
+  void TearDown() override {
+    EXPECT_EQ(test::wrong_files(mounted->cache()), std::vector<std::string>()) << "I1";
+  }
+
   [[nodiscard]] std::filesystem::path target(int waiter) const {
     const int number = GetParam().second == Names::one ? 0 : waiter;
     switch (GetParam().first) {

@@ -154,6 +154,10 @@ std::set<std::string> Served::names(const std::string& path) {
   return names;
 }
 
+int Served::error_of_listing(const std::string& path) {
+  return kernel().wait(kernel().send_list(kernel().walk(path))).error;
+}
+
 FakeKernel::Content Served::read(const std::string& path) {
   return kernel().read_file(kernel().walk(path));
 }

@@ -79,6 +79,8 @@ class Served {
   /// remembered.
   int error_of(const std::string& path);
   [[nodiscard]] bool exists(const std::string& path);
+  /// The errno that listing the directory `path` ends with.
+  int error_of_listing(const std::string& path);
   fuse_entry_out entry(const std::string& path);
   std::string link(const std::string& path);
   std::set<std::string> names(const std::string& path);
