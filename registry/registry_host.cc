@@ -387,6 +387,13 @@ HttpRequest RegistryHost::request_to(Method method, const Url& url) const {
   return request;
 }
 
+/// Has `request`, which carries a secret, go by what is kept for whom it is for. An authority that
+/// is kept is asked, on this machine too (TLS-6).
+void RegistryHost::trust_by(const Certificates& certificates, HttpRequest& request) const {
+  request.certificates = &certificates;
+  if (!is_insecure_ && !certificates.authorities.empty()) request.trust = Trust::verified;
+}
+
 RegistryHost::Greeting RegistryHost::greeting(const std::stop_token& stop) {
   return greeting_.get(
       stop, [](const Greeting&) { return true; },
@@ -510,7 +517,7 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
   secrets.add(basic);
   HttpRequest request = request_to(Method::get, token_url(realm, service, scopes, basic.user));
   const Certificates certificates = certificates_of_realm(realm);
-  request.certificates = &certificates;
+  trust_by(certificates, request);
   if (basic.has_password()) {
     request.fields.push_back({"Authorization", str_cat("Basic ", basic_credentials(basic))});
   }
@@ -534,7 +541,7 @@ std::optional<Token> RegistryHost::exchange(const Url& realm, const std::string&
   if (is_renewed) secrets.add(last->token);
   HttpRequest request = request_to(Method::post, realm);
   const Certificates certificates = certificates_of_realm(realm);
-  request.certificates = &certificates;
+  trust_by(certificates, request);
   request.form = token_form(service, scopes, is_renewed ? last->token : credential.identity_token);
   std::string body;
   const auto take = [&body](const HttpHead&, std::span<const std::byte> part) {
@@ -719,7 +726,10 @@ Reply RegistryHost::follow(HttpRequest request, Errand errand, Question::Redirec
     if (errand == Errand::content) links.add_query_of(next);
     HttpRequest onward = request_to(request.method, next);
     onward.fields = std::move(request.fields);
-    if (next.origin() == request.url.origin()) onward.certificates = request.certificates;
+    if (next.origin() == request.url.origin()) {
+      onward.certificates = request.certificates;
+      onward.trust = request.trust;
+    }
     onward.decode = request.decode;
     onward.longest = request.longest;
     if (next.origin() != first.origin()) {

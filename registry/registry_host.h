@@ -170,6 +170,7 @@ class RegistryHost {
   [[nodiscard]] Trust trust_in(const Url& url) const;
   [[nodiscard]] Certificates certificates_of_realm(const Url& realm) const;
   [[nodiscard]] HttpRequest request_to(Method method, const Url& url) const;
+  void trust_by(const Certificates& certificates, HttpRequest& request) const;
   /// Which of the tokens in hand will not do.
   struct Stale {
     std::string refused;

@@ -131,6 +131,28 @@ TEST_F(TlsTest, L11BelievesNobodyElseWhereAnAuthorityIsKept) {  // TLS-6, TLS-5,
   EXPECT_TRUE(client(/*verify_tls=*/false).resolve("t", {}));
 }
 
+TEST_F(TlsTest, L11TellsNoTokenServerThePasswordThatAKeptAuthorityDoesNotVouchFor) {  // TLS-6
+  add_authority(test::TestAuthority::instance().certificate());
+  for (const auto transport : {Transport::elsewhere, Transport::expired, Transport::tls}) {
+    FakeRegistry tokens(transport);
+    tokens.on("/token", {.body = R"({"token":"T"})"});
+    const std::string challenge =
+        str_cat("Bearer realm=\"https://", tokens.address(), "/token\",service=\"s\"");
+    secure.clear_handlers();
+    secure.on([challenge](const Request& request) -> std::optional<Response> {
+      if (request.field("Authorization") == "Bearer T") return std::nullopt;
+      return Response{.status = 401, .fields = {{"WWW-Authenticate", challenge}}};
+    });
+    if (transport == Transport::tls) {
+      EXPECT_TRUE(client().resolve("t", {}));
+    } else {
+      EXPECT_EQ(failure([&] { static_cast<void>(client().resolve("t", {})); }), Errc::untrusted);
+      EXPECT_TRUE(tokens.requests().empty());
+      EXPECT_TRUE(client(/*verify_tls=*/false).resolve("t", {})) << "but where the user says so";
+    }
+  }
+}
+
 TEST_F(TlsTest, L11NamesHalfAPair) {
   add_certificates();
   const test::TemporaryDirectory directory;
