@@ -8,7 +8,7 @@
 
 namespace digestfs::registry {
 
-/// What a user keeps for the TLS of one registry (containers-certs.d(5), TLS-1).
+/// What a user keeps for the TLS of one registry (containers-certs.d(5), TLS-1, TLS-2).
 struct Certificates {
   std::string authorities;            ///< PEM; believed beside the system's
   std::filesystem::path certificate;  ///< of the client, PEM; empty where there is none
@@ -18,11 +18,14 @@ struct Certificates {
 };
 
 /// Reads `directory`, or without one the first that is there of `certs.d/<domain>` below the user's
-/// and the machine's folders; `domain` as people write it. `*.crt` are authorities, `*.cert` and
-/// `*.key` of one stem a pair. Throws `Errc::unsupported`, with the file's name, for half a pair
-/// and for a directory that was named and is not there.
+/// and the machine's folders (`machine`), containerd's last; `domain` as people write it. `*.crt`
+/// are authorities, `*.cert` and `*.key` of one stem a pair; a `*.cert` alone has its key in it for
+/// containerd. What has a `hosts.toml` is about other hosts and passed over. Throws
+/// `Errc::unsupported`, with the file's name, for half a pair and for a directory that was named
+/// and is not there.
 [[nodiscard]] Certificates find_certificates(
     const std::string& domain, const std::optional<std::filesystem::path>& directory,
-    const std::function<std::string(const char*)>& environment);
+    const std::function<std::string(const char*)>& environment,
+    const std::filesystem::path& machine = "/etc");
 
 }  // namespace digestfs::registry

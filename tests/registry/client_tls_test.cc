@@ -153,6 +153,42 @@ TEST_F(TlsTest, L11TellsNoTokenServerThePasswordThatAKeptAuthorityDoesNotVouchFo
   }
 }
 
+TEST(CertificatesTest, AreThoseOfTheFirstDirectoryThatIsThere) {  // TLS-1, TLS-2
+  const test::TemporaryDirectory machine;
+  const auto find = [&](const std::string& domain) {
+    return find_certificates(domain, {}, {}, machine.path());
+  };
+  const auto keep = [&](const std::string& directory, const std::string& name) {
+    std::filesystem::create_directories(machine.path() / directory);
+    std::ofstream(machine.path() / directory / name) << directory;
+  };
+  EXPECT_TRUE(find("h:1").empty());
+  const std::vector<std::string> latest_first = {
+      "containerd/certs.d/_default", "containerd/certs.d/h:1", "containerd/certs.d/h_1_",
+      "docker/certs.d/h:1", "containers/certs.d/h:1"};
+  for (const std::string& directory : latest_first) {
+    keep(directory, "a.crt");
+    EXPECT_EQ(find("h:1").authorities, directory + "\n");
+  }
+  EXPECT_EQ(find("other").authorities, "containerd/certs.d/_default\n");
+  // What is for other hosts is none of this one's.
+  keep("containerd/certs.d/_default", "hosts.toml");
+  EXPECT_TRUE(find("other").empty());
+}
+
+TEST(CertificatesTest, L11OfContainerdMayHaveTheKeyInThem) {  // TLS-2
+  const test::TemporaryDirectory machine;
+  const auto directory = machine.path() / "containerd/certs.d/h";
+  std::filesystem::create_directories(directory);
+  std::ofstream(directory / "both.cert") << "x";
+  auto found = find_certificates("h", {}, {}, machine.path());
+  EXPECT_EQ(found.certificate, directory / "both.cert");
+  EXPECT_EQ(found.key, directory / "both.cert");
+  std::ofstream(directory / "both.key") << "x";
+  found = find_certificates("h", {}, {}, machine.path());
+  EXPECT_EQ(found.key, directory / "both.key");
+}
+
 TEST_F(TlsTest, L11NamesHalfAPair) {
   add_certificates();
   const test::TemporaryDirectory directory;
