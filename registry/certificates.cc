@@ -49,7 +49,7 @@ std::optional<Certificates> read_directory(const fs::path& directory, Alone alon
     if (extension == ".crt") {
       certificates.authorities += read_file(file) + "\n";
     } else if (extension == ".cert") {
-      fs::path key = with_extension(file, ".key");
+      const fs::path key = with_extension(file, ".key");
       const bool has_key = fs::exists(key, problem);
       if (!has_key && alone == Alone::half) {
         throw Error(Errc::unsupported,
@@ -58,7 +58,7 @@ std::optional<Certificates> read_directory(const fs::path& directory, Alone alon
       }
       if (certificates.certificate.empty()) {
         certificates.certificate = file;
-        certificates.key = has_key ? std::move(key) : file;
+        certificates.key = has_key ? key : file;
       }
     } else if (extension == ".key" && alone == Alone::half &&
                !fs::exists(with_extension(file, ".cert"), problem)) {
