@@ -45,12 +45,22 @@ class DiskSink final : public ByteSink {
  public:
   DiskSink(const Store& store, int fd) : store_(store), fd_(fd) {}
 
+  /// So much is to come: what cannot be kept in the end is not begun, at the cost of what is kept.
+  void expect(std::uint64_t bytes) {
+    store_.reserve(bytes);
+    to_come_ = bytes;
+    reserved_ = 0;
+  }
+
   void write(std::span<const std::byte> bytes) override {
     if (bytes.size() > reserved_) {
-      store_.reserve(kReserveStep + bytes.size());
-      reserved_ = kReserveStep + bytes.size();
+      // Step by step, for others write to that disk as well; no more than is needed.
+      const std::uint64_t step = std::min(kReserveStep, to_come_.value_or(kReserveStep));
+      reserved_ = std::max<std::uint64_t>(step, bytes.size());
+      store_.reserve(reserved_);
     }
     reserved_ -= bytes.size();
+    if (to_come_) *to_come_ -= std::min<std::uint64_t>(*to_come_, bytes.size());
     write_all(fd_, bytes);
   }
 
@@ -58,6 +68,7 @@ class DiskSink final : public ByteSink {
   const Store& store_;
   int fd_;
   std::uint64_t reserved_ = 0;
+  std::optional<std::uint64_t> to_come_;
 };
 
 /// Writes to a file what an observer may see as well.
@@ -122,8 +133,7 @@ class Receiver final : public registry::ObjectSink {
     }
     if (!bounds_.most) bounds_.most = total_.value_or(store_.limits().unsized);
     check(total_.value_or(0));
-    // What cannot be kept in the end is not begun, at the cost of what is kept.
-    if (total_.value_or(0) > size_) store_.reserve(*total_ - size_);
+    if (total_.value_or(0) > size_) disk_.expect(*total_ - size_);
   }
 
   void write(std::span<const std::byte> bytes) override {

@@ -300,20 +300,31 @@ void Store::remove(Area area, const Digest& digest, int damaged) const {
 }
 
 void Store::reserve(std::uint64_t bytes) const {
-  const auto free = [&]() -> std::uint64_t {
+  const auto missing = [&]() -> std::uint64_t {
     struct statvfs disk {};
     if (::fstatvfs(directory_.get(), &disk) != 0) throw_system_error("look at the cache's disk");
-    const std::uint64_t kept = disk.f_blocks * limits_.free_percent / 100;
-    return disk.f_bavail > kept ? (disk.f_bavail - kept) * disk.f_frsize : 0;
+    const std::uint64_t kept = disk.f_blocks * limits_.free_percent / 100 * disk.f_frsize;
+    const std::uint64_t wanted = kept + std::min(bytes, UINT64_MAX - kept);
+    const std::uint64_t free = disk.f_bavail * disk.f_frsize;
+    return wanted > free ? wanted - free : 0;
   };
-  const std::uint64_t before = free();
-  if (before >= bytes) return;
+  std::uint64_t wanted = missing();
+  if (wanted == 0) return;
   const auto all = candidates_in(directory_.get(), {"blobs", "diffs", "partial", "quarantine"});
-  const bool may_help = bytes - before <= bytes_of(all);
-  if (may_help) evict(bytes - before, nullptr);
-  if (!may_help || free() < bytes) {
-    throw std::system_error(ENOSPC, std::generic_category(),
-                            str_cat("the disk of the cache ", path_.native(), " is nearly full"));
+  if (wanted <= bytes_of(all)) {
+    // What somebody reads goes on taking room without its name; some file systems give room back
+    // late, and there no more is to be thrown out than this.
+    constexpr int kRounds = 4;
+    for (int round = 0; wanted > 0 && round < kRounds; ++round) {
+      evict(wanted, nullptr);
+      wanted = missing();
+    }
+  }
+  if (wanted > 0) {
+    throw std::system_error(
+        ENOSPC, std::generic_category(),
+        str_cat("the disk of the cache ", path_.native(), " is nearly full: ", wanted,
+                " bytes more have to be free, for ", limits_.free_percent, " % of it stay so"));
   }
 }
 
