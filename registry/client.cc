@@ -319,10 +319,10 @@ class Client::Impl {
     std::unordered_set<std::string> asked;
     std::optional<std::string> target = str_cat(root_, "/referrers/", subject);
     while (target && asked.insert(*target).second) {
-      if (asked.size() > kMaxReferrerPages || all.size() >= kMaxReferrers) {
-        DIGESTFS_LOG(warning, "what refers to an image does not end and was cut image=", subject,
-                     " pages=", asked.size(), " referrers=", all.size());
-        break;
+      if (all.size() >= kMaxReferrers) break;
+      if (asked.size() > kMaxReferrerPages) {
+        throw Error(Errc::too_large,
+                    str_cat("they are listed on more than ", kMaxReferrerPages, " pages"));
       }
       const ReferrersPage page = referrers_page(*target, subject, stop);
       if (!page.referrers && asked.size() > 1) {

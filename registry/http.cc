@@ -144,6 +144,17 @@ std::string describe(CURLcode code, std::string details, const std::string& prox
   return details.empty() ? curl_easy_strerror(code) : details;
 }
 
+/// What became of a request that got no answer. `tunnel` is what a proxy answered that was to
+/// connect us; 0 where none did (PRX-2).
+Error failure_of(CURLcode code, long tunnel, std::string details, const std::string& proxy) {
+  if (tunnel == 0 || is_success(static_cast<int>(tunnel))) {
+    return {code_of(code), describe(code, std::move(details), proxy)};
+  }
+  return {tunnel == 407 ? Errc::denied : Errc::unavailable,
+          str_cat("the proxy answered ", tunnel,
+                  tunnel == 407 ? "; it wants to know who asks" : " and does not connect us")};
+}
+
 /// Whether a handshake that failed was one: the other side sent an alert, or is too old.
 bool speaks_tls(std::string_view details) {
   return details.find(" alert ") != std::string_view::npos ||
@@ -470,9 +481,9 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   transfer.head.status = static_cast<int>(status);
   transfer.head.proxy = shown_proxy(proxy);
   curl_off_t handshake = 0;
-  long proxy_status = 0;
+  long tunnel = 0;
   curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
-  curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+  curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
   // What it points to ends here. Of a transfer that failed libcurl keeps more than a reset forgets:
   // after a name that cannot be resolved, its buffer, whose size may then not be set.
   if (code == CURLE_OK) {
@@ -485,10 +496,9 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
 
   if (transfer.failure) std::rethrow_exception(transfer.failure);
   if (code == CURLE_OK || transfer.enough) return transfer.head;
-  const Error error(
-      proxy_status == 407 ? Errc::denied : code_of(code),
-      str_cat(to_string(request.method), request.url.redacted(), ": ",
-              describe(code, details.data(), proxy), proxy_note(transfer.head.proxy)));
+  const Error cause = failure_of(code, tunnel, details.data(), proxy);
+  const Error error(cause.code(), str_cat(to_string(request.method), request.url.redacted(), ": ",
+                                          cause.what(), proxy_note(transfer.head.proxy)));
   if (tries_tls && proxy.empty() && code == CURLE_COULDNT_CONNECT) {
     throw NoTls{NoTls::Why::nobody, error};
   }

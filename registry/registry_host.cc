@@ -717,8 +717,7 @@ Reply RegistryHost::follow(HttpRequest request, Errand errand, Question::Redirec
                   str_cat(first.redacted(), " redirects more than ", kMaxRedirects, " times"));
     }
     Url next = request.url.resolve(*location);
-    check_target(request.url, next, Errc::corrupt, is_insecure_);
-    if (errand == Errand::token) check_secrecy(request.url, next, Errc::corrupt, is_insecure_);
+    check_target(request.url, next, errand, Errc::corrupt, is_insecure_);
     const auto left = closed_elsewhere_until(next.origin()) - Clock::now();
     if (left > Clock::duration(0)) {
       throw Error(Errc::rate_limited, str_cat(next.origin(), ": ", limit(left)));

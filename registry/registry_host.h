@@ -213,11 +213,6 @@ class RegistryHost {
   [[nodiscard]] Token token_of(const HttpRequest& request, const Reply& reply,
                                const std::string& body, const Secrets& secrets,
                                const std::optional<Credential>& credential);
-  /// What is on the way.
-  enum class Errand {
-    content,
-    token,  ///< there and back: nothing of it may be read by others (AUTH-14)
-  };
   [[nodiscard]] Reply follow(HttpRequest request, Errand errand, Question::Redirects redirects,
                              const Receive& receive, const std::stop_token& stop);
   [[nodiscard]] std::string note_of(const std::optional<Credential>& credential) const;

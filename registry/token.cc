@@ -79,32 +79,25 @@ Token parse_token(std::string_view body, Clock::time_point now) {
           .refresh_token = text_member(answer, "refresh_token")};
 }
 
-void check_target(const Url& from, const Url& to, Errc code, bool insecure) {
+void check_target(const Url& from, const Url& to, Errand errand, Errc code, bool insecure) {
+  const bool is_for_token = errand == Errand::token;
   const auto refuse = [&](std::string_view why) {
-    throw Error(code, str_cat(from.origin(), " sends us to ", to.redacted(), ", ", why));
+    throw Error(code, str_cat(from.origin(), " sends us to ", to.redacted(),
+                              is_for_token ? " for a token, " : ", ", why));
   };
-  if (!insecure && from.scheme() == "https" && to.scheme() == "http") {
-    refuse("which is not encrypted");
-  }
   const HostKind kind = host_kind(to.host());
   if (kind == HostKind::link_local) refuse("a link-local address");
-  if (to.host() == from.host() || kind == HostKind::name) return;
-  if (kind != host_kind(from.host()) && !(insecure && kind == HostKind::private_net)) {
-    refuse("an address that is not public");
-  }
+  // A registry of this machine may speak plain http, but what it has us send elsewhere may not.
+  const bool is_secret = from.scheme() == "https" || (is_for_token && kind != HostKind::loopback);
+  if (is_secret && !insecure && to.scheme() == "http") refuse("which is not encrypted");
+  if (to.host() == from.host() || kind == HostKind::name || kind == host_kind(from.host())) return;
+  if (kind != HostKind::private_net) refuse("an address that is not public");
+  if (!insecure) refuse("an address that is not public; --tls-verify=false allows it");
 }
 
 std::string scope_of(const Reference& reference) {
   return reference.path.empty() ? std::string("registry:catalog:*")
                                 : str_cat("repository:", reference.path, ":pull");
-}
-
-void check_secrecy(const Url& from, const Url& to, Errc code, bool insecure) {
-  // A registry of this machine may speak plain http, but what it has us send elsewhere may not.
-  const bool is_open = to.scheme() == "http" && host_kind(to.host()) != HostKind::loopback;
-  if (!is_open || insecure) return;
-  throw Error(code, str_cat(from.origin(), " sends us to ", to.redacted(),
-                            " for a token, which is not encrypted"));
 }
 
 Url token_realm(const Challenge& challenge, const Url& registry, bool insecure) {
@@ -119,8 +112,7 @@ Url token_realm(const Challenge& challenge, const Url& registry, bool insecure) 
     throw Error(Errc::denied,
                 str_cat(registry.origin(), " names a realm that is no use: ", error.what()));
   }
-  check_target(registry, *url, Errc::denied, insecure);
-  check_secrecy(registry, *url, Errc::denied, insecure);
+  check_target(registry, *url, Errand::token, Errc::denied, insecure);
   return *url;
 }
 

@@ -48,13 +48,16 @@ struct Token {
                                      const std::vector<std::string>& scopes,
                                      const std::string& identity_token);
 
-/// Whether a server at `from` may send us on to `to` (EP-8, AUTH-14): from https to http only where
-/// the user wants `insecure`, never to a link-local address, and to an address of a private network
-/// or this machine only from the same kind of host. Throws `code` with what is wrong.
-void check_target(const Url& from, const Url& to, Errc code, bool insecure = false);
+/// What we are on the way for.
+enum class Errand {
+  content,
+  token,  ///< there and back: nothing of it may be read by others (AUTH-14)
+};
 
-/// Whether what is between us and `to` stays between us, where `from` sends us on to it for a
-/// token: on this machine, encrypted, or as the user wants it. Throws `code`.
-void check_secrecy(const Url& from, const Url& to, Errc code, bool insecure = false);
+/// Whether a server at `from` may send us on to `to` (EP-8, AUTH-14): from https to http only where
+/// the user wants `insecure`, for a token to http only on this machine or where the user wants
+/// that, never to a link-local address, and to an address of a private network or this machine only
+/// from the same kind of host. Throws `code` with what is wrong.
+void check_target(const Url& from, const Url& to, Errand errand, Errc code, bool insecure = false);
 
 }  // namespace digestfs::registry

@@ -976,6 +976,23 @@ TEST_F(ClientTest, L2OfReferrersThatLinkToThemselvesIsReadOnce) {  // L7, EP-10
   EXPECT_EQ(fake.count("GET", list), 1U);
 }
 
+TEST_F(ClientTest, L2OfReferrersWithoutEndIsTooLarge) {  // L7, EP-10
+  const Digest subject = digest_of("subject");
+  const std::string list = fake.path("/referrers/" + subject.str());
+  std::atomic<int> pages = 0;
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() != list) return std::nullopt;
+    return Response{.fields = {{"Content-Type", kIndexType},
+                               {"Link", str_cat("<", list, "?page=", ++pages, ">; rel=\"next\"")}},
+                    .body = R"({"schemaVersion":2,"manifests":[]})"};
+  });
+  auto reader = client();
+  const Error error = failure([&] { static_cast<void>(reader.list_referrers(subject, {})); });
+  EXPECT_EQ(error.code(), Errc::too_large);
+  EXPECT_NE(std::string(error.what()).find("more than 100 pages"), std::string::npos);
+  EXPECT_EQ(pages, 100);
+}
+
 TEST_F(ClientTest, L7IsNoListOfNoneWhereAFurtherPageIsBad) {  // EP-12, DEC-6
   const Digest subject = digest_of("subject");
   const std::string list = fake.path("/referrers/" + subject.str());

@@ -113,6 +113,28 @@ TEST(TokenUrl, A8RefusesARealmThatIsATrap) {  // AUTH-14, A9
   EXPECT_EQ(refusal("http://auth.example.org/", "http://127.0.0.1:5000"), Errc::denied);
 }
 
+TEST(TokenUrl, A8SaysWhatIsWrongWithARealm) {
+  const auto message = [](const std::string& realm) -> std::string {
+    try {
+      return token_realm({"bearer", {{"realm", realm}}}, Url::parse("https://registry.example.org"))
+          .str();
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  const std::string leads = "https://registry.example.org:443 sends us to ";
+  EXPECT_EQ(message("https://10.0.0.1/t"),
+            leads +
+                "https://10.0.0.1/t for a token, an address that is not public; "
+                "--tls-verify=false allows it");
+  EXPECT_EQ(message("https://127.0.0.1/t"),
+            leads + "https://127.0.0.1/t for a token, an address that is not public");
+  EXPECT_EQ(message("http://169.254.169.254/"),
+            leads + "http://169.254.169.254/ for a token, a link-local address");
+  EXPECT_EQ(message("http://auth.example.org/t"),
+            leads + "http://auth.example.org/t for a token, which is not encrypted");
+}
+
 TEST(TokenUrl, A9TakesARealmOverHttpOnlyWhereTheUserWantsThat) {
   const Challenge challenge{"bearer", {{"realm", "http://auth.example.org/"}}};
   const Url registry = Url::parse("https://registry.example.org");
