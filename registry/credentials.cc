@@ -51,11 +51,12 @@ Credentials::Credentials(Reference repository, CredentialOptions options)
   const auto variable = [this](const char* name) {
     return options_.environment ? options_.environment(name) : std::string();
   };
-  const std::string named =
-      options_.file ? options_.file->native() : variable("REGISTRY_AUTH_FILE");
+  constexpr const char* kVariable = "REGISTRY_AUTH_FILE";
+  const std::string named = options_.file ? options_.file->native() : variable(kVariable);
   if (!named.empty()) {
     has_named_file_ = true;
-    places_.push_back({.path = fs::absolute(named), .must_exist = true});
+    places_.push_back(
+        {.path = fs::absolute(named), .named_by = options_.file ? "--authfile" : kVariable});
     return;
   }
   const std::string home = variable("HOME");
@@ -114,8 +115,10 @@ std::optional<AuthFile> Credentials::read(const Place& place) {
   const auto unreadable = [&](int problem) -> std::optional<AuthFile> {
     // One that is not there, or not for us, is none; one that cannot be read may be the right one.
     const bool is_none = problem == ENOENT || problem == ENOTDIR || problem == EACCES;
-    if (place.must_exist || !is_none) {
-      throw Error(Errc::denied, str_cat("cannot read credentials from ", name, ": ",
+    if (!place.named_by.empty() || !is_none) {
+      const std::string who =
+          place.named_by.empty() ? std::string() : str_cat(", which ", place.named_by, " names");
+      throw Error(Errc::denied, str_cat("cannot read credentials from ", name, who, ": ",
                                         std::generic_category().message(problem)));
     }
     DIGESTFS_LOG(debug, "no credentials there file=", name,

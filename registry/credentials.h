@@ -61,7 +61,7 @@ class Credentials {
   struct Place {
     std::filesystem::path path;
     AuthFile::Form form = AuthFile::Form::current;
-    bool must_exist = false;
+    std::string named_by = {};  ///< who names it, so that it must be there; empty where nobody does
   };
   /// What tells that a file is another one than it was.
   struct Stamp {

@@ -41,7 +41,7 @@ cxxopts::Options definition() {
     ("cert-dir", "certificates for the registry: *.crt, *.cert and *.key",
         cxxopts::value<std::string>(), "DIR")
     ("tls-verify", "whether the registry must prove who it is",
-        cxxopts::value<bool>()->default_value("true"), "BOOL")
+        cxxopts::value<std::string>()->default_value("true")->implicit_value("true"), "BOOL")
     ("jobs", "parallel downloads", cxxopts::value<std::string>()->default_value("4"), "N")
     ("timeout", "the longest that a transfer may stand still",
         cxxopts::value<std::string>()->default_value("30"), "SECONDS")
@@ -92,6 +92,16 @@ std::uint64_t parse_number(const std::string& option, const std::string& text, s
                              ", not '", text, "'"));
   }
   return number;
+}
+
+bool parse_switch(const std::string& option, const std::string& text) {
+  for (const char* on : {"true", "True", "TRUE", "t", "T", "1"}) {
+    if (text == on) return true;
+  }
+  for (const char* off : {"false", "False", "FALSE", "f", "F", "0"}) {
+    if (text == off) return false;
+  }
+  throw UsageError(str_cat("--", option, " takes true or false, not '", text, "'"));
 }
 
 std::filesystem::path default_cache_dir() {
@@ -245,7 +255,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
   if (parsed.count("creds") > 0) options.credentials = text("creds");
   if (parsed.count("authfile") > 0) options.auth_file = text("authfile");
   if (parsed.count("cert-dir") > 0) options.certificates = text("cert-dir");
-  options.verify_tls = parsed["tls-verify"].as<bool>();
+  options.verify_tls = parse_switch("tls-verify", text("tls-verify"));
   if (options.credentials && options.auth_file) {
     throw UsageError("--creds and --authfile exclude each other");
   }

@@ -130,6 +130,16 @@ TEST_F(CredentialsTest, AreOfTheOneFileThatIsNamed) {
   EXPECT_NE(refusal().find("missing.json"), std::string::npos);
 }
 
+TEST_F(CredentialsTest, SayWhoNamesAFileThatIsNotThere) {  // CRED-1
+  const std::string gone = (root_ / "gone.json").native();
+  environment_["REGISTRY_AUTH_FILE"] = gone;
+  EXPECT_EQ(refusal(), str_cat("cannot read credentials from ", gone,
+                               ", which REGISTRY_AUTH_FILE names: No such file or directory"));
+  file_ = gone;
+  EXPECT_EQ(refusal(), str_cat("cannot read credentials from ", gone,
+                               ", which --authfile names: No such file or directory"));
+}
+
 TEST_F(CredentialsTest, FailWhereAFileIsBroken) {  // CRED-4
   write("run/containers/auth.json", R"({"auths":{"h.example":{"auth":"c2VjcmV0OnNlY3JldA")");
   const std::string message = refusal();

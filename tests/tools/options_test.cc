@@ -70,6 +70,26 @@ TEST(Options, DebugMeansForegroundAndEveryMessage) {
   }
 }
 
+TEST(Options, VerifyUnlessTheyAreToldNotTo) {  // TLS-5
+  for (const char* on : {"--log-level=info", "--tls-verify", "--tls-verify=true", "--tls-verify=1",
+                         "-otls-verify", "-otls-verify=True"}) {
+    EXPECT_TRUE(parse({on}).verify_tls) << on;
+  }
+  for (const char* off : {"--tls-verify=false", "--tls-verify=0", "-otls-verify=False"}) {
+    EXPECT_FALSE(parse({off}).verify_tls) << off;
+  }
+  for (const char* neither : {"--tls-verify=", "--tls-verify=no", "--tls-verify=falsee"}) {
+    try {
+      static_cast<void>(parse({neither}));
+      FAIL() << neither;
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find("--tls-verify takes true or false, not '"),
+                std::string::npos)
+          << error.what();
+    }
+  }
+}
+
 TEST(Options, AreRefusedWithAReason) {
   EXPECT_THROW(static_cast<void>(parse({"--no-such-option"})), UsageError);
   EXPECT_THROW(static_cast<void>(parse({"--jobs", "0"})), UsageError);
@@ -96,9 +116,9 @@ TEST(Options, SizesAreInPowersOf1024) {
 
 TEST(Options, HelpNamesEveryOption) {
   const std::string help = help_text();
-  for (const char* option :
-       {"--cache-dir", "--cache-size", "--tag-ttl", "--platform", "--offline", "--jobs",
-        "--timeout", "--log-level", "-f,", "-d,", "-o,", "-h,", "-V,"}) {
+  for (const char* option : {"--cache-dir", "--cache-size", "--tag-ttl", "--platform", "--offline",
+                             "--jobs", "--timeout", "--creds", "--authfile", "--cert-dir",
+                             "--tls-verify", "--log-level", "-f,", "-d,", "-o,", "-h,", "-V,"}) {
     EXPECT_NE(help.find(option), std::string::npos) << option;
   }
   EXPECT_EQ(parse_options({"--help"}).action, Action::help);
