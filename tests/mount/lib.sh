@@ -112,11 +112,22 @@ mount_source() { mount_at "$mnt" "$@"; }
 
 daemon_pid() { echo "${daemons[${1:-$mnt}]}"; }
 
+# say_what_holds PID: in which call of the kernel each of its threads is.
+say_what_holds() {
+  local thread
+  for thread in /proc/"$1"/task/*; do
+    echo "$(<"$thread/comm"): $(sed -n 's/^State:\t//p' "$thread/status"), $(<"$thread/wchan"), call $(<"$thread/syscall")"
+  done >&2 2>/dev/null || true
+}
+
 # wait_for_end [DIRECTORY]: the daemon ends with status 0 within ten seconds and leaves no mount.
 wait_for_end() {
   local directory=${1:-$mnt} pid status=0
   pid=$(daemon_pid "$directory")
-  eventually 10 is_gone "$pid" || fail "digestfs did not end"
+  if ! eventually 10 is_gone "$pid"; then
+    say_what_holds "$pid"
+    fail "digestfs did not end"
+  fi
   wait "$pid" || status=$?
   unset "daemons[$directory]"
   expect_eq "$status" 0 "exit status of digestfs"
