@@ -319,7 +319,11 @@ class Client::Impl {
     std::unordered_set<std::string> asked;
     std::optional<std::string> target = str_cat(root_, "/referrers/", subject);
     while (target && asked.insert(*target).second) {
-      if (all.size() >= kMaxReferrers) break;
+      if (all.size() >= kMaxReferrers) {
+        DIGESTFS_LOG(warning, "what refers to an image does not end and was cut image=", subject,
+                     " referrers=", all.size());
+        break;
+      }
       if (asked.size() > kMaxReferrerPages) {
         throw Error(Errc::too_large,
                     str_cat("they are listed on more than ", kMaxReferrerPages, " pages"));
