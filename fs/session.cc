@@ -187,8 +187,9 @@ class Session::Impl {
         return;
       }
       if (waiting[2].revents != 0 && !table_->is_mounted()) {
-        // A lazy unmount. Cached content may be read on by who has it open; nobody waits any more.
-        DIGESTFS_LOG(info, "unmounted; ending all waiting");
+        // A lazy unmount, or another mount namespace that has the mount too. Cached content may be
+        // read on; nobody waits any more.
+        DIGESTFS_LOG(info, "unmounted here; ending all waiting until its last user lets go");
         parking_.close();
         waiting[2].fd = -1;
       }

@@ -52,6 +52,28 @@ fusermount3 -uz "$mnt"
 exec 7<&-
 gone 'the last user'
 
+# Another mount namespace that has it keeps it, as a container does that began meanwhile.
+if unshare --mount true 2>/dev/null; then
+  digestfs "$example" "$mnt"
+  pid=$(daemons_of "$mnt")
+  started "$pid"
+  cat "$mnt/tags/demo/manifest.json" >"$work/before"
+  mkfifo "$work/until"
+  # shellcheck disable=SC2016 # the inner shell's
+  unshare --mount sh -c 'read -r line <"$0"; cat "$1"' "$work/until" "$mnt/tags/demo/manifest.json" \
+    >"$work/after" &
+  other=$!
+  started "$other"
+  has_namespace() { [[ $(readlink "/proc/$other/ns/mnt") != "$(readlink /proc/self/ns/mnt)" ]]; }
+  eventually 10 has_namespace || fail 'no namespace began'
+  fusermount3 -u "$mnt"
+  ! is_mounted "$mnt" || fail 'unmounted, and still there'
+  echo >"$work/until"
+  wait "$other" || fail 'reading in the other namespace failed'
+  cmp "$work/before" "$work/after"
+  gone 'the last namespace'
+fi
+
 # What is wrong is said on the terminal, in one line, with a status of its own.
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 expect_line 13 "127.0.0.1:$port" digestfs "127.0.0.1:$port/a/b" "$mnt"

@@ -5,11 +5,9 @@
 # work again (B10).
 #
 # The disk is a tmpfs, in a mount namespace of the test's own.
-if ((EUID == 0)) && [[ -z ${DIGESTFS_IN_NAMESPACE:-} ]] && unshare --mount true 2>/dev/null; then
-  DIGESTFS_IN_NAMESPACE=yes exec unshare --mount "$0"
-fi
+. "$(dirname "$0")/own_namespace.inc"
 . "$(dirname "$0")/lib.sh"
-[[ -n ${DIGESTFS_IN_NAMESPACE:-} ]] || skip "needs root, and a mount namespace"
+require_own_namespace
 expect_errors
 require umoci skopeo
 

@@ -5,11 +5,9 @@
 #
 # mount.fuse3 looks for the program in the system's folders only. So that nothing has to be
 # installed for this test it runs in a mount namespace where one of them is the test's own.
-if ((EUID == 0)) && [[ -z ${DIGESTFS_IN_NAMESPACE:-} ]] && unshare --mount true 2>/dev/null; then
-  DIGESTFS_IN_NAMESPACE=yes exec unshare --mount "$0"
-fi
+. "$(dirname "$0")/own_namespace.inc"
 . "$(dirname "$0")/lib.sh"
-[[ -n ${DIGESTFS_IN_NAMESPACE:-} ]] || skip 'needs root and a mount namespace'
+require_own_namespace
 mkdir "$work/bin"
 ln -s "$DIGESTFS" "$work/bin/digestfs"
 mount --bind "$work/bin" /usr/local/bin

@@ -5,9 +5,7 @@
 #
 # The authorities are the system's file. For the test to have one of its own among them, without
 # changing the machine, it runs in a mount namespace with another file in that place.
-if ((EUID == 0)) && [[ -z ${DIGESTFS_IN_NAMESPACE:-} ]] && unshare --mount true 2>/dev/null; then
-  DIGESTFS_IN_NAMESPACE=yes exec unshare --mount "$0"
-fi
+. "$(dirname "$0")/own_namespace.inc"
 . "$(dirname "$0")/lib.sh"
 expect_errors
 . "$(dirname "$0")/certificates.inc"
