@@ -192,6 +192,7 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     reply.secrets.add(proof.token);
     if (proof.credential) reply.secrets.add(*proof.credential);
     reply.credential_note = note_of(proof.credential);
+    if (proof.credential && proof.token.empty()) heed_password(reply, *proof.credential);
     pass_warnings_on(reply.head, reply.secrets);
     heed(reply.url, reply.head, reply.failure_body, closed_until_);
     if (reply.head.status != 401) {
@@ -270,6 +271,21 @@ void RegistryHost::learn(const Challenge& challenge) {
   demand_.lock()->bearer = std::move(kept);
 }
 
+/// Keeps a password that is refused from being sent for each name that somebody looks up, until the
+/// account is locked. One refusal may be about what was asked for; two in a row are about who asks.
+void RegistryHost::heed_password(const Reply& reply, const Credential& credential) {
+  const int status = reply.head.status;
+  const auto refusal = password_refusal_.lock();
+  if (status != 401) {
+    if (status < 500 && status != 429) refusal->reset();  // the others do not say
+    return;
+  }
+  if (!*refusal || (*refusal)->credential != credential) {
+    *refusal = PasswordRefusal{.credential = credential, .error = reply.failure()};
+  }
+  if (++(*refusal)->times > 1) (*refusal)->until = Clock::now() + kFailureMemory;
+}
+
 Document RegistryHost::read(const Question& question, std::size_t limit,
                             const std::stop_token& stop) {
   Document document;
@@ -313,6 +329,10 @@ RegistryHost::Proof RegistryHost::authorise(HttpRequest& request, const Url& bas
   } else if (demand.basic) {
     auto credential = credentials_.find(stop);
     if (credential && credential->has_password()) {
+      if (const auto refusal = *password_refusal_.lock();
+          refusal && refusal->credential == *credential && Clock::now() < refusal->until) {
+        throw Error(refusal->error);
+      }
       request.fields.push_back(
           {"Authorization", str_cat("Basic ", basic_credentials(*credential))});
       proof.credential = std::move(credential);

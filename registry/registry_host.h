@@ -158,6 +158,13 @@ class RegistryHost {
     Credential credential;
     std::string token;
   };
+  /// What a password was refused with, and how often in a row.
+  struct PasswordRefusal {
+    Credential credential;
+    Error error;
+    int times = 0;
+    Clock::time_point until = {};  ///< it is not sent again until then
+  };
   /// What a request was sent with.
   struct Proof {
     std::string token;
@@ -191,6 +198,7 @@ class RegistryHost {
   [[nodiscard]] bool may_ask_again(const Reply& reply, const Proof& proof, const Demand& demand,
                                    Course& course, const std::stop_token& stop);
   void learn(const Challenge& challenge);
+  void heed_password(const Reply& reply, const Credential& credential);
   [[nodiscard]] Reply ask_elsewhere(const Question& question, Reply reply, const Receive& receive,
                                     const std::stop_token& stop);
   [[nodiscard]] Proof authorise(HttpRequest& request, const Url& base, const Demand& demand,
@@ -244,6 +252,7 @@ class RegistryHost {
   SharedAnswer<Greeting> greeting_;
   // Guarded by the locks they live in.
   Guarded<Demand> demand_;
+  Guarded<std::optional<PasswordRefusal>> password_refusal_;
   Guarded<std::optional<Refresh>> refresh_;
   Guarded<std::vector<std::shared_ptr<Grant>>> grants_;  ///< the latest last
   Gate closed_until_;         ///< by a 429 of the registry, for all (RTY-4)

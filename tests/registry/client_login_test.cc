@@ -81,6 +81,38 @@ TEST_F(LoginTest, SaysWhichCredentialsWereRefusedAndNotWhatTheyAre) {  // AUTH-1
   EXPECT_EQ(authorizations(fake), std::vector<std::string>{kBasic}) << "the same again is no use";
 }
 
+TEST_F(LoginTest, A12SendsAPasswordThatIsRefusedNoMoreThanTwiceInAWhile) {  // AUTH-6
+  require("Basic " + encode_base64("me:new"), "Basic realm=\"x\"");
+  const auto entry = [](const std::string& user) {
+    return str_cat(R"({"auth":")", encode_base64(user), "\"}");
+  };
+  auto reader = client_with_file(entry("me:old"));
+  for (int i = 0; i < 5; ++i) {
+    const Error error = failure([&] { static_cast<void>(reader.resolve("t", {})); });
+    EXPECT_EQ(error.code(), Errc::denied);
+    EXPECT_NE(std::string(error.what()).find("auth.json"), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(authorizations(fake).size(), 2U) << "or the account would be locked";
+  static_cast<void>(client_with_file(entry("me:new")));  // as `login` does
+  EXPECT_TRUE(reader.resolve("t", {})) << "another password is another matter";
+}
+
+TEST_F(LoginTest, A12TakesOneRefusalForWhatWasAskedFor) {  // AUTH-6
+  fake.tag("hidden", fake.add_manifest(kManifest, kOci).digest);
+  fake.on([](const Request& request) -> std::optional<Response> {
+    if (request.field("Authorization") == kBasic && !request.path().ends_with("/hidden")) {
+      return std::nullopt;
+    }
+    return Response{.status = 401, .fields = {{"WWW-Authenticate", "Basic realm=\"x\""}}};
+  });
+  auto reader = client_of("me:secret");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(reader.resolve("t", {}));
+    EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("hidden", {})); }).code(),
+              Errc::denied);
+  }
+}
+
 TEST_F(LoginTest, A1PrefersBearerInOneLineWithBasic) {  // AUTH-4, AUTH-5
   require("Bearer T",
           str_cat("Basic realm=\"x\", ", bearer(",scope=\"repository:a/b:pull,push\"")));
