@@ -480,6 +480,9 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
   transfer.head.status = static_cast<int>(status);
   transfer.head.proxy = shown_proxy(proxy);
+  const char* peer = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &peer);
+  if (proxy.empty() && peer != nullptr) transfer.head.peer = host_kind(peer);
   curl_off_t handshake = 0;
   long tunnel = 0;
   curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);

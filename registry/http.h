@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "registry/certificates.h"
+#include "registry/host_kind.h"
 #include "registry/url.h"
 
 namespace digestfs::registry {
@@ -50,6 +51,8 @@ struct HttpHead {
   std::vector<Field> fields = {};
   std::string proxy =
       {};  ///< through which it came, without a password; empty where there was none
+  /// Of the address that it came from; `name`, too, where a proxy was asked.
+  HostKind peer = HostKind::name;
 
   /// The first field of that name, in any case.
   [[nodiscard]] std::optional<std::string> field(std::string_view name) const;

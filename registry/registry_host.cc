@@ -189,6 +189,7 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
       if (has_expired && !std::exchange(course.asked_anew, true)) continue;
       return ask_elsewhere(question, std::move(reply), receive, stop);
     }
+    *reached_.lock() = reply.head.peer;
     reply.secrets.add(proof.token);
     if (proof.credential) reply.secrets.add(*proof.credential);
     reply.credential_note = note_of(proof.credential);
@@ -444,6 +445,7 @@ RegistryHost::Greeting RegistryHost::greet_at(const Url& base, const std::stop_t
   const Url url = base.resolve("/v2/");
   const HttpHead head = http_.perform(request_to(Method::get, url), take, stop);
   log_answer(url, head);
+  *reached_.lock() = head.peer;
   // It may still be one, and say what it wants when it is asked for something; where this leads is
   // not believed about it.
   if (is_redirect(head.status)) return {base, {}, false};
@@ -509,7 +511,7 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
     return {
         .value = credential->registry_token, .given_at = now, .renew_at = now + kRegistryTokenLife};
   }
-  const Url realm = token_realm(challenge, base, is_insecure_);
+  const Url realm = token_realm(challenge, {base, *reached_.lock()}, is_insecure_);
   if (credential && realm.scheme() == "http" && host_kind(realm.host()) != HostKind::loopback) {
     warn(str_cat("the credentials of ", credential->from, " go to ", realm.origin(),
                  " unencrypted, as --tls-verify=false allows"));
@@ -737,7 +739,7 @@ Reply RegistryHost::follow(HttpRequest request, Errand errand, Question::Redirec
                   str_cat(first.redacted(), " redirects more than ", kMaxRedirects, " times"));
     }
     Url next = request.url.resolve(*location);
-    check_target(request.url, next, errand, Errc::corrupt, is_insecure_);
+    check_target({request.url, reply.head.peer}, next, errand, Errc::corrupt, is_insecure_);
     const auto left = closed_elsewhere_until(next.origin()) - Clock::now();
     if (left > Clock::duration(0)) {
       throw Error(Errc::rate_limited, str_cat(next.origin(), ": ", limit(left)));

@@ -18,6 +18,7 @@
 #include "registry/challenge.h"
 #include "registry/client_options.h"
 #include "registry/credentials.h"
+#include "registry/host_kind.h"
 #include "registry/http.h"
 #include "registry/reference.h"
 #include "registry/secrets.h"
@@ -261,6 +262,7 @@ class RegistryHost {
   Guarded<std::map<std::string, std::shared_ptr<RegistryHost>>> others_;  ///< led to, by repository
   Guarded<std::set<std::string>> warnings_;  ///< those that were passed on
   Guarded<bool> has_greeted_;
+  Guarded<HostKind> reached_;  ///< of the address that it answered from last
 };
 
 }  // namespace digestfs::registry

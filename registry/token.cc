@@ -79,18 +79,21 @@ Token parse_token(std::string_view body, Clock::time_point now) {
           .refresh_token = text_member(answer, "refresh_token")};
 }
 
-void check_target(const Url& from, const Url& to, Errand errand, Errc code, bool insecure) {
+void check_target(const Sender& from, const Url& to, Errand errand, Errc code, bool insecure) {
   const bool is_for_token = errand == Errand::token;
   const auto refuse = [&](std::string_view why) {
-    throw Error(code, str_cat(from.origin(), " sends us to ", to.redacted(),
+    throw Error(code, str_cat(from.url.origin(), " sends us to ", to.redacted(),
                               is_for_token ? " for a token, " : ", ", why));
   };
   const HostKind kind = host_kind(to.host());
   if (kind == HostKind::link_local) refuse("a link-local address");
   // A registry of this machine may speak plain http, but what it has us send elsewhere may not.
-  const bool is_secret = from.scheme() == "https" || (is_for_token && kind != HostKind::loopback);
+  const bool is_secret =
+      from.url.scheme() == "https" || (is_for_token && kind != HostKind::loopback);
   if (is_secret && !insecure && to.scheme() == "http") refuse("which is not encrypted");
-  if (to.host() == from.host() || kind == HostKind::name || kind == host_kind(from.host())) return;
+  if (to.host() == from.url.host() || kind == HostKind::name) return;
+  // Whoever answers from inside a network leads to nothing there that it could not reach itself.
+  if (kind == host_kind(from.url.host()) || kind == from.reached) return;
   if (kind != HostKind::private_net) refuse("an address that is not public");
   if (!insecure) refuse("an address that is not public; --tls-verify=false allows it");
 }
@@ -100,17 +103,17 @@ std::string scope_of(const Reference& reference) {
                                 : str_cat("repository:", reference.path, ":pull");
 }
 
-Url token_realm(const Challenge& challenge, const Url& registry, bool insecure) {
+Url token_realm(const Challenge& challenge, const Sender& registry, bool insecure) {
   const std::string realm = challenge.parameter("realm");
   if (realm.empty()) {
-    throw Error(Errc::denied, str_cat(registry.origin(), " wants a token but names no realm"));
+    throw Error(Errc::denied, str_cat(registry.url.origin(), " wants a token but names no realm"));
   }
   std::optional<Url> url;
   try {
-    url = registry.resolve(realm);
+    url = registry.url.resolve(realm);
   } catch (const Error& error) {
     throw Error(Errc::denied,
-                str_cat(registry.origin(), " names a realm that is no use: ", error.what()));
+                str_cat(registry.url.origin(), " names a realm that is no use: ", error.what()));
   }
   check_target(registry, *url, Errand::token, Errc::denied, insecure);
   return *url;

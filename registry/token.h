@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/flight.h"
 #include "registry/challenge.h"
+#include "registry/host_kind.h"
 #include "registry/reference.h"
 #include "registry/url.h"
 
@@ -33,10 +34,15 @@ struct Token {
 /// (AUTH-16).
 [[nodiscard]] std::string scope_of(const Reference& reference);
 
-/// The realm of a challenge, checked (AUTH-14): http only on this machine where the registry speaks
-/// it, too, or where the user wants `insecure`; no address of a private network but the registry's
-/// own. Throws `Errc::denied` with what is wrong.
-[[nodiscard]] Url token_realm(const Challenge& challenge, const Url& registry,
+/// A server that sends us somewhere.
+struct Sender {
+  Url url;
+  HostKind reached = HostKind::name;  ///< of the address that answered: its name may not tell
+};
+
+/// The realm of a challenge, checked as `check_target` does (AUTH-14). Throws `Errc::denied` with
+/// what is wrong.
+[[nodiscard]] Url token_realm(const Challenge& challenge, const Sender& registry,
                               bool insecure = false);
 
 /// Where to ask for a token by GET (AUTH-8): one parameter for each scope; `user` may be empty.
@@ -54,10 +60,11 @@ enum class Errand {
   token,  ///< there and back: nothing of it may be read by others (AUTH-14)
 };
 
-/// Whether a server at `from` may send us on to `to` (EP-8, AUTH-14): from https to http only where
-/// the user wants `insecure`, for a token to http only on this machine or where the user wants
-/// that, never to a link-local address, and to an address of a private network or this machine only
-/// from the same kind of host. Throws `code` with what is wrong.
-void check_target(const Url& from, const Url& to, Errand errand, Errc code, bool insecure = false);
+/// Whether `from` may send us on to `to` (EP-8, AUTH-14): from https to http only where the user
+/// wants `insecure`, for a token to http only on this machine or where the user wants that, never
+/// to a link-local address, and to an address of a private network or this machine only from
+/// there. Throws `code` with what is wrong.
+void check_target(const Sender& from, const Url& to, Errand errand, Errc code,
+                  bool insecure = false);
 
 }  // namespace digestfs::registry

@@ -25,7 +25,7 @@ namespace registry = digestfs::registry;
 void check_challenge(const registry::Challenge& challenge) try {
   require(!challenge.scheme.empty());
   const auto own = registry::Url::parse("https://registry.example.org");
-  const auto realm = registry::token_realm(challenge, own);
+  const auto realm = registry::token_realm(challenge, {own});
   require(realm.scheme() == "https");
   require(realm.str().find('@') == std::string::npos ||
           realm.str().find('@') > realm.str().find('/', 8));

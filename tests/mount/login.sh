@@ -5,9 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 expect_errors
 . "$(dirname "$0")/certificates.inc"
-require skopeo podman python3
+require skopeo podman
 
-user=somebody password='s3cr:et pass' identity=identity-token-of-the-test
 export XDG_RUNTIME_DIR=$work/runtime XDG_CONFIG_HOME=$work/config HOME=$work/home
 unset REGISTRY_AUTH_FILE DOCKER_CONFIG DOCKER_AUTH_CONFIG
 mkdir -p "$XDG_RUNTIME_DIR" "$XDG_CONFIG_HOME" "$HOME/.docker"
@@ -112,15 +111,6 @@ unmount
 rm "$auth_json"
 
 # --- tokens ---------------------------------------------------------------------------------------
-# token_server CERTIFICATE [HOST]: sets $realm, to what is behind the host and port.
-token_server() {
-  : >"$work/token-port"
-  "$SOURCE_DIR/tests/support/token_server.py" "$work/$1.key" "$work/$1.crt" "$user" "$password" \
-    "$identity" "$work/tokens.log" "${@:2}" >"$work/token-port" &
-  started $!
-  eventually 30 test -s "$work/token-port" || fail 'the token server does not start'
-  realm=${2:-127.0.0.1}:$(cat "$work/token-port")/token
-}
 token_server tls
 realm=http://$realm
 

@@ -23,6 +23,27 @@ cmp <(skopeo inspect --raw --tls-verify=false "docker://$registry/a/b:t") "$mnt/
 sha256sum "$mnt"/tags/t/layers/00/{blob,diff} >/dev/null
 unmount
 
+# By another name it is like any other registry, which is believed by its certificate; but it may
+# lead to a token server of the network that it answers from (AUTH-14).
+if [[ -n ${DIGESTFS_IN_NAMESPACE:-} ]]; then
+  cp /etc/hosts "$work/hosts"
+  echo '127.0.0.1 registry.test' >>"$work/hosts"
+  mount --bind "$work/hosts" /etc/hosts
+  certificate named ca subjectAltName=DNS:registry.test,IP:127.0.0.1
+  token_server named 127.0.0.1
+  tls_registry 127.0.0.1 named '' \
+    "auth: {token: {realm: \"https://$realm\", service: test, issuer: test, rootcertbundle: $work/ca.crt}}"
+  registry=registry.test:${registry##*:}
+  mkdir "$work/ours"
+  cp "$work/ca.crt" "$work/ours/"
+  mount_source "$registry/a/b" --cert-dir "$work/ours" --creds "$user:$password"
+  sha256sum "$mnt"/tags/t/layers/00/{blob,diff} >/dev/null
+  unmount
+  expect_eq "$(cat "$work/tokens.log")" 'GET basic 200'
+  refused 13 certificate --creds "$user:$password"
+  umount /etc/hosts
+fi
+
 # Another address of this machine is not loopback, though what is sent to it does not leave it.
 address=$(off_loopback)
 [[ -n $address && -n ${DIGESTFS_IN_NAMESPACE:-} && -f $authorities ]] || exit 0

@@ -30,7 +30,7 @@ std::string utc(seconds offset) {
 
 Errc refusal(const std::string& realm, const char* registry) {
   try {
-    static_cast<void>(token_realm({"bearer", {{"realm", realm}}}, Url::parse(registry)));
+    static_cast<void>(token_realm({"bearer", {{"realm", realm}}}, {Url::parse(registry)}));
   } catch (const Error& error) {
     return error.code();
   }
@@ -83,7 +83,7 @@ TEST(Token, A7IsNotMadeOfWhatIsNone) {
 TEST(TokenUrl, HasOneScopeAndKeepsWhatTheRealmBrings) {  // AUTH-8
   const Url registry = Url::parse("https://quay.io");
   const auto realm = [&](const char* text) {
-    return token_realm({"bearer", {{"realm", text}}}, registry);
+    return token_realm({"bearer", {{"realm", text}}}, {registry});
   };
   const std::string scope = scope_of(Reference::parse("h.example/org/repo"));
   EXPECT_EQ(token_url(realm("https://auth.quay.io/t?x=1"), "a b", {scope}, "").str(),
@@ -116,7 +116,8 @@ TEST(TokenUrl, A8RefusesARealmThatIsATrap) {  // AUTH-14, A9
 TEST(TokenUrl, A8SaysWhatIsWrongWithARealm) {
   const auto message = [](const std::string& realm) -> std::string {
     try {
-      return token_realm({"bearer", {{"realm", realm}}}, Url::parse("https://registry.example.org"))
+      return token_realm({"bearer", {{"realm", realm}}},
+                         {Url::parse("https://registry.example.org")})
           .str();
     } catch (const Error& error) {
       return error.what();
@@ -138,13 +139,30 @@ TEST(TokenUrl, A8SaysWhatIsWrongWithARealm) {
 TEST(TokenUrl, A9TakesARealmOverHttpOnlyWhereTheUserWantsThat) {
   const Challenge challenge{"bearer", {{"realm", "http://auth.example.org/"}}};
   const Url registry = Url::parse("https://registry.example.org");
-  EXPECT_EQ(token_realm(challenge, registry, true).str(), "http://auth.example.org/");
+  EXPECT_EQ(token_realm(challenge, {registry}, true).str(), "http://auth.example.org/");
 }
 
 TEST(TokenUrl, TakesARealmOfTheSameMachineOrNetwork) {
   EXPECT_EQ(refusal("http://127.0.0.1:5001/token", "http://127.0.0.1:5000"), Errc::interrupted);
   EXPECT_EQ(refusal("http://127.0.0.1:5001/token", "http://localhost:5000"), Errc::interrupted);
   EXPECT_EQ(refusal("https://10.0.0.1/token", "https://10.0.0.1"), Errc::interrupted);
+}
+
+TEST(TokenUrl, TakesARealmOfTheNetworkThatAnsweredWhateverItsName) {  // AUTH-14
+  const auto led = [](HostKind reached, const char* realm) {
+    const auto from = Url::parse("https://registry.example.org");
+    try {
+      return token_realm({"bearer", {{"realm", realm}}}, {from, reached}).str();
+    } catch (const Error&) {
+      return std::string("refused");
+    }
+  };
+  EXPECT_EQ(led(HostKind::private_net, "https://10.0.0.1/t"), "https://10.0.0.1/t");
+  EXPECT_EQ(led(HostKind::loopback, "https://127.0.0.1/t"), "https://127.0.0.1/t");
+  EXPECT_EQ(led(HostKind::private_net, "https://127.0.0.1/t"), "refused");
+  EXPECT_EQ(led(HostKind::loopback, "https://10.0.0.1/t"), "refused");
+  EXPECT_EQ(led(HostKind::link_local, "https://169.254.169.254/t"), "refused");
+  EXPECT_EQ(led(HostKind::private_net, "http://10.0.0.1/t"), "refused") << "not encrypted";
 }
 
 }  // namespace
