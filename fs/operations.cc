@@ -24,8 +24,6 @@
 namespace digestfs::fs {
 namespace {
 
-using OpenFileHandle = std::shared_ptr<OpenFile>;
-
 // Directory cookies: `.` and `..`, then the place of the last entry that was given, moved on.
 constexpr off_t kAfterDot = 1;
 constexpr off_t kAfterDotDot = 2;
@@ -313,7 +311,7 @@ void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) noexcept {
   const Node* node = operations_of(request).tree().find(inode);
   const auto before = node == nullptr ? Attributes{} : node->attributes();
   answer(request, "open", [request, inode, before, info = *file](const Patience& patience) mutable {
-    const Operations& operations = operations_of(request);
+    Operations& operations = operations_of(request);
     const auto& opened_node = node_as<File>(operations, inode, EISDIR);
     Opened opened = opened_node.open(patience);
     info.direct_io = opened.caching == Opened::Caching::bypass ? 1U : 0U;
@@ -324,10 +322,9 @@ void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) noexcept {
       // takes no lock that this request could hold.
       fuse_lowlevel_notify_inval_inode(operations.session(), inode, -1, 0);
     }
-    auto handle = std::make_unique<OpenFileHandle>(std::move(opened.file));
-    info.fh = reinterpret_cast<std::uint64_t>(handle.get());
+    info.fh = operations.open_files().keep(std::move(opened.file));
     // Of an interrupted open the kernel wants to hear no more, not even the release.
-    if (fuse_reply_open(request, &info) == 0) static_cast<void>(handle.release());
+    if (fuse_reply_open(request, &info) != 0) operations.open_files().release(info.fh);
   });
 }
 
@@ -335,8 +332,7 @@ void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offs
           fuse_file_info* file) noexcept {
   // A copy: the file may be closed while a parked read is still waiting.
   answer(request, "read",
-         [request, size, offset,
-          open = *reinterpret_cast<OpenFileHandle*>(file->fh)](const Patience& patience) {
+         [request, size, offset, open = OpenFiles::at(file->fh)](const Patience& patience) {
            thread_local std::vector<std::byte> buffer;
            if (buffer.size() < size) buffer.resize(size);
            const std::size_t got = open->read(std::span(buffer).first(size),
@@ -346,7 +342,7 @@ void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offs
 }
 
 void release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) noexcept {
-  delete reinterpret_cast<OpenFileHandle*>(file->fh);
+  operations_of(request).open_files().release(file->fh);
   fuse_reply_err(request, 0);
 }
 

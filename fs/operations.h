@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "fs/channel.h"
+#include "fs/open_files.h"
 #include "fs/parking.h"
 #include "fs/tree.h"
 
@@ -34,6 +35,7 @@ class Operations {
   [[nodiscard]] const Tree& tree() const noexcept { return tree_; }
   [[nodiscard]] Parking& parking() const noexcept { return parking_; }
   [[nodiscard]] Channel& channel() noexcept { return channel_; }
+  [[nodiscard]] OpenFiles& open_files() noexcept { return open_files_; }
   [[nodiscard]] uid_t owner() const noexcept { return owner_; }
   [[nodiscard]] gid_t group() const noexcept { return group_; }
   void is_ready() const { ready_(); }
@@ -46,8 +48,9 @@ class Operations {
   uid_t owner_;
   gid_t group_;
   fuse_session* session_ = nullptr;
-  // Synchronises itself.
+  // Synchronise themselves.
   Channel channel_;
+  OpenFiles open_files_;
 };
 
 }  // namespace digestfs::fs
