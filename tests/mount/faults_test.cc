@@ -204,7 +204,11 @@ TEST_F(FaultsTest, M2AManifestThatIsAnotherOne) {
            .body = set.objects().at(other.manifest.digest).bytes});
   mount();
   EXPECT_EQ(read_error(mounted->path() / "tags/t/manifest.json"), EIO);
-  EXPECT_EQ(read_error(mounted->path() / "manifests" / image.manifest.digest.str()), EIO);
+  const auto by_digest = mounted->path() / "manifests" / image.manifest.digest.str();
+  EXPECT_EQ(read_error(by_digest), EIO);
+  const auto requests = fake.requests().size();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(read_error(by_digest), EIO);
+  EXPECT_EQ(fake.requests().size(), requests) << "for a while it is not asked for again";
   EXPECT_EQ(test::wrong_files(mounted->cache()), std::vector<std::string>());
   EXPECT_EQ(problems("digest-mismatch").size(), 1U);
 }
