@@ -332,7 +332,8 @@ RegistryHost::Proof RegistryHost::authorise(HttpRequest& request, const Url& bas
     if (credential && credential->has_password()) {
       if (const auto refusal = *password_refusal_.lock();
           refusal && refusal->credential == *credential && Clock::now() < refusal->until) {
-        throw Error(refusal->error);
+        throw Error(refusal->error.code(),
+                    str_cat("the password was refused a moment ago: ", refusal->error.what()));
       }
       request.fields.push_back(
           {"Authorization", str_cat("Basic ", basic_credentials(*credential))});

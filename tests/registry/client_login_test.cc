@@ -91,6 +91,8 @@ TEST_F(LoginTest, A12SendsAPasswordThatIsRefusedNoMoreThanTwiceInAWhile) {  // A
     const Error error = failure([&] { static_cast<void>(reader.resolve("t", {})); });
     EXPECT_EQ(error.code(), Errc::denied);
     EXPECT_NE(std::string(error.what()).find("auth.json"), std::string::npos) << error.what();
+    const bool is_told = std::string(error.what()).find("a moment ago") != std::string::npos;
+    EXPECT_EQ(is_told, i >= 2) << error.what();
   }
   EXPECT_EQ(authorizations(fake).size(), 2U) << "or the account would be locked";
   static_cast<void>(client_with_file(entry("me:new")));  // as `login` does
