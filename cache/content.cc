@@ -175,8 +175,11 @@ class Receiver final : public registry::ObjectSink {
   bool has_restarted_ = false;
 };
 
-/// Whether what has arrived so far is worth keeping for another try.
-bool is_interruption(Errc code) noexcept { return is_silence(code) || code == Errc::interrupted; }
+/// Whether what has arrived so far is worth keeping for another try: who is not let in any more may
+/// be after a login.
+bool is_interruption(Errc code) noexcept {
+  return is_silence(code) || code == Errc::interrupted || code == Errc::denied;
+}
 
 /// Whether it is the digest of no bytes at all.
 bool is_of_nothing(const Digest& digest) {

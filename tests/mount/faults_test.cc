@@ -70,6 +70,17 @@ class FaultsTest : public testing::Test {
     fake.on(fake.path("/blobs/" + object.digest.str()), std::move(response));
   }
 
+  /// What of a blob was asked for, in order; empty for all of it.
+  [[nodiscard]] std::vector<std::string> ranges_of(const registry::Descriptor& object) const {
+    std::vector<std::string> ranges;
+    for (const auto& request : fake.requests()) {
+      if (request.method == "GET" && request.path() == fake.path("/blobs/" + object.digest.str())) {
+        ranges.push_back(request.field("Range"));
+      }
+    }
+    return ranges;
+  }
+
   /// Invariants I1 and I3 of the reference, section 11.
   void expect_nothing_wrong_is_kept() {
     EXPECT_EQ(test::wrong_files(mounted->cache()), std::vector<std::string>());
@@ -186,14 +197,27 @@ TEST_F(FaultsTest, B10ADownloadThatIsKilledAndALaterMountFinishes) {  // promise
   fake.forget_requests();
   mount(options);
   EXPECT_EQ(test::slurp(blob(0)), bad);
-  std::vector<std::string> ranges;
-  for (const auto& request : fake.requests()) {
-    if (request.method == "GET" && request.path() == fake.path("/blobs/" + digest.str())) {
-      ranges.push_back(request.field("Range"));
-    }
-  }
-  EXPECT_EQ(ranges, std::vector<std::string>{"bytes=100000-"});
+  EXPECT_EQ(ranges_of(image.layers[0]), std::vector<std::string>{"bytes=100000-"});
   EXPECT_EQ(test::wrong_files(kept.path()), std::vector<std::string>());
+}
+
+TEST_F(FaultsTest, B10ADownloadThatGoesOnAfterALogin) {  // promise 6
+  const test::TemporaryDirectory kept;
+  const std::vector<std::string> options = {"--cache-dir", kept.path().native()};
+  const std::string path = fake.path("/blobs/" + image.layers[0].digest.str());
+  serve_instead(image.layers[0], {.body = bad, .cut = 100'000});
+  fake.on([path](const FakeRegistry::Request& request) -> std::optional<Response> {
+    if (request.path() != path || request.field("Range").empty()) return std::nullopt;
+    return Response{.status = 403};
+  });
+  mount(options);
+  EXPECT_EQ(read_error(blob(0)), EACCES);
+  mounted.reset();
+  fake.clear_handlers();
+  fake.forget_requests();
+  mount(options);
+  EXPECT_EQ(test::slurp(blob(0)), bad);
+  EXPECT_EQ(ranges_of(image.layers[0]), std::vector<std::string>{"bytes=100000-"});
 }
 
 TEST_F(FaultsTest, M2AManifestThatIsAnotherOne) {
