@@ -124,7 +124,7 @@ std::string read_all(const std::string& program, const Child& child, int fd,
     if (has_ended && is_closed) return text;
     if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while asking a helper");
     if (Clock::now() >= deadline) {
-      throw Error(Errc::denied, str_cat(program, " did not answer in time"));
+      throw Error(Errc::timed_out, str_cat(program, " did not answer in time"));
     }
     pollfd waiting{.fd = is_closed ? -1 : fd, .events = POLLIN, .revents = 0};
     constexpr int kStepMs = 20;

@@ -23,8 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kMaxFile = std::int64_t{4} << 20U;
-// Some helpers hand out what lives for hours; a mount lives longer (CRED-5).
-constexpr std::chrono::hours kHelperMemory{1};
 // Somebody may log in any time.
 constexpr std::chrono::minutes kNothingMemory{1};
 
@@ -98,8 +96,7 @@ std::optional<Credential> Credentials::find(const std::stop_token& stop) {
   if (!has_named_file_ && options_.environment) {
     if (const std::string text = options_.environment(kDockerVariable); !text.empty()) {
       const std::string name = str_cat("$", kDockerVariable);
-      const AuthFile file = parse(text, AuthFile::Form::current, name);
-      if (auto found = find_in(file, name, stop)) return found;
+      if (auto found = find_in(in_variable(text, name), name, stop)) return found;
     }
   }
   for (const Place& place : places_) {
@@ -108,6 +105,14 @@ std::optional<Credential> Credentials::find(const std::stop_token& stop) {
     if (auto found = find_in(*file, place.path.native(), stop)) return found;
   }
   return std::nullopt;
+}
+
+/// What a variable has, which is the same all the while.
+AuthFile Credentials::in_variable(const std::string& text, const std::string& name) {
+  if (const auto known = *variable_.lock()) return *known;
+  AuthFile file = parse(text, AuthFile::Form::current, name);
+  *variable_.lock() = file;
+  return file;
 }
 
 std::optional<AuthFile> Credentials::read(const Place& place) {
@@ -195,11 +200,20 @@ std::optional<Credential> Credentials::ask(const std::string& helper, const std:
   const Said said = shared->get(stop, is_usable, [&]() -> Said {
     try {
       auto credential = ask_helper(helper, server, stop, options_.helper_limit);
-      const Clock::duration life = credential ? Clock::duration(kHelperMemory) : kNothingMemory;
+      const Clock::duration life = credential ? options_.helper_memory : kNothingMemory;
       return {std::move(credential), {}, Clock::now(), life};
     } catch (const Error& error) {
       if (error.code() == Errc::interrupted) throw;
-      return {{}, error, Clock::now(), options_.helper_pause};
+      // What nobody has refused is good until the helper says otherwise: it may want the network.
+      const auto last = shared->look([refused_at](const Said& before) {
+        return before.credential.has_value() && before.given_at >= refused_at;
+      });
+      const auto now = Clock::now();
+      if (!last) return {{}, error, now, options_.helper_pause};
+      DIGESTFS_LOG(warning,
+                   "a credential helper fails; what it said before is used helper=", helper,
+                   " cause=", error.what());
+      return {last->credential, {}, last->given_at, now - last->given_at + options_.helper_pause};
     }
   });
   if (said.failure) throw Error(*said.failure);

@@ -32,6 +32,9 @@ struct CredentialOptions {
   /// A variable of the environment; empty where there is none.
   std::function<std::string(const char*)> environment = {};
   std::chrono::milliseconds helper_limit = std::chrono::seconds(60);
+  /// For how long it is believed what a helper has said: some hand out what lives for hours, and a
+  /// mount lives longer (CRED-5).
+  Clock::duration helper_memory = std::chrono::hours(1);
   /// How soon a helper is asked again whose answer was refused.
   Clock::duration helper_pause = kFailureMemory;
 };
@@ -39,7 +42,8 @@ struct CredentialOptions {
 /// The credential for one repository, of the first place that has one (CRED-1): what was given, the
 /// file that was named (or REGISTRY_AUTH_FILE), else podman's files, docker's and ~/.dockercfg.
 /// Files are read again when they change, helpers asked again after an hour, or a minute where they
-/// had nothing, and both after a refusal (CRED-5, CRED-8). A helper runs once however many ask,
+/// had nothing, and both after a refusal (CRED-5, CRED-8); one that fails then takes nothing away
+/// that was not refused. A helper runs once however many ask,
 /// while no lock is held, and not twice while a lookup waits, whatever became of what it said. Safe
 /// for concurrent use.
 class Credentials {
@@ -47,7 +51,8 @@ class Credentials {
   Credentials(Reference repository, CredentialOptions options);
 
   /// Nothing where nobody has any. Throws `Errc::denied` where a place that should be asked cannot
-  /// be: a file that is no JSON, a helper that fails. The message names it and quotes nothing.
+  /// be: a file that is no JSON, a helper that fails; `timed_out` where a helper does not answer.
+  /// The message names it and quotes nothing.
   [[nodiscard]] std::optional<Credential> find(const std::stop_token& stop);
 
   /// Forgets what helpers and files have said: it was refused, or it was nothing. What a helper has
@@ -89,6 +94,7 @@ class Credentials {
     Clock::time_point refused_at;
   };
 
+  [[nodiscard]] AuthFile in_variable(const std::string& text, const std::string& name);
   [[nodiscard]] std::optional<AuthFile> read(const Place& place);
   [[nodiscard]] std::optional<Credential> find_in(const AuthFile& file, const std::string& where,
                                                   const std::stop_token& stop);
@@ -100,8 +106,9 @@ class Credentials {
   CredentialOptions options_;
   std::vector<Place> places_;
   bool has_named_file_ = false;  ///< by an option or REGISTRY_AUTH_FILE: nothing else counts
-  // Guarded by the lock it lives in.
+  // Guarded by the locks they live in.
   Guarded<State> state_;
+  Guarded<std::optional<AuthFile>> variable_;  ///< what DOCKER_AUTH_CONFIG has
 };
 
 }  // namespace digestfs::registry
