@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "registry/config.h"
 
 namespace digestfs::cache {
 namespace {
@@ -122,6 +123,9 @@ class Receiver final : public registry::ObjectSink {
   }
 
   [[nodiscard]] registry::Copy wanted() const override { return wanted_; }
+  [[nodiscard]] bool takes_little() const override {
+    return bounds_.limit <= registry::kMaxConfigBytes;
+  }
 
   void begin(const registry::Beginning& beginning) override {
     total_ = beginning.total;

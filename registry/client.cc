@@ -60,6 +60,10 @@ bool tells_of_no_api(int status) noexcept {
          status == 501;
 }
 
+Urgency urgency_of(const ObjectSink& sink) noexcept {
+  return sink.takes_little() ? Urgency::question : Urgency::content;
+}
+
 bool is_coded(const HttpHead& head) {
   const auto coding = head.field("Content-Encoding");
   return coding && *coding != "identity";
@@ -426,7 +430,7 @@ class Client::Impl {
   BlobReceiver::Outcome ask_once(BlobPart& part, ObjectSink& sink, const std::stop_token& stop) {
     Question question{.target = target(Endpoint::blobs, part.digest.str()),
                       .decode = part.decode,
-                      .urgency = Urgency::content};
+                      .urgency = urgency_of(sink)};
     if (part.from > 0) {
       question.fields.push_back({"Range", str_cat("bytes=", part.from, "-")});
       // What was cut may have been cut because the token has expired (AUTH-13).
@@ -456,7 +460,7 @@ class Client::Impl {
   /// where to go on. The sink's own failures come out as they are.
   BlobReceiver::Outcome ask_for(BlobPart part, ObjectSink& sink, const std::stop_token& stop) {
     try {
-      for (Attempts attempts{.urgency = Urgency::content};;) {
+      for (Attempts attempts{.urgency = urgency_of(sink)};;) {
         try {
           return ask_once(part, sink, stop);
         } catch (const Error& error) {

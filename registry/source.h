@@ -53,6 +53,9 @@ enum class Copy {
 class ObjectSink : public ByteSink {
  public:
   [[nodiscard]] virtual Copy wanted() const { return Copy::any; }
+  /// Whether it takes no more than an answer to a question: that is to come soon or not at all, for
+  /// few wait for many.
+  [[nodiscard]] virtual bool takes_little() const { return false; }
   /// Comes before the first byte. When the source cannot start at the offset that was asked for it
   /// starts at 0, and says so here.
   virtual void begin(const Beginning& beginning) = 0;

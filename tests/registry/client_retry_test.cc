@@ -45,6 +45,23 @@ TEST_F(RetryTest, B5GivesUpInTheEnd) {  // RTY-2
   EXPECT_EQ(asked(), 5U);
 }
 
+TEST_F(RetryTest, B6WaitsForNoRegistryWithWhatAnswersAQuestion) {  // promise 5
+  /// A config, which others wait for.
+  class Little final : public ObjectSink {
+   public:
+    [[nodiscard]] bool takes_little() const override { return true; }
+    void begin(const Beginning& /*beginning*/) override {}
+    void write(std::span<const std::byte> /*part*/) override {}
+  };
+  const auto blob = fake.add_blob("{}");
+  fail_first(1000, {.status = 429, .fields = {{"Retry-After", "20"}}});
+  auto reader = client();
+  Little sink;
+  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).code(),
+            Errc::rate_limited);
+  EXPECT_EQ(fake.count("GET", fake.path("/blobs/" + blob.digest.str())), 1U);
+}
+
 TEST_F(RetryTest, DoesNotTryAgainWhatWillNotChange) {  // RTY-1
   for (const int status : {400, 403, 404, 406, 410, 451}) {
     fake.clear_handlers();
