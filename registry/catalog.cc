@@ -41,7 +41,7 @@ Catalog list_repositories(const Reference& registry, ClientOptions options,
       while (page && asked.insert(*page).second) {
         const Document document = host.read({.target = *page}, kMaxPage, stop);
         for (std::string& name : parse_repositories(document.body)) names.insert(std::move(name));
-        page = next_page(document.head, *page);
+        page = next_page(document.head, *page, document.url);
         catalog.is_complete = !page;
         if (names.size() >= kMaxRepositories || asked.size() >= kMaxPages) break;
       }

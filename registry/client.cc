@@ -239,7 +239,7 @@ class Client::Impl {
     const Document document = host_.read({.target = asked}, kMaxTagList, stop);
     TagPage tags = parse_tag_list(document.body);
     try {
-      tags.next = next_page(document.head, asked);
+      tags.next = next_page(document.head, asked, document.url);
     } catch (const Error& error) {
       tags.cut = error.what();
     }
@@ -356,7 +356,7 @@ class Client::Impl {
                                const std::stop_token& stop) {
     const Question question{.target = asked,
                             .fields = {{"Accept", std::string(media_type::kOciIndex)}},
-                            .redirects = Question::Redirects::stay};
+                            .redirects = Question::Redirects::to_registries};
     std::string body;
     const auto take = [&](const HttpHead& /*head*/, std::span<const std::byte> part) {
       if (body.size() + part.size() > kMaxManifestBytes) {
@@ -387,7 +387,7 @@ class Client::Impl {
       DIGESTFS_LOG(debug, "no referrers API: ", error.what());
       return {.referrers = {}, .is_no_api = true, .next = {}};
     }
-    page.next = next_page(reply.head, asked);
+    page.next = next_page(reply.head, asked, reply.url);
     return page;
   }
 
@@ -395,7 +395,7 @@ class Client::Impl {
                                   const std::stop_token& stop) {
     Question question{.method = Method::head,
                       .target = target(endpoint, digest.str()),
-                      .redirects = Question::Redirects::stay};
+                      .redirects = Question::Redirects::to_registries};
     if (endpoint == Endpoint::manifests) question.fields.push_back(accept_manifests());
     Reply reply = host_.ask(question, ignore, stop);
     const auto exists = [&] { return reply.head.status >= 200 && reply.head.status < 400; };

@@ -4,16 +4,21 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "registry/link.h"
-#include "registry/url.h"
 
 namespace digestfs::registry {
 
-std::optional<std::string> next_page(const HttpHead& head, const std::string& asked) {
+std::optional<std::string> next_page(const HttpHead& head, const std::string& asked,
+                                     const Url& answerer) {
+  const std::string path = asked.substr(0, asked.find('?'));
   for (const std::string& field : head.all("Link")) {
     const auto link = next_link(field);
     if (!link) continue;
     // The host does not matter and is not kept.
-    const Url url = Url::parse(str_cat("https://registry.invalid", asked)).resolve(*link);
+    const Url url = answerer.resolve(*link);
+    if (answerer.path() != path) {
+      if (url.path() == answerer.path()) return path + url.query();
+      throw Error(Errc::corrupt, "the link to the next page leads to another list");
+    }
     if (!url.path().starts_with("/v2/")) {
       throw Error(Errc::corrupt, "the link to the next page leads out of /v2/");
     }

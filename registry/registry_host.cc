@@ -109,6 +109,16 @@ std::optional<Reference> repository_of(const Url& url) {
   return Reference{.domain = authority_of(url), .path = std::string(path), .tag = {}, .digest = {}};
 }
 
+/// Whether a redirect leads to where another registry has the same. What makes no sense does not.
+bool leads_to_registry(const Url& from, const HttpHead& head) {
+  try {
+    const auto location = head.field("Location");
+    return location && repository_of(from.resolve(*location)).has_value();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 /// Whether it comes from another registry, which wants to know who asks.
 bool wants_login(const Reply& reply) {
   return is_challenge(reply.head) && repository_of(reply.url).has_value();
@@ -289,18 +299,17 @@ void RegistryHost::heed_password(const Reply& reply, const Credential& credentia
 
 Document RegistryHost::read(const Question& question, std::size_t limit,
                             const std::stop_token& stop) {
-  Document document;
+  std::string body;
   const auto take = [&](const HttpHead& /*head*/, std::span<const std::byte> part) {
-    if (document.body.size() + part.size() > limit) {
+    if (body.size() + part.size() > limit) {
       throw Error(Errc::too_large, str_cat("the answer is larger than ", limit, " bytes"));
     }
-    document.body += as_text(part);
+    body += as_text(part);
     return Flow::more;
   };
   Reply reply = ask(question, take, stop);
   if (!is_success(reply.head.status)) throw reply.failure();
-  document.head = std::move(reply.head);
-  return document;
+  return {std::move(reply.head), std::move(body), std::move(reply.url)};
 }
 
 /// The registry that `reply` came from, where it is one that wants to know who asks (EP-8): it is
@@ -731,6 +740,10 @@ Reply RegistryHost::follow(HttpRequest request, Errand errand, Question::Redirec
     }
     log_answer(request.url, reply.head);
     if (!is_redirect(reply.head.status) || redirects == Question::Redirects::stay) return reply;
+    if (redirects == Question::Redirects::to_registries &&
+        !leads_to_registry(request.url, reply.head)) {
+      return reply;
+    }
     const auto location = reply.head.field("Location");
     if (!location) {
       throw Error(Errc::corrupt, str_cat(request.url.redacted(), " redirects to nowhere"));

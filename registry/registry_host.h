@@ -42,7 +42,11 @@ struct Attempts {
 
 /// A question to a registry.
 struct Question {
-  enum class Redirects { follow, stay };
+  enum class Redirects {
+    follow,
+    to_registries,  ///< where another registry has the same, and not to what a registry leads to
+    stay,
+  };
 
   Method method = Method::get;
   std::string target;  ///< `/v2/…`, made of validated parts or sent by the registry itself
@@ -75,6 +79,7 @@ struct Reply {
 struct Document {
   HttpHead head;
   std::string body;
+  Url url;  ///< who answered, after redirects
 };
 
 /// A registry as the reader of one repository, or of its catalogue, sees it: how it greets (http or

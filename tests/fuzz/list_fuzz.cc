@@ -70,8 +70,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                    [](const std::string& name) { return registry::is_repository_path(name); }));
   try {
     const registry::HttpHead head{.status = 200, .fields = {{"Link", std::string(text)}}};
-    const auto next = registry::next_page(head, "/v2/a/tags/list");
-    require(!next || next->starts_with("/v2/"));
+    for (const char* answerer : {"https://h.example/v2/a/tags/list", "http://o.example/v2/b/c"}) {
+      const auto next =
+          registry::next_page(head, "/v2/a/tags/list", registry::Url::parse(answerer));
+      require(!next || next->starts_with("/v2/"));
+    }
   } catch (const Error& error) {
     require(error.code() == Errc::corrupt);
   }

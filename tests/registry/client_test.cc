@@ -300,6 +300,29 @@ TEST_F(ClientTest, L1SendsACursorBackByteForByteAndStaysWhereItIs) {  // EP-10
   }
 }
 
+TEST_F(ClientTest, L1GoesOnByItsOwnPathWhereAnotherRegistryHasTheList) {  // EP-8, EP-10
+  FakeRegistry other;
+  other.on([](const Request& request) -> std::optional<Response> {
+    if (request.path() != "/v2/theirs/repo/tags/list") return std::nullopt;
+    if (request.target != request.path()) return Response{.body = R"({"tags":["b"]})"};
+    return Response{.fields = {{"Link", "</v2/theirs/repo/tags/list?last=a>; rel=\"next\""}},
+                    .body = R"({"tags":["a"]})"};
+  });
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    const std::string own = fake.path("/tags/list");
+    if (request.path() != own) return std::nullopt;
+    const std::string query = request.target.substr(own.size());
+    return Response{.status = 307,
+                    .fields = {{"Location", str_cat("http://", other.address(),
+                                                    "/v2/theirs/repo/tags/list", query)}}};
+  });
+  auto reader = client();
+  const TagPage first = reader.list_tags(std::nullopt, {});
+  EXPECT_EQ(first.tags, std::vector<std::string>{"a"});
+  ASSERT_EQ(first.next, fake.path("/tags/list?last=a")) << first.cut;
+  EXPECT_EQ(reader.list_tags(first.next, {}).tags, std::vector<std::string>{"b"});
+}
+
 TEST_F(ClientTest, L1FollowsNoLinkThatIsNoUseAndSaysSo) {  // EP-10
   for (const std::string link : {"/admin", "http://h h/", "http://[/"}) {
     fake.clear_handlers();
@@ -667,6 +690,19 @@ TEST_F(ClientTest, TakesARedirectForAYesAndDoesNotFollowIt) {
   auto reader = client();
   EXPECT_TRUE(reader.find(Endpoint::blobs, digest_of("x"), {}));
   EXPECT_TRUE(cdn.requests().empty());
+}
+
+TEST_F(ClientTest, LooksForABlobWhereAnotherRegistryHasIt) {  // EP-8
+  FakeRegistry other;
+  const auto blob = other.add_blob("hello");
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() == "/v2/") return std::nullopt;
+    return Response{.status = 307,
+                    .fields = {{"Location", str_cat("http://", other.address(), request.target)}}};
+  });
+  auto reader = client();
+  EXPECT_TRUE(reader.find(Endpoint::blobs, blob.digest, {}));
+  EXPECT_FALSE(reader.find(Endpoint::blobs, digest_of("x"), {}));
 }
 
 // --- redirects
@@ -1054,6 +1090,18 @@ TEST_F(ClientTest, L7ReadsEveryPageOfReferrers) {  // EP-12
   EXPECT_EQ((*referrers)[0].digest, digest_of("first"));
   EXPECT_EQ((*referrers)[0].artifact_type, "c/d");
   EXPECT_EQ((*referrers)[1].digest, digest_of("second"));
+}
+
+TEST_F(ClientTest, L6FollowsToTheListOfAnotherRegistry) {  // EP-8, EP-12
+  const Digest subject = digest_of("subject");
+  FakeRegistry other;
+  other.on("/v2/theirs/repo/referrers/",
+           {.fields = {{"Content-Type", kIndexType}}, .body = R"({"manifests":[]})"});
+  fake.on(fake.path("/referrers/"),
+          {.status = 307,
+           .fields = {{"Location", str_cat("http://", other.address(), "/v2/theirs/repo/referrers/",
+                                           subject)}}});
+  EXPECT_TRUE(client().list_referrers(subject, {}));
 }
 
 TEST_F(ClientTest, L6TakesNoManifestForAListOfReferrers) {  // EP-12
