@@ -7,6 +7,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/flight.h"
@@ -14,6 +16,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "registry/content_range.h"
+#include "registry/json.h"
 #include "registry/manifest.h"
 #include "registry/media_type.h"
 #include "registry/page.h"
@@ -87,6 +90,18 @@ std::string digested_part(std::string body, const Digest& digest) {
     }
   }
   return body;
+}
+
+/// Whether what came for a tag, and is not said to be what came, can be a manifest at all: a web
+/// server or a login page answers with 200, too (EP-2). Throws `Errc::corrupt`.
+void check_manifest(const Document& document) {
+  try {
+    if (parse_json(document.body, NameCase::matters).is_object()) return;
+    throw Error(Errc::corrupt, "it is no JSON object");
+  } catch (const Error& error) {
+    throw Error(Errc::corrupt,
+                str_cat("what ", document.url.redacted(), " sends is no manifest: ", error.what()));
+  }
 }
 
 /// Passes a blob on to a sink, as far as it is the part that was asked for.
@@ -298,6 +313,7 @@ class Client::Impl {
       }
       const Digest digest = digest_of(bytes);
       const auto named = document.head.field("Docker-Content-Digest");
+      if (named != digest.str()) check_manifest(document);
       if (named && *named != digest.str()) {
         DIGESTFS_LOG(info,
                      "the registry names another digest of the manifest that it sends tag=", tag,

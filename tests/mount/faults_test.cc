@@ -254,6 +254,31 @@ struct WrongDiff {
   }
 };
 
+TEST_F(FaultsTest, M4AWebPageThatIsNoTag) {  // EP-2
+  const std::string page = "<html>log in</html>";
+  fake.on([&](const FakeRegistry::Request& request) -> std::optional<Response> {
+    if (!request.path().starts_with(fake.path("/manifests/w"))) return std::nullopt;
+    return Response{.fields = {{"Content-Type", "text/html"}}, .body = page};
+  });
+  mount();
+  EXPECT_EQ(read_error(mounted->path() / "tags/web/manifest.json"), EIO);
+  EXPECT_EQ(test::slurp(mounted->path() / "tags/t/manifest.json"),
+            set.objects().at(image.manifest.digest).bytes);
+  mounted.reset();
+  // Nor does it take the place of what a tag is known to name.
+  fake.clear_handlers();
+  const test::TemporaryDirectory kept;
+  mount({"--cache-dir", kept.path().native(), "--tag-ttl", "0"});
+  const auto of_tag = mounted->path() / "tags/t/manifest.json";
+  EXPECT_EQ(test::slurp(of_tag), set.objects().at(image.manifest.digest).bytes);
+  fake.on(fake.path("/manifests/t"), {.fields = {{"Content-Type", "text/html"}}, .body = page});
+  EXPECT_EQ(read_error(of_tag), EIO);
+  mounted.reset();
+  mount({"--cache-dir", kept.path().native(), "--offline"});
+  EXPECT_EQ(test::slurp(mounted->path() / "tags/t/manifest.json"),
+            set.objects().at(image.manifest.digest).bytes);
+}
+
 TEST_F(FaultsTest, M1ADigestThatIsNotThatOfTheTagsManifest) {  // EP-4
   for (const std::string& claim :
        {digest_of("what nobody has").str(), image.config.digest.str(), std::string("rubbish"),
