@@ -193,8 +193,11 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     if (course.instead) demand.bearer = course.instead;
     if (course.only_basic) demand = {.bearer = {}, .basic = true};
     const Proof proof = authorise(request, greeting.base, demand, course.stale, stop);
+    const auto sent_at = Clock::now();
     Reply reply = follow(std::move(request), Errand::content, question.redirects, receive, stop);
-    if (reply.url.origin() != greeting.base.origin()) {
+    const bool is_elsewhere = reply.url.origin() != greeting.base.origin();
+    if (is_elsewhere && is_password(proof)) passwords_.accept(*proof.credential);
+    if (is_elsewhere) {
       const bool has_expired = is_refusal(reply.head.status) && !wants_login(reply);
       if (has_expired && !std::exchange(course.asked_anew, true)) continue;
       return ask_elsewhere(question, std::move(reply), receive, stop);
@@ -202,10 +205,14 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     *reached_.lock() = reply.head.peer;
     reply.secrets.add(proof.token);
     if (proof.credential) reply.secrets.add(*proof.credential);
-    reply.credential_note = note_of(proof.credential);
-    if (proof.credential && proof.token.empty()) heed_password(reply, *proof.credential);
+    reply.credential_note = note_of(proof);
+    if (is_password(proof)) heed_password(greeting, reply, *proof.credential, sent_at, stop);
     pass_warnings_on(reply.head, reply.secrets);
-    heed(reply.url, reply.head, reply.failure_body, closed_until_);
+    if (heed(reply.url, reply.head, reply.failure_body, closed_until_)) {
+      *limited_.lock() = Limited{proof.credential};
+    }
+    // Somebody else may be logged in meanwhile (CRED-8).
+    if (reply.head.status == 403) credentials_.forget();
     if (reply.head.status != 401) {
       if (course.instead && !course.only_basic && is_success(reply.head.status)) {
         learn(*course.instead);
@@ -254,7 +261,8 @@ bool RegistryHost::may_ask_again(const Reply& reply, const Proof& proof, const D
       demand_.lock()->basic = true;
       // The same again is no use, and neither is nothing.
       const auto credential = credentials_.find(stop);
-      if (!credential || credential == proof.credential) return false;
+      const bool has_any = credential && credential->has_password();
+      if (!has_any || credential == proof.credential) return false;
     }
   } else if (course.renewals == 1 && basic && !bearer && !proof.token.empty()) {
     const auto credential = credentials_.find(stop);
@@ -282,19 +290,51 @@ void RegistryHost::learn(const Challenge& challenge) {
   demand_.lock()->bearer = std::move(kept);
 }
 
-/// Keeps a password that is refused from being sent for each name that somebody looks up, until the
-/// account is locked. One refusal may be about what was asked for; two in a row are about who asks.
-void RegistryHost::heed_password(const Reply& reply, const Credential& credential) {
+bool RegistryHost::is_password(const Proof& proof) {
+  return proof.credential && proof.token.empty();
+}
+
+/// Learns from the answer to a request with `credential` whether that is to be sent again.
+void RegistryHost::heed_password(const Greeting& greeting, const Reply& reply,
+                                 const Credential& credential, Clock::time_point sent_at,
+                                 const std::stop_token& stop) {
   const int status = reply.head.status;
-  const auto refusal = password_refusal_.lock();
   if (status != 401) {
-    if (status < 500 && status != 429) refusal->reset();  // the others do not say
+    if (status < 500 && status != 429) passwords_.accept(credential);  // the others do not say
     return;
   }
-  if (!*refusal || (*refusal)->credential != credential) {
-    *refusal = PasswordRefusal{.credential = credential, .error = reply.failure()};
+  if (passwords_.refuse_again(credential, sent_at)) return;
+  // One that was good may be good still, and the refusal about what was asked for.
+  if (passwords_.was_accepted(credential) &&
+      !is_refused_by_all(greeting, credential, sent_at, stop)) {
+    return;
   }
-  if (++(*refusal)->times > 1) (*refusal)->until = Clock::now() + kFailureMemory;
+  passwords_.refuse(credential, reply.failure());
+}
+
+/// Whether the registry, asked for nothing in particular, refuses `credential`; one asks for all
+/// who were refused meanwhile. A registry that greets everybody does not tell.
+bool RegistryHost::is_refused_by_all(const Greeting& greeting, const Credential& credential,
+                                     Clock::time_point since, const std::stop_token& stop) {
+  if (!greeting.basic) return false;
+  const auto is_usable = [&](const Verdict& verdict) {
+    return verdict.credential == credential && verdict.asked_at >= since;
+  };
+  const auto ask_it = [&]() -> Verdict {
+    const auto now = Clock::now();
+    HttpRequest request = request_to(Method::get, greeting.base.resolve("/v2/"));
+    request.fields.push_back({"Authorization", str_cat("Basic ", basic_credentials(credential))});
+    const auto ignore = [](const HttpHead&, std::span<const std::byte>) { return Flow::enough; };
+    const Reply reply =
+        follow(std::move(request), Errand::content, Question::Redirects::stay, ignore, stop);
+    return {credential, reply.head.status == 401, now};
+  };
+  try {
+    return verdict_.get(stop, is_usable, ask_it).is_refused;
+  } catch (const Error& error) {
+    if (error.code() == Errc::interrupted) throw;
+    return false;
+  }
 }
 
 Document RegistryHost::read(const Question& question, std::size_t limit,
@@ -338,12 +378,10 @@ RegistryHost::Proof RegistryHost::authorise(HttpRequest& request, const Url& bas
     request.fields.push_back({"Authorization", str_cat("Bearer ", proof.token)});
   } else if (demand.basic) {
     auto credential = credentials_.find(stop);
-    if (credential && credential->has_password()) {
-      if (const auto refusal = *password_refusal_.lock();
-          refusal && refusal->credential == *credential && Clock::now() < refusal->until) {
-        throw Error(refusal->error.code(),
-                    str_cat("the password was refused a moment ago: ", refusal->error.what()));
-      }
+    if (credential && !credential->has_password()) {
+      proof.without_password = credential->from;
+    } else if (credential) {
+      passwords_.check(*credential);
       request.fields.push_back(
           {"Authorization", str_cat("Basic ", basic_credentials(*credential))});
       proof.credential = std::move(credential);
@@ -384,6 +422,11 @@ RegistryHost::Proof RegistryHost::prove(const Url& base, const Challenge& challe
     proof.token = token(base, challenge, proof.credential, stale, stop).value;
   }
   return proof;
+}
+
+std::string RegistryHost::note_of(const Proof& proof) const {
+  if (proof.without_password.empty()) return note_of(proof.credential);
+  return str_cat("the credentials of ", proof.without_password, " have no password for it");
 }
 
 std::string RegistryHost::note_of(const std::optional<Credential>& credential) const {
@@ -464,7 +507,7 @@ RegistryHost::Greeting RegistryHost::greet_at(const Url& base, const std::stop_t
     throw Error(Errc::unavailable, str_cat(base.origin(), " is no registry: it has no /v2/"));
   }
   pass_warnings_on(head, {});
-  heed(base, head, body, closed_until_);
+  if (heed(base, head, body, closed_until_)) limited_.lock()->reset();  // that is for everybody
   if (head.status != 200 && head.status != 401) throw failure_of(head, body);
   return {base, find_challenge(head.all("WWW-Authenticate"), "bearer"), wants_basic(head)};
 }
@@ -600,7 +643,7 @@ Token RegistryHost::token_of(const HttpRequest& request, const Reply& reply,
                              const std::string& body, const Secrets& secrets,
                              const std::optional<Credential>& credential) {
   const int status = reply.head.status;
-  heed(reply.url, reply.head, reply.failure_body, tokens_closed_until_);
+  static_cast<void>(heed(reply.url, reply.head, reply.failure_body, tokens_closed_until_));
   try {
     if (!is_success(status)) {
       throw failure_of(reply.head, reply.failure_body, "the token server", secrets);
@@ -627,9 +670,23 @@ void RegistryHost::pass_gate(Urgency urgency, const std::stop_token& stop) {
     const auto now = Clock::now();
     if (until <= now) return;
     if (until > deadline) {
+      if (is_somebody_else(stop)) return;
       throw Error(Errc::rate_limited, str_cat(wire_host_, ": ", limit(until - now)));
     }
     sleep_until(until, stop);
+  }
+}
+
+/// Whether we are not who was asked to wait: a limit is for an account, or for those without one
+/// (RTY-4).
+bool RegistryHost::is_somebody_else(const std::stop_token& stop) {
+  const auto limited = *limited_.lock();
+  if (!limited) return false;
+  try {
+    return credentials_.find(stop) != limited->who;
+  } catch (const Error& error) {
+    if (error.code() == Errc::interrupted) throw;
+    return false;
   }
 }
 
@@ -649,13 +706,14 @@ std::optional<std::chrono::milliseconds> RegistryHost::wait_asked_for(
   return wait;
 }
 
-/// Closes `gate` where a server says that it is asked too much, for all who ask it.
-void RegistryHost::heed(const Url& url, const HttpHead& head, const std::string& body,
+/// Closes `gate` where a server says that it is asked too much, for all who ask it; whether it did.
+bool RegistryHost::heed(const Url& url, const HttpHead& head, const std::string& body,
                         Gate& gate) const {
   const auto wait = wait_asked_for(url, head, body);
-  if (!wait) return;
+  if (!wait) return false;
   const auto until = gate.lock();
   *until = std::max(*until, Clock::now() + *wait);
+  return true;
 }
 
 /// The same of a host that the registry leads to.

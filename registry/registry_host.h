@@ -21,6 +21,7 @@
 #include "registry/host_kind.h"
 #include "registry/http.h"
 #include "registry/reference.h"
+#include "registry/refused_password.h"
 #include "registry/secrets.h"
 #include "registry/shared_answer.h"
 #include "registry/token.h"
@@ -164,17 +165,21 @@ class RegistryHost {
     Credential credential;
     std::string token;
   };
-  /// What a password was refused with, and how often in a row.
-  struct PasswordRefusal {
+  /// What the registry says to a password whatever is asked for.
+  struct Verdict {
     Credential credential;
-    Error error;
-    int times = 0;
-    Clock::time_point until = {};  ///< it is not sent again until then
+    bool is_refused = false;
+    Clock::time_point asked_at;
+  };
+  /// Whom the registry asked to wait: an account, or whoever has none.
+  struct Limited {
+    std::optional<Credential> who;
   };
   /// What a request was sent with.
   struct Proof {
     std::string token;
     std::optional<Credential> credential;
+    std::string without_password = {};  ///< where there is one that Basic authentication cannot use
   };
 
   [[nodiscard]] Greeting greeting(const std::stop_token& stop);
@@ -204,7 +209,11 @@ class RegistryHost {
   [[nodiscard]] bool may_ask_again(const Reply& reply, const Proof& proof, const Demand& demand,
                                    Course& course, const std::stop_token& stop);
   void learn(const Challenge& challenge);
-  void heed_password(const Reply& reply, const Credential& credential);
+  [[nodiscard]] static bool is_password(const Proof& proof);
+  void heed_password(const Greeting& greeting, const Reply& reply, const Credential& credential,
+                     Clock::time_point sent_at, const std::stop_token& stop);
+  [[nodiscard]] bool is_refused_by_all(const Greeting& greeting, const Credential& credential,
+                                       Clock::time_point since, const std::stop_token& stop);
   [[nodiscard]] Reply ask_elsewhere(const Question& question, Reply reply, const Receive& receive,
                                     const std::stop_token& stop);
   [[nodiscard]] Proof authorise(HttpRequest& request, const Url& base, const Demand& demand,
@@ -229,13 +238,15 @@ class RegistryHost {
                                const std::optional<Credential>& credential);
   [[nodiscard]] Reply follow(HttpRequest request, Errand errand, Question::Redirects redirects,
                              const Receive& receive, const std::stop_token& stop);
+  [[nodiscard]] std::string note_of(const Proof& proof) const;
   [[nodiscard]] std::string note_of(const std::optional<Credential>& credential) const;
   [[nodiscard]] Clock::duration patience(Urgency urgency) const noexcept;
   [[nodiscard]] std::shared_ptr<RegistryHost> registry_of(const Reply& reply);
   void pass_gate(Urgency urgency, const std::stop_token& stop);
+  [[nodiscard]] bool is_somebody_else(const std::stop_token& stop);
   [[nodiscard]] std::optional<std::chrono::milliseconds> wait_asked_for(
       const Url& url, const HttpHead& head, const std::string& body) const;
-  void heed(const Url& url, const HttpHead& head, const std::string& body, Gate& gate) const;
+  bool heed(const Url& url, const HttpHead& head, const std::string& body, Gate& gate) const;
   void heed_elsewhere(const Reply& reply);
   [[nodiscard]] Clock::time_point closed_elsewhere_until(const std::string& origin) const;
   void pass_warnings_on(const HttpHead& head, const Secrets& secrets);
@@ -256,13 +267,15 @@ class RegistryHost {
   Http http_;
   Credentials credentials_;
   SharedAnswer<Greeting> greeting_;
+  SharedAnswer<Verdict> verdict_;
+  RefusedPassword passwords_;
   // Guarded by the locks they live in.
   Guarded<Demand> demand_;
-  Guarded<std::optional<PasswordRefusal>> password_refusal_;
   Guarded<std::optional<Refresh>> refresh_;
   Guarded<std::vector<std::shared_ptr<Grant>>> grants_;  ///< the latest last
-  Gate closed_until_;         ///< by a 429 of the registry, for all (RTY-4)
-  Gate tokens_closed_until_;  ///< by one of its token server
+  Gate closed_until_;                                    ///< by a 429 of the registry (RTY-4)
+  Guarded<std::optional<Limited>> limited_;  ///< whom that was for; nothing where for everybody
+  Gate tokens_closed_until_;                 ///< by one of its token server
   Guarded<std::map<std::string, Clock::time_point>> closed_elsewhere_until_;  ///< by origin
   Guarded<std::map<std::string, std::shared_ptr<RegistryHost>>> others_;  ///< led to, by repository
   Guarded<std::set<std::string>> warnings_;  ///< those that were passed on
