@@ -315,9 +315,8 @@ class Client::Impl {
       const auto named = document.head.field("Docker-Content-Digest");
       if (named != digest.str()) check_manifest(document);
       if (named && *named != digest.str()) {
-        DIGESTFS_LOG(info,
-                     "the registry names another digest of the manifest that it sends tag=", tag,
-                     " named=", escaped(shortened(*named, 200)), " digest=", digest);
+        host_.warn(str_cat("the registry names another digest of the manifest that it sends tag=",
+                           tag, " named=", escaped(shortened(*named, 200)), " digest=", digest));
       }
       heads_.lock()->wrong.erase(digest);  // it was right, and the manifest away for a moment
       return Descriptor{

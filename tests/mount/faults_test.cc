@@ -296,6 +296,8 @@ TEST_F(FaultsTest, M1ADigestThatIsNotThatOfTheTagsManifest) {  // EP-4
         << claim;
     EXPECT_EQ(std::filesystem::read_symlink(mounted->path() / "tags/t/manifest.json").filename(),
               image.manifest.digest.str());
+    EXPECT_NE(mounted->log().find(str_cat("tag=t named=", claim)), std::string::npos)
+        << "a warning";
     expect_nothing_wrong_is_kept();
   }
 }
