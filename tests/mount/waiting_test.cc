@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "tests/support/fake_registry.h"
 #include "tests/support/image_builder.h"
@@ -29,6 +30,7 @@ using test::FakeRegistry;
 using test::Mounted;
 
 constexpr int kWaiters = 64;
+const std::string kPassword = "not-for-everybody";
 // Far more than anything here takes, and far less than a stall that is not ended.
 constexpr auto kSoon = 20s;
 
@@ -115,15 +117,42 @@ class WaitingTest : public testing::TestWithParam<std::pair<Call, Names>> {
     const auto cached = test::add_image(set, {test::gzip_layer({{"cached", "content"}})}, "arm64");
     set.tag("cached", cached.manifest);
     fake.add(set);
-    mounted.emplace(DIGESTFS_BINARY, fake.source(), std::vector<std::string>{"--timeout", "600"});
+    const std::string login = str_cat("Basic ", encode_base64(str_cat("me:", kPassword)));
+    fake.on([login](const FakeRegistry::Request& request) -> std::optional<FakeRegistry::Response> {
+      if (request.path() == "/v2/" || request.field("Authorization") == login) return std::nullopt;
+      return FakeRegistry::Response{.status = 401,
+                                    .fields = {{"WWW-Authenticate", "Basic realm=\"x\""}}};
+    });
+    mount({"--timeout", "600", "--creds", str_cat("me:", kPassword)});
     // What the waiters' paths go through is known, what they wait for is not.
-    static_cast<void>(test::slurp(mounted->path() / "tags/cached/layers/00/diff"));
+    cached_diff = test::slurp(mounted->path() / "tags/cached/layers/00/diff");
     fake.on(fake.path("/manifests/"), {.stall = true});
     fake.on(fake.path("/blobs/"), {.stall = true});
   }
 
   void TearDown() override {
-    EXPECT_EQ(test::wrong_files(mounted->cache()), std::vector<std::string>()) << "I1";
+    EXPECT_EQ(test::wrong_files(kept.path()), std::vector<std::string>()) << "I1";
+  }
+
+  void mount(std::vector<std::string> options) {
+    options.insert(options.end(), {"--cache-dir", kept.path().native()});
+    mounted.emplace(DIGESTFS_BINARY, fake.source(), options);
+  }
+
+  /// What a mount leaves that has ended: nothing of a password (I2), and what it had got (I3).
+  void expect_the_cache_is_in_order() {
+    std::vector<std::string> texts = {mounted->log()};
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(kept.path())) {
+      if (entry.is_regular_file()) texts.push_back(test::slurp(entry.path()));
+    }
+    for (const std::string& text : texts) {
+      for (const std::string& secret : {kPassword, encode_base64(str_cat("me:", kPassword))}) {
+        EXPECT_EQ(text.find(secret), std::string::npos) << "I2";
+      }
+    }
+    mounted.reset();
+    mount({"--offline"});
+    EXPECT_EQ(test::slurp(mounted->path() / "tags/cached/layers/00/diff"), cached_diff) << "I3";
   }
 
   [[nodiscard]] std::filesystem::path target(int waiter) const {
@@ -176,8 +205,10 @@ class WaitingTest : public testing::TestWithParam<std::pair<Call, Names>> {
     EXPECT_EQ(left, 0);
   }
 
+  const test::TemporaryDirectory kept;
   FakeRegistry fake;
   test::ObjectSet set;
+  std::string cached_diff;
   std::optional<test::Image> image;
   std::optional<Mounted> mounted;
   std::vector<Waiter> waiters;
@@ -198,6 +229,7 @@ TEST_P(WaitingTest, B13EndsOnSigterm) {
   EXPECT_EQ(mounted->process().wait(kSoon), 0);
   EXPECT_FALSE(mounted->is_mounted());
   expect_the_waiters_end();
+  expect_the_cache_is_in_order();
 }
 
 TEST_P(WaitingTest, B13EndsWhenItIsUnmountedLazily) {
@@ -208,6 +240,7 @@ TEST_P(WaitingTest, B13EndsWhenItIsUnmountedLazily) {
   EXPECT_EQ(mounted->process().wait(kSoon), 0);
   EXPECT_FALSE(mounted->is_mounted());
   expect_the_waiters_end();
+  expect_the_cache_is_in_order();
 }
 
 INSTANTIATE_TEST_SUITE_P(
