@@ -20,6 +20,8 @@ struct RetryPolicy {
   std::chrono::milliseconds question{4'000};
   /// For content: a registry that wants to be left alone for longer is not waited for (RTY-3).
   std::chrono::milliseconds patience{60'000};
+  /// For how long a password that was refused is not sent again, the first time (AUTH-6).
+  std::chrono::milliseconds refusal{5'000};
 };
 
 /// How long to wait after `failures` of them, at least 1: a part, `jitter` from 0 to 1, of a time

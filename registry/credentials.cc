@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/credentials.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <string_view>
 #include <system_error>
@@ -186,22 +187,25 @@ std::optional<Credential> Credentials::ask(const std::string& helper, const std:
   const std::string key = str_cat(helper, " ", server);
   std::shared_ptr<Helper> shared;
   Clock::time_point refused_at;
+  Clock::time_point doubted_at;
   {
     const auto state = state_.lock();
     refused_at = state->refused_at;
+    doubted_at = std::max(refused_at, state->doubted_at);
     auto& at = state->helpers[key];
     if (!at) at = std::make_shared<Helper>();
     shared = at;
   }
-  const auto is_usable = [refused_at, pause = options_.helper_pause](const Said& said) {
-    const auto age = Clock::now() - said.given_at;
-    return age < said.life && (said.given_at >= refused_at || age < pause);
+  const auto is_usable = [doubted_at, pause = options_.helper_pause](const Said& said) {
+    const auto age = Clock::now() - said.asked_at;
+    return age < said.life && (said.asked_at >= doubted_at || age < pause);
   };
   const Said said = shared->get(stop, is_usable, [&]() -> Said {
     try {
       auto credential = ask_helper(helper, server, stop, options_.helper_limit);
       const Clock::duration life = credential ? options_.helper_memory : kNothingMemory;
-      return {std::move(credential), {}, Clock::now(), life};
+      const auto now = Clock::now();
+      return {std::move(credential), {}, now, now, life};
     } catch (const Error& error) {
       if (error.code() == Errc::interrupted) throw;
       // What nobody has refused is good until the helper says otherwise: it may want the network.
@@ -209,11 +213,11 @@ std::optional<Credential> Credentials::ask(const std::string& helper, const std:
         return before.credential.has_value() && before.given_at >= refused_at;
       });
       const auto now = Clock::now();
-      if (!last) return {{}, error, now, options_.helper_pause};
+      if (!last) return {{}, error, now, now, options_.helper_pause};
       DIGESTFS_LOG(warning,
                    "a credential helper fails; what it said before is used helper=", helper,
                    " cause=", error.what());
-      return {last->credential, {}, last->given_at, now - last->given_at + options_.helper_pause};
+      return {last->credential, {}, last->given_at, now, options_.helper_pause};
     }
   });
   if (said.failure) throw Error(*said.failure);
@@ -225,6 +229,8 @@ void Credentials::forget() {
   state->refused_at = Clock::now();
   state->files.clear();
 }
+
+void Credentials::doubt() { state_.lock()->doubted_at = Clock::now(); }
 
 std::string Credentials::places() const {
   std::string text;

@@ -59,6 +59,10 @@ class Credentials {
   /// said a moment ago it would say again.
   void forget();
 
+  /// Has helpers asked again: somebody else may be logged in by now (CRED-8). What one has said is
+  /// good all the same where it fails.
+  void doubt();
+
   /// Where it is looked, for people.
   [[nodiscard]] std::string places() const;
 
@@ -84,14 +88,16 @@ class Credentials {
   struct Said {
     std::optional<Credential> credential;
     std::optional<Error> failure;
-    Clock::time_point given_at;
-    Clock::duration life;
+    Clock::time_point given_at;  ///< by the helper itself
+    Clock::time_point asked_at;
+    Clock::duration life;  ///< from then on it is asked again
   };
   using Helper = SharedAnswer<Said>;
   struct State {
     std::map<std::string, Read> files;
     std::map<std::string, std::shared_ptr<Helper>> helpers;
     Clock::time_point refused_at;
+    Clock::time_point doubted_at;
   };
 
   [[nodiscard]] AuthFile in_variable(const std::string& text, const std::string& name);

@@ -1,59 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/refused_password.h"
 
-#include <algorithm>
-#include <chrono>
-
-#include "base/flights.h"
-#include "base/text.h"
-
 namespace digestfs::registry {
-namespace {
 
-constexpr std::chrono::minutes kLongestPause{5};
-
-}  // namespace
-
-void RefusedPassword::check(const Credential& credential) {
-  const auto refusal = refusal_.lock();
-  if (!*refusal || (*refusal)->credential != credential) return;
-  const auto now = Clock::now();
-  if (now < (*refusal)->until) {
-    const auto left = std::chrono::ceil<std::chrono::seconds>((*refusal)->until - now);
-    throw Error((*refusal)->error.code(),
-                str_cat("the password was refused, and is not sent again for ", left.count(),
-                        " s: ", (*refusal)->error.what()));
-  }
-  (*refusal)->until = now + (*refusal)->pause;
+bool RefusedPassword::check(const Credential& credential) {
+  const auto known = known_.lock();
+  if (!*known || (*known)->credential != credential) return false;
+  Refusal& refusal = (*known)->refusal;
+  refusal.check();
+  refusal.hold();
+  return true;
 }
 
-void RefusedPassword::accept(const Credential& credential) {
-  refusal_.lock()->reset();
-  *accepted_.lock() = credential;
+void RefusedPassword::accept(const Credential& credential, const std::string& target) {
+  known_.lock()->reset();
+  *accepted_.lock() = Accepted{credential, target};
 }
 
-bool RefusedPassword::was_accepted(const Credential& credential) const {
-  return *accepted_.lock() == credential;
+std::optional<std::string> RefusedPassword::accepted_for(const Credential& credential) const {
+  const auto accepted = accepted_.lock();
+  if (!*accepted || (*accepted)->credential != credential) return std::nullopt;
+  return (*accepted)->target;
 }
 
 void RefusedPassword::refuse(const Credential& credential, const Error& error) {
-  const auto now = Clock::now();
-  *refusal_.lock() = Refusal{.credential = credential,
-                             .error = error,
-                             .pause = kFailureMemory,
-                             .known_at = now,
-                             .until = now + kFailureMemory};
+  *known_.lock() = Known{credential, Refusal(error, pause_), Clock::now()};
 }
 
 bool RefusedPassword::refuse_again(const Credential& credential, Clock::time_point sent_at) {
-  const auto refusal = refusal_.lock();
-  if (!*refusal || (*refusal)->credential != credential) return false;
-  if (sent_at <= (*refusal)->known_at) return true;  // together with the one that told
-  const auto now = Clock::now();
-  (*refusal)->pause = std::min<Clock::duration>(2 * (*refusal)->pause, kLongestPause);
-  (*refusal)->known_at = now;
-  (*refusal)->until = now + (*refusal)->pause;
+  const auto known = known_.lock();
+  if (!*known || (*known)->credential != credential) return false;
+  if (sent_at <= (*known)->at) return true;  // together with the one that told
+  (*known)->refusal.repeat();
+  (*known)->at = Clock::now();
   return true;
+}
+
+void RefusedPassword::give_back(const Credential& credential) {
+  const auto known = known_.lock();
+  if (*known && (*known)->credential == credential) (*known)->refusal.lift();
 }
 
 }  // namespace digestfs::registry

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "base/error.h"
 #include "base/flight.h"
 #include "base/guarded.h"
 #include "registry/credential.h"
+#include "registry/refusal.h"
 
 namespace digestfs::registry {
 
@@ -15,32 +17,42 @@ namespace digestfs::registry {
 /// credential is another matter. Safe for concurrent use.
 class RefusedPassword {
  public:
-  /// Throws what it was refused with where it is not to be sent now. One finds out in the end
-  /// whether it still is, not all who have waited.
-  void check(const Credential& credential);
+  /// One that is refused is left alone for `pause`, and longer each time (`Refusal`).
+  explicit RefusedPassword(Clock::duration pause) : pause_(pause) {}
 
-  /// It was good.
-  void accept(const Credential& credential);
-  /// Whether the last that was good is that one.
-  [[nodiscard]] bool was_accepted(const Credential& credential) const;
+  /// Throws what it was refused with where it is not to be sent now. Whether it is the one request
+  /// that finds out if it still is refused, while the others are told so; who makes it says what
+  /// came of it by one of the calls below.
+  [[nodiscard]] bool check(const Credential& credential);
 
-  /// It was refused: is not to be sent for 5 s, and for twice as long each time, up to 5 min.
+  /// It was good where `target` was asked for.
+  void accept(const Credential& credential, const std::string& target);
+  /// For what it was good the last time; nothing where it was not, or another was since.
+  [[nodiscard]] std::optional<std::string> accepted_for(const Credential& credential) const;
+
+  /// It was refused.
   void refuse(const Credential& credential, const Error& error);
   /// The same where it is known to be refused; whether it is. `sent_at` tells whether that was
   /// known when it was sent.
   [[nodiscard]] bool refuse_again(const Credential& credential, Clock::time_point sent_at);
 
+  /// The one that was to find out has not: another may.
+  void give_back(const Credential& credential);
+
  private:
-  struct Refusal {
+  struct Known {
     Credential credential;
-    Error error;
-    Clock::duration pause;
-    Clock::time_point known_at;
-    Clock::time_point until;
+    Refusal refusal;
+    Clock::time_point at;
+  };
+  struct Accepted {
+    Credential credential;
+    std::string target;
   };
 
-  Guarded<std::optional<Refusal>> refusal_;
-  Guarded<std::optional<Credential>> accepted_;
+  const Clock::duration pause_;
+  Guarded<std::optional<Known>> known_;
+  Guarded<std::optional<Accepted>> accepted_;
 };
 
 }  // namespace digestfs::registry

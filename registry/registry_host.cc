@@ -176,7 +176,8 @@ RegistryHost::RegistryHost(const Reference& reference, ClientOptions options)
       retries_(options.retries),
       options_of_others_(for_others(options)),
       http_({.stall = options.stall, .user_agent = std::move(options.user_agent)}),
-      credentials_(reference, std::move(options.credentials)) {}
+      credentials_(reference, std::move(options.credentials)),
+      passwords_(options.retries.refusal) {}
 
 Reply RegistryHost::ask(const Question& question, const Receive& receive, std::stop_token stop) {
   pass_gate(question.urgency, stop);
@@ -194,10 +195,9 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     if (course.only_basic) demand = {.bearer = {}, .basic = true};
     const Proof proof = authorise(request, greeting.base, demand, course.stale, stop);
     const auto sent_at = Clock::now();
-    Reply reply = follow(std::move(request), Errand::content, question.redirects, receive, stop);
-    const bool is_elsewhere = reply.url.origin() != greeting.base.origin();
-    if (is_elsewhere && is_password(proof)) passwords_.accept(*proof.credential);
-    if (is_elsewhere) {
+    Reply reply = send(std::move(request), question, proof, receive, stop);
+    if (reply.url.origin() != greeting.base.origin()) {
+      if (proof.is_password()) passwords_.accept(*proof.credential, question.target);
       const bool has_expired = is_refusal(reply.head.status) && !wants_login(reply);
       if (has_expired && !std::exchange(course.asked_anew, true)) continue;
       return ask_elsewhere(question, std::move(reply), receive, stop);
@@ -205,14 +205,11 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
     *reached_.lock() = reply.head.peer;
     reply.secrets.add(proof.token);
     if (proof.credential) reply.secrets.add(*proof.credential);
-    reply.credential_note = note_of(proof);
-    if (is_password(proof)) heed_password(greeting, reply, *proof.credential, sent_at, stop);
+    reply.credential_note = note_of(proof, demand, reply.head);
+    if (proof.is_password()) heed_password(greeting, question, reply, proof, sent_at, stop);
     pass_warnings_on(reply.head, reply.secrets);
-    if (heed(reply.url, reply.head, reply.failure_body, closed_until_)) {
-      *limited_.lock() = Limited{proof.credential};
-    }
-    // Somebody else may be logged in meanwhile (CRED-8).
-    if (reply.head.status == 403) credentials_.forget();
+    heed_limit(reply, proof, demand);
+    if (reply.head.status == 403) credentials_.doubt();
     if (reply.head.status != 401) {
       if (course.instead && !course.only_basic && is_success(reply.head.status)) {
         learn(*course.instead);
@@ -220,6 +217,25 @@ Reply RegistryHost::ask(const Question& question, const Receive& receive, std::s
       return reply;
     }
     if (!may_ask_again(reply, proof, demand, course, stop)) return reply;
+  }
+}
+
+/// Sends `request`. The first byte of an answer tells those who wait that a password is good.
+Reply RegistryHost::send(HttpRequest request, const Question& question, const Proof& proof,
+                         const Receive& receive, const std::stop_token& stop) {
+  if (!proof.is_probe) {
+    return follow(std::move(request), Errand::content, question.redirects, receive, stop);
+  }
+  bool is_told = false;
+  const auto take = [&](const HttpHead& head, std::span<const std::byte> part) {
+    if (!std::exchange(is_told, true)) passwords_.accept(*proof.credential, question.target);
+    return receive(head, part);
+  };
+  try {
+    return follow(std::move(request), Errand::content, question.redirects, take, stop);
+  } catch (...) {
+    passwords_.give_back(*proof.credential);
+    throw;
   }
 }
 
@@ -290,39 +306,38 @@ void RegistryHost::learn(const Challenge& challenge) {
   demand_.lock()->bearer = std::move(kept);
 }
 
-bool RegistryHost::is_password(const Proof& proof) {
-  return proof.credential && proof.token.empty();
-}
-
-/// Learns from the answer to a request with `credential` whether that is to be sent again.
-void RegistryHost::heed_password(const Greeting& greeting, const Reply& reply,
-                                 const Credential& credential, Clock::time_point sent_at,
+/// Learns from the answer to a request with a password whether that is to be sent again.
+void RegistryHost::heed_password(const Greeting& greeting, const Question& question,
+                                 const Reply& reply, const Proof& proof, Clock::time_point sent_at,
                                  const std::stop_token& stop) {
+  const Credential& credential = *proof.credential;
   const int status = reply.head.status;
-  if (status != 401) {
-    if (status < 500 && status != 429) passwords_.accept(credential);  // the others do not say
+  if (status >= 500 || status == 429) {  // they do not say
+    if (proof.is_probe) passwords_.give_back(credential);
     return;
   }
+  if (status != 401) return passwords_.accept(credential, question.target);
   if (passwords_.refuse_again(credential, sent_at)) return;
-  // One that was good may be good still, and the refusal about what was asked for.
-  if (passwords_.was_accepted(credential) &&
-      !is_refused_by_all(greeting, credential, sent_at, stop)) {
-    return;
+  // One that was good may be good still, and the refusal about what was asked for. A registry that
+  // greets everybody tells by what it was good for.
+  if (const auto target = passwords_.accepted_for(credential)) {
+    const Url known =
+        Url::parse(str_cat(greeting.base.origin(), greeting.basic ? "/v2/" : *target));
+    if (is_good_for(known, credential, sent_at, stop)) return;
   }
   passwords_.refuse(credential, reply.failure());
 }
 
-/// Whether the registry, asked for nothing in particular, refuses `credential`; one asks for all
-/// who were refused meanwhile. A registry that greets everybody does not tell.
-bool RegistryHost::is_refused_by_all(const Greeting& greeting, const Credential& credential,
-                                     Clock::time_point since, const std::stop_token& stop) {
-  if (!greeting.basic) return false;
+/// Whether `credential` is not refused where it was good before; one asks for all who were refused
+/// elsewhere meanwhile.
+bool RegistryHost::is_good_for(const Url& url, const Credential& credential,
+                               Clock::time_point since, const std::stop_token& stop) {
   const auto is_usable = [&](const Verdict& verdict) {
     return verdict.credential == credential && verdict.asked_at >= since;
   };
   const auto ask_it = [&]() -> Verdict {
     const auto now = Clock::now();
-    HttpRequest request = request_to(Method::get, greeting.base.resolve("/v2/"));
+    HttpRequest request = request_to(Method::get, url);
     request.fields.push_back({"Authorization", str_cat("Basic ", basic_credentials(credential))});
     const auto ignore = [](const HttpHead&, std::span<const std::byte>) { return Flow::enough; };
     const Reply reply =
@@ -330,10 +345,10 @@ bool RegistryHost::is_refused_by_all(const Greeting& greeting, const Credential&
     return {credential, reply.head.status == 401, now};
   };
   try {
-    return verdict_.get(stop, is_usable, ask_it).is_refused;
+    return !verdict_.get(stop, is_usable, ask_it).is_refused;
   } catch (const Error& error) {
     if (error.code() == Errc::interrupted) throw;
-    return false;
+    return true;
   }
 }
 
@@ -381,7 +396,7 @@ RegistryHost::Proof RegistryHost::authorise(HttpRequest& request, const Url& bas
     if (credential && !credential->has_password()) {
       proof.without_password = credential->from;
     } else if (credential) {
-      passwords_.check(*credential);
+      proof.is_probe = passwords_.check(*credential);
       request.fields.push_back(
           {"Authorization", str_cat("Basic ", basic_credentials(*credential))});
       proof.credential = std::move(credential);
@@ -406,7 +421,7 @@ RegistryHost::Proof RegistryHost::prove(const Url& base, const Challenge& challe
       if (grant->purpose.what != what) continue;
       const auto token =
           grant->token.look([&](const Token& in_hand) { return is_good(in_hand, stale); });
-      if (token) return {token->value, grant->purpose.credential};
+      if (token) return {.token = token->value, .credential = grant->purpose.credential};
     }
     throw;
   }
@@ -424,9 +439,24 @@ RegistryHost::Proof RegistryHost::prove(const Url& base, const Challenge& challe
   return proof;
 }
 
-std::string RegistryHost::note_of(const Proof& proof) const {
-  if (proof.without_password.empty()) return note_of(proof.credential);
-  return str_cat("the credentials of ", proof.without_password, " have no password for it");
+/// Why whoever asked was nobody to a registry that answered with `head`.
+std::string RegistryHost::note_of(const Proof& proof, const Demand& demand,
+                                  const HttpHead& head) const {
+  if (!proof.without_password.empty()) {
+    return str_cat("the credentials of ", proof.without_password, " have no password for it");
+  }
+  if (proof.credential || demand.bearer || demand.basic || is_challenge(head)) {
+    return note_of(proof.credential);
+  }
+  if (head.status != 401) return "it did not ask who we are";
+  std::string schemes;
+  for (const std::string& field : head.all("WWW-Authenticate")) {
+    for (const Challenge& challenge : parse_challenges(field)) {
+      schemes += str_cat(schemes.empty() ? "" : " or ", quoted(challenge.scheme, {}, 40));
+    }
+  }
+  return schemes.empty() ? "it does not say how to log in"
+                         : str_cat("it wants a login by ", schemes, ", which is not supported");
 }
 
 std::string RegistryHost::note_of(const std::optional<Credential>& credential) const {
@@ -507,8 +537,11 @@ RegistryHost::Greeting RegistryHost::greet_at(const Url& base, const std::stop_t
     throw Error(Errc::unavailable, str_cat(base.origin(), " is no registry: it has no /v2/"));
   }
   pass_warnings_on(head, {});
-  if (heed(base, head, body, closed_until_)) limited_.lock()->reset();  // that is for everybody
-  if (head.status != 200 && head.status != 401) throw failure_of(head, body);
+  if (const auto wait = wait_asked_for(base, head, body)) limit_.close(*wait);
+  if (head.status != 200 && head.status != 401) {
+    const Error error = failure_of(head, body);
+    throw Error(error.code(), str_cat(url.redacted(), ": ", error.what()));
+  }
   return {base, find_challenge(head.all("WWW-Authenticate"), "bearer"), wants_basic(head)};
 }
 
@@ -538,22 +571,21 @@ Token RegistryHost::token(const Url& base, const Challenge& challenge,
                           const std::stop_token& stop) {
   const auto grant = grant_of({purpose_of(challenge), credential});
   const auto is_usable = [&](const Token& token) { return is_good(token, stale); };
-  // What was refused to whoever wanted a newer one takes nothing away from what is good.
-  if (auto in_hand = grant->token.look(is_usable)) return *std::move(in_hand);
-  if (const auto refusal = *grant->refusal.lock(); refusal && Clock::now() < refusal->until) {
-    throw Error(refusal->error);
-  }
-  try {
-    return grant->token.get(stop, is_usable,
-                            [&] { return fetch_token(base, challenge, credential, stop); });
-  } catch (const Error& error) {
-    if (error.code() == Errc::denied) {
-      *grant->refusal.lock() = Refusal{error, Clock::now() + kFailureMemory};
+  return grant->token.get(stop, is_usable, [&] {
+    if (const auto refusal = *grant->refusal.lock(); refusal) refusal->check();
+    try {
+      Token token = fetch_token(base, challenge, credential, stop);
+      grant->refusal.lock()->reset();
+      return token;
+    } catch (const Error& error) {
+      if (error.code() == Errc::denied) grant->refuse(error, retries_.refusal);
+      // The challenge may have been wrong, or the token server may be another by now.
+      if (error.code() != Errc::interrupted && error.code() != Errc::rate_limited) {
+        greeting_.forget();
+      }
+      throw;
     }
-    // The challenge may have been wrong, or the token server may be another by now.
-    if (error.code() != Errc::interrupted && error.code() != Errc::rate_limited) greeting_.forget();
-    throw;
-  }
+  });
 }
 
 Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
@@ -569,7 +601,7 @@ Token RegistryHost::fetch_token(const Url& base, const Challenge& challenge,
     warn(str_cat("the credentials of ", credential->from, " go to ", realm.origin(),
                  " unencrypted, as --tls-verify=false allows"));
   }
-  if (const auto left = *tokens_closed_until_.lock() - Clock::now(); left > Clock::duration(0)) {
+  if (const auto left = token_limit_.latest() - Clock::now(); left > Clock::duration(0)) {
     // `wait_to_retry` waits, unless that is too long.
     throw Error(Errc::rate_limited, str_cat("no token from ", realm.redacted(), ": ", limit(left)));
   }
@@ -643,7 +675,9 @@ Token RegistryHost::token_of(const HttpRequest& request, const Reply& reply,
                              const std::string& body, const Secrets& secrets,
                              const std::optional<Credential>& credential) {
   const int status = reply.head.status;
-  static_cast<void>(heed(reply.url, reply.head, reply.failure_body, tokens_closed_until_));
+  if (const auto wait = wait_asked_for(reply.url, reply.head, reply.failure_body)) {
+    token_limit_.close(*wait);
+  }
   try {
     if (!is_success(status)) {
       throw failure_of(reply.head, reply.failure_body, "the token server", secrets);
@@ -653,7 +687,14 @@ Token RegistryHost::token_of(const HttpRequest& request, const Reply& reply,
     const Errc code = error.code() == Errc::not_found ? Errc::denied : error.code();
     std::string message =
         secrets.hidden_in(str_cat("no token from ", request.url.redacted(), ": ", error.what()));
+    if (is_success(status)) {
+      // What it is; what it says may be a token all the same.
+      const std::string type = reply.head.field("Content-Type").value_or("no Content-Type");
+      message += str_cat(" (", quoted(type, secrets, 60), ", ",
+                         body.size() == kMaxTokenBody ? "at least " : "", body.size(), " bytes)");
+    }
     if (code == Errc::denied) message += str_cat("; ", note_of(credential));
+    if (status == 401 && credential) message += " and are not accepted";  // AUTH-11
     throw Error(code, message);
   }
 }
@@ -666,27 +707,26 @@ Clock::duration RegistryHost::patience(Urgency urgency) const noexcept {
 void RegistryHost::pass_gate(Urgency urgency, const std::stop_token& stop) {
   const auto deadline = Clock::now() + patience(urgency);
   for (;;) {
-    const auto until = *closed_until_.lock();
+    const auto until = closed_until(stop);
     const auto now = Clock::now();
     if (until <= now) return;
     if (until > deadline) {
-      if (is_somebody_else(stop)) return;
       throw Error(Errc::rate_limited, str_cat(wire_host_, ": ", limit(until - now)));
     }
     sleep_until(until, stop);
   }
 }
 
-/// Whether we are not who was asked to wait: a limit is for an account, or for those without one
-/// (RTY-4).
-bool RegistryHost::is_somebody_else(const std::stop_token& stop) {
-  const auto limited = *limited_.lock();
-  if (!limited) return false;
+/// Until when we are not to ask. Who is logged in by now need not be who was asked to wait
+/// (CRED-8).
+Clock::time_point RegistryHost::closed_until(const std::stop_token& stop) {
+  const auto latest = limit_.latest();
+  if (latest <= Clock::now()) return latest;
   try {
-    return credentials_.find(stop) != limited->who;
+    return limit_.until(credentials_.find(stop));
   } catch (const Error& error) {
     if (error.code() == Errc::interrupted) throw;
-    return false;
+    return latest;
   }
 }
 
@@ -706,17 +746,20 @@ std::optional<std::chrono::milliseconds> RegistryHost::wait_asked_for(
   return wait;
 }
 
-/// Closes `gate` where a server says that it is asked too much, for all who ask it; whether it did.
-bool RegistryHost::heed(const Url& url, const HttpHead& head, const std::string& body,
-                        Gate& gate) const {
-  const auto wait = wait_asked_for(url, head, body);
-  if (!wait) return false;
-  const auto until = gate.lock();
-  *until = std::max(*until, Clock::now() + *wait);
-  return true;
+/// Leaves the registry alone where it says that it is asked too much.
+void RegistryHost::heed_limit(const Reply& reply, const Proof& proof, const Demand& demand) {
+  const auto wait = wait_asked_for(reply.url, reply.head, reply.failure_body);
+  if (!wait) return;
+  // Where somebody is logged in and was not asked who they are it is for everybody.
+  const bool is_known = (demand.bearer || demand.basic) && proof.without_password.empty();
+  if (is_known) {
+    limit_.close_to(proof.credential, *wait);
+  } else {
+    limit_.close(*wait);
+  }
 }
 
-/// The same of a host that the registry leads to.
+/// Does the same with a host that the registry leads to.
 void RegistryHost::heed_elsewhere(const Reply& reply) {
   const auto wait = wait_asked_for(reply.url, reply.head, reply.failure_body);
   if (!wait) return;
@@ -767,10 +810,10 @@ void RegistryHost::wait_to_retry(const Error& error, Attempts& attempts,
   if (error.code() == Errc::timed_out) most = std::min(most, kStalls);
   if (!can_be_retried(error.code()) || ++attempts.failures >= most) throw error;
   auto until = Clock::now() + back_off(retries_, attempts.failures, jitter());
-  until = std::max(until, *closed_until_.lock());
+  until = std::max(until, closed_until(stop));
   // Who is not held up by those goes on.
   if (error.code() == Errc::rate_limited) {
-    until = std::max(until, *tokens_closed_until_.lock());
+    until = std::max(until, token_limit_.latest());
     if (attempts.urgency == Urgency::content) until = std::max(until, closed_elsewhere_until(""));
   }
   // Content that takes long moves meanwhile; only the wait counts.

@@ -20,7 +20,9 @@
 #include "registry/credentials.h"
 #include "registry/host_kind.h"
 #include "registry/http.h"
+#include "registry/rate_limit.h"
 #include "registry/reference.h"
+#include "registry/refusal.h"
 #include "registry/refused_password.h"
 #include "registry/secrets.h"
 #include "registry/shared_answer.h"
@@ -125,10 +127,10 @@ class RegistryHost {
   /// sense to try again (RTY-1); else throws `error`. Throws `Errc::interrupted` on `stop`.
   void wait_to_retry(const Error& error, Attempts& attempts, const std::stop_token& stop);
 
- private:
-  /// Until when nobody is to ask.
-  using Gate = Guarded<Clock::time_point>;
+  /// Logs a warning, each text once.
+  void warn(const std::string& text);
 
+ private:
   struct Greeting {
     Url base;
     std::optional<Challenge> bearer;
@@ -145,18 +147,20 @@ class RegistryHost {
     std::optional<Credential> credential;
     [[nodiscard]] bool operator==(const Purpose&) const = default;
   };
-  /// What a token server has said, and until when it is not asked for the same again.
-  struct Refusal {
-    Error error;
-    Clock::time_point until;
-  };
   /// The way to a token: one request for it at a time (AUTH-12). Synchronises itself.
   struct Grant {
     explicit Grant(Purpose whose) : purpose(std::move(whose)) {}
 
     const Purpose purpose;
     SharedAnswer<Token> token;
-    Guarded<std::optional<Refusal>> refusal;
+    Guarded<std::optional<Refusal>> refusal;  ///< while it is not asked for the same again
+
+    /// Whoever has logged in since has another grant; who has none may be let in any time.
+    void refuse(const Error& error, Clock::duration pause) {
+      const auto last = refusal.lock();
+      if (*last && purpose.credential) return (*last)->repeat();
+      last->emplace(error, pause);
+    }
   };
   /// What a token server gave to be asked with in place of an identity token, which alone it stands
   /// for.
@@ -171,15 +175,15 @@ class RegistryHost {
     bool is_refused = false;
     Clock::time_point asked_at;
   };
-  /// Whom the registry asked to wait: an account, or whoever has none.
-  struct Limited {
-    std::optional<Credential> who;
-  };
   /// What a request was sent with.
   struct Proof {
     std::string token;
     std::optional<Credential> credential;
+    bool is_probe = false;              ///< finds out whether a password is still refused
     std::string without_password = {};  ///< where there is one that Basic authentication cannot use
+
+    /// Whether a password was shown.
+    [[nodiscard]] bool is_password() const noexcept { return credential && token.empty(); }
   };
 
   [[nodiscard]] Greeting greeting(const std::stop_token& stop);
@@ -209,11 +213,12 @@ class RegistryHost {
   [[nodiscard]] bool may_ask_again(const Reply& reply, const Proof& proof, const Demand& demand,
                                    Course& course, const std::stop_token& stop);
   void learn(const Challenge& challenge);
-  [[nodiscard]] static bool is_password(const Proof& proof);
-  void heed_password(const Greeting& greeting, const Reply& reply, const Credential& credential,
-                     Clock::time_point sent_at, const std::stop_token& stop);
-  [[nodiscard]] bool is_refused_by_all(const Greeting& greeting, const Credential& credential,
-                                       Clock::time_point since, const std::stop_token& stop);
+  [[nodiscard]] Reply send(HttpRequest request, const Question& question, const Proof& proof,
+                           const Receive& receive, const std::stop_token& stop);
+  void heed_password(const Greeting& greeting, const Question& question, const Reply& reply,
+                     const Proof& proof, Clock::time_point sent_at, const std::stop_token& stop);
+  [[nodiscard]] bool is_good_for(const Url& url, const Credential& credential,
+                                 Clock::time_point since, const std::stop_token& stop);
   [[nodiscard]] Reply ask_elsewhere(const Question& question, Reply reply, const Receive& receive,
                                     const std::stop_token& stop);
   [[nodiscard]] Proof authorise(HttpRequest& request, const Url& base, const Demand& demand,
@@ -238,19 +243,19 @@ class RegistryHost {
                                const std::optional<Credential>& credential);
   [[nodiscard]] Reply follow(HttpRequest request, Errand errand, Question::Redirects redirects,
                              const Receive& receive, const std::stop_token& stop);
-  [[nodiscard]] std::string note_of(const Proof& proof) const;
+  [[nodiscard]] std::string note_of(const Proof& proof, const Demand& demand,
+                                    const HttpHead& head) const;
   [[nodiscard]] std::string note_of(const std::optional<Credential>& credential) const;
   [[nodiscard]] Clock::duration patience(Urgency urgency) const noexcept;
   [[nodiscard]] std::shared_ptr<RegistryHost> registry_of(const Reply& reply);
   void pass_gate(Urgency urgency, const std::stop_token& stop);
-  [[nodiscard]] bool is_somebody_else(const std::stop_token& stop);
+  [[nodiscard]] Clock::time_point closed_until(const std::stop_token& stop);
   [[nodiscard]] std::optional<std::chrono::milliseconds> wait_asked_for(
       const Url& url, const HttpHead& head, const std::string& body) const;
-  bool heed(const Url& url, const HttpHead& head, const std::string& body, Gate& gate) const;
+  void heed_limit(const Reply& reply, const Proof& proof, const Demand& demand);
   void heed_elsewhere(const Reply& reply);
   [[nodiscard]] Clock::time_point closed_elsewhere_until(const std::string& origin) const;
   void pass_warnings_on(const HttpHead& head, const Secrets& secrets);
-  void warn(const std::string& text);
 
   // Constant after construction.
   std::string domain_;
@@ -269,13 +274,12 @@ class RegistryHost {
   SharedAnswer<Greeting> greeting_;
   SharedAnswer<Verdict> verdict_;
   RefusedPassword passwords_;
+  RateLimit limit_;        ///< of the registry
+  RateLimit token_limit_;  ///< of its token server
   // Guarded by the locks they live in.
   Guarded<Demand> demand_;
   Guarded<std::optional<Refresh>> refresh_;
-  Guarded<std::vector<std::shared_ptr<Grant>>> grants_;  ///< the latest last
-  Gate closed_until_;                                    ///< by a 429 of the registry (RTY-4)
-  Guarded<std::optional<Limited>> limited_;  ///< whom that was for; nothing where for everybody
-  Gate tokens_closed_until_;                 ///< by one of its token server
+  Guarded<std::vector<std::shared_ptr<Grant>>> grants_;                       ///< the latest last
   Guarded<std::map<std::string, Clock::time_point>> closed_elsewhere_until_;  ///< by origin
   Guarded<std::map<std::string, std::shared_ptr<RegistryHost>>> others_;  ///< led to, by repository
   Guarded<std::set<std::string>> warnings_;  ///< those that were passed on

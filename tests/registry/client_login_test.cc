@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -22,6 +23,30 @@ namespace {
 
 const std::string kBasic = "Basic " + encode_base64("me:secret");
 
+/// `docker-credential-keeps`, the first in the PATH for as long as it lives.
+class Helper {
+ public:
+  Helper() : path_(std::getenv("PATH")) {
+    ::setenv("PATH", str_cat(directory_.path().native(), ":", path_).c_str(), 1);
+  }
+  ~Helper() { ::setenv("PATH", path_.c_str(), 1); }
+  Helper(const Helper&) = delete;
+  Helper& operator=(const Helper&) = delete;
+
+  void keep(const std::string& user, const std::string& password) const {
+    run(str_cat("echo '{\"Username\":\"", user, "\",\"Secret\":\"", password, "\"}'"));
+  }
+  void run(const std::string& script) const {
+    const auto program = directory_.path() / "docker-credential-keeps";
+    std::ofstream(program) << "#!/bin/sh\n" << script << "\n";
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  }
+
+ private:
+  const test::TemporaryDirectory directory_;
+  const std::string path_;
+};
+
 class LoginTest : public ClientTest {
  protected:
   LoginTest() { fake.tag("t", fake.add_manifest(kManifest, kOci).digest); }
@@ -31,6 +56,19 @@ class LoginTest : public ClientTest {
     fake.on([=](const Request& request) -> std::optional<Response> {
       if (request.field("Authorization") == authorization) return std::nullopt;
       return Response{.status = 401, .fields = {{"WWW-Authenticate", challenge}}};
+    });
+  }
+
+  /// The registry limits everybody for hours but `me`, whose requests fail `failures` times.
+  void limit_all_but_me(std::atomic<int>& failures, const Response& failing) {
+    fake.on([&](const Request& request) -> std::optional<Response> {
+      if (request.field("Authorization") == kBasic) {
+        return failures-- > 0 ? std::optional(failing) : std::nullopt;
+      }
+      if (request.path() == "/v2/") {
+        return Response{.status = 401, .fields = {{"WWW-Authenticate", "Basic realm=\"x\""}}};
+      }
+      return Response{.status = 429, .fields = {{"Retry-After", "21600"}}};
     });
   }
 
@@ -46,6 +84,21 @@ class LoginTest : public ClientTest {
     std::ofstream(path) << R"({"auths":{")" << fake.address() << "\":" << entry << "}}";
     ClientOptions given = options();
     given.credentials.file = path;
+    return {Reference::parse(fake.source()), given};
+  }
+
+  /// The same as after a login; `account` is `USER:PASSWORD`.
+  [[nodiscard]] Client login(const std::string& account) const {
+    return client_with_file(str_cat(R"({"auth":")", encode_base64(account), "\"}"));
+  }
+
+  /// A client that asks the helper `keeps`, again at once where that makes sense.
+  [[nodiscard]] Client client_with_helper() const {
+    const auto path = directory.path() / "auth.json";
+    std::ofstream(path) << R"({"credsStore":"keeps"})";
+    ClientOptions given = options();
+    given.credentials.file = path;
+    given.credentials.helper_pause = 0ms;
     return {Reference::parse(fake.source()), given};
   }
 
@@ -91,7 +144,7 @@ TEST_F(LoginTest, A12SendsAPasswordThatIsRefusedOnceInAWhile) {  // AUTH-6
     const Error error = failure([&] { static_cast<void>(reader.resolve("t", {})); });
     EXPECT_EQ(error.code(), Errc::denied);
     EXPECT_NE(std::string(error.what()).find("auth.json"), std::string::npos) << error.what();
-    const bool is_told = std::string(error.what()).find("is not sent again") != std::string::npos;
+    const bool is_told = std::string(error.what()).find("not asked again") != std::string::npos;
     EXPECT_EQ(is_told, i > 0) << error.what();
   }
   EXPECT_EQ(authorizations(fake).size(), 1U) << "or the account would be locked";
@@ -110,6 +163,46 @@ TEST_F(LoginTest, A12FindsOutOnceThatAPasswordIsNoLongerGood) {  // AUTH-6
     EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }).code(), Errc::denied);
   }
   EXPECT_EQ(authorizations(fake).size(), 2U) << "for the tag, and for nothing in particular";
+}
+
+TEST_F(LoginTest, A12FindsOutWhereTheRegistryGreetsEverybody) {  // AUTH-1, AUTH-6
+  const auto greet_and_require = [&](const std::string& authorization) {
+    fake.clear_handlers();
+    fake.forget_requests();
+    fake.on([=](const Request& request) -> std::optional<Response> {
+      if (request.path() == "/v2/" || request.field("Authorization") == authorization) {
+        return std::nullopt;
+      }
+      return Response{.status = 401, .fields = {{"WWW-Authenticate", "Basic realm=\"x\""}}};
+    });
+  };
+  greet_and_require(kBasic);
+  auto reader = client_of("me:secret");
+  EXPECT_TRUE(reader.resolve("t", {}));
+  greet_and_require("nothing");
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve(str_cat("t", i), {})); }).code(),
+              Errc::denied);
+  }
+  EXPECT_EQ(authorizations(fake).size(), 2U) << "for the tag, and for what it was good for";
+}
+
+TEST_F(LoginTest, A12FindsOutInSpiteOfWhatFailsInPassing) {  // AUTH-6, RTY-1
+  require("nothing", "Basic realm=\"x\"");
+  ClientOptions given = options();
+  given.retries.refusal = 500ms;
+  given.credentials.given = "me:secret";
+  Client reader(Reference::parse(fake.source()), given);
+  EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }).code(), Errc::denied);
+  fake.clear_handlers();
+  require(kBasic, "Basic realm=\"x\"");  // it is good again
+  std::atomic<int> failures = 1;
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() == "/v2/" || failures-- <= 0) return std::nullopt;
+    return Response{.status = 503};
+  });
+  std::this_thread::sleep_for(510ms);
+  EXPECT_TRUE(reader.resolve("t", {}));
 }
 
 TEST_F(LoginTest, A12TakesNoRefusalOfOneThingForOneOfAll) {  // AUTH-6
@@ -131,44 +224,36 @@ TEST_F(LoginTest, A12TakesNoRefusalOfOneThingForOneOfAll) {  // AUTH-6
 }
 
 TEST_F(LoginTest, A15AsksAHelperAgainWhereTheRegistryForbids) {  // CRED-8
-  const test::TemporaryDirectory programs;
-  const std::string path = std::getenv("PATH");
-  ::setenv("PATH", str_cat(programs.path().native(), ":", path).c_str(), 1);
-  const auto keeps = [&](const std::string& user) {
-    const auto helper = programs.path() / "docker-credential-keeps";
-    std::ofstream(helper) << "#!/bin/sh\necho '{\"Username\":\"" << user
-                          << "\",\"Secret\":\"p\"}'\n";
-    std::filesystem::permissions(helper, std::filesystem::perms::owner_all);
-  };
+  const Helper helper;
   fake.on([](const Request& request) -> std::optional<Response> {
     if (request.field("Authorization") == "Basic " + encode_base64("right:p")) return std::nullopt;
     const int status = request.field("Authorization").empty() ? 401 : 403;
     return Response{.status = status, .fields = {{"WWW-Authenticate", "Basic realm=\"x\""}}};
   });
-  keeps("wrong");
-  const auto file = directory.path() / "auth.json";
-  std::ofstream(file) << R"({"credsStore":"keeps"})";
-  ClientOptions given = options();
-  given.credentials.file = file;
-  given.credentials.helper_pause = 0ms;
-  Client reader(Reference::parse(fake.source()), given);
+  helper.keep("wrong", "p");
+  auto reader = client_with_helper();
   EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }).code(), Errc::denied);
-  keeps("right");  // who logs in leaves the file as it is
+  helper.keep("right", "p");  // who logs in leaves the file as it is
   EXPECT_TRUE(reader.resolve("t", {}));
-  ::setenv("PATH", path.c_str(), 1);
+}
+
+TEST_F(LoginTest, A15KeepsWhatAHelperSaidWhereTheRegistryForbidsOneThing) {  // CRED-5: Artifactory
+  const Helper helper;
+  require(kBasic, "Basic realm=\"x\"");
+  fake.on(fake.path("/manifests/no-such"), {.status = 403});
+  helper.keep("me", "secret");
+  auto reader = client_with_helper();
+  EXPECT_TRUE(reader.resolve("t", {}));
+  helper.run("echo no network; exit 1");
+  EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("no-such", {})); }).code(),
+            Errc::denied);
+  EXPECT_TRUE(reader.resolve("t", {}));
 }
 
 TEST_F(LoginTest, B6AsksForWhoIsLoggedInSinceARegistryLimitedOthers) {  // RTY-4, CRED-8
-  fake.on([&](const Request& request) -> std::optional<Response> {
-    if (request.field("Authorization") == kBasic) return std::nullopt;
-    if (request.path() == "/v2/") {
-      return Response{.status = 401, .fields = {{"WWW-Authenticate", "Basic realm=\"x\""}}};
-    }
-    return Response{.status = 429, .fields = {{"Retry-After", "3600"}}};
-  });
-  const auto login = [&](const std::string& user) {
-    return client_with_file(str_cat(R"({"auth":")", encode_base64(user), "\"}"));
-  };
+  std::atomic<int> failures = 0;
+  Response failing{.status = 503};
+  limit_all_but_me(failures, failing);
   auto reader = login("limited:p");
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }).code(),
@@ -177,6 +262,36 @@ TEST_F(LoginTest, B6AsksForWhoIsLoggedInSinceARegistryLimitedOthers) {  // RTY-4
   EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 1U);
   static_cast<void>(login("me:secret"));
   EXPECT_TRUE(reader.resolve("t", {}));
+  // That limit is not for whoever is here now: neither for what fails in passing …
+  failures = 1;
+  EXPECT_TRUE(reader.resolve("t", {}));
+  // … nor as the measure of a limit of their own.
+  failures = 1;
+  failing = {.status = 429, .fields = {{"Retry-After", "1"}}};
+  EXPECT_TRUE(reader.resolve("t", {}));
+}
+
+TEST_F(LoginTest, B6LeavesARegistryAloneThatDidNotAskWhoWeAre) {  // RTY-3
+  fake.on(fake.path("/"), {.status = 429, .fields = {{"Retry-After", "21600"}}});
+  auto reader = login("me:secret");
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }).code(),
+              Errc::rate_limited);
+  }
+  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 1U);
+}
+
+TEST_F(LoginTest, B6LeavesARegistryAloneThatCannotTakeWhatWeHave) {  // RTY-3, AUTH-9
+  std::atomic<int> failures = 0;
+  const Response none;
+  limit_all_but_me(failures, none);
+  auto reader =
+      client_with_file(str_cat(R"({"auth":")", encode_base64("me:"), R"(","identitytoken":"i"})"));
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }).code(),
+              Errc::rate_limited);
+  }
+  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 1U);
 }
 
 TEST_F(LoginTest, A1PrefersBearerInOneLineWithBasic) {  // AUTH-4, AUTH-5
@@ -665,6 +780,103 @@ TEST_F(LoginTest, A7AsksATokenServerThatRefusesOnceInAWhile) {
   EXPECT_EQ(tokens.requests().size(), 1U) << "or the account would be locked";
 }
 
+TEST_F(LoginTest, A7AsksATokenServerThatRefusesLessAndLessOften) {  // AUTH-6
+  require("Bearer T", bearer());
+  serve_token({.status = 401});
+  ClientOptions given = options();
+  given.retries.refusal = 950ms;
+  given.credentials.given = "me:secret";
+  Client reader(Reference::parse(fake.source()), given);
+  const auto said = [&] {
+    return std::string(failure([&] { static_cast<void>(reader.resolve("t", {})); }).what());
+  };
+  EXPECT_EQ(said().find("not asked again"), std::string::npos);
+  EXPECT_NE(said().find("not asked again for 1 s"), std::string::npos);
+  while (tokens.requests().size() < 2) static_cast<void>(said());
+  EXPECT_NE(said().find("not asked again for 2 s"), std::string::npos);
+}
+
+TEST_F(LoginTest, A7CountsARefusalOnceThatManyWaitedFor) {  // AUTH-6, AUTH-12
+  require("Bearer T", bearer());
+  std::atomic<int> wanting = 0;
+  tokens.on([&wanting](const Request&) -> std::optional<Response> {
+    const auto limit = std::chrono::steady_clock::now() + 2s;
+    while (wanting < 8 && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+    std::this_thread::sleep_for(50ms);
+    return Response{.status = 401};
+  });
+  ClientOptions given = options();
+  given.retries.refusal = 60s;
+  given.credentials.given = "me:secret";
+  Client reader(Reference::parse(fake.source()), given);
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&] {
+        ++wanting;
+        static_cast<void>(failure([&] { static_cast<void>(reader.resolve("t", {})); }));
+      });
+    }
+  }
+  EXPECT_EQ(tokens.requests().size(), 1U);
+  const std::string said = failure([&] { static_cast<void>(reader.resolve("t", {})); }).what();
+  constexpr std::string_view kPause = "not asked again for ";
+  const auto at = said.find(kPause);
+  ASSERT_NE(at, std::string::npos) << said;
+  EXPECT_LE(std::atoi(said.c_str() + at + kPause.size()), 60) << said;
+}
+
+TEST_F(LoginTest, A7SaysThatATokenServerDoesNotAcceptACredential) {  // AUTH-11
+  require("Bearer T", bearer());
+  serve_token({.status = 401});
+  EXPECT_NE(std::string(refusal(client_of("me:secret")).what())
+                .find("the credentials of --creds were used and are not accepted"),
+            std::string::npos);
+  EXPECT_EQ(std::string(refusal(client()).what()).find("not accepted"), std::string::npos);
+}
+
+TEST_F(LoginTest, A7SaysWhatATokenServerAnswersInsteadOfAToken) {  // AUTH-10
+  require("Bearer T", bearer());
+  const auto said_of = [&](const std::string& body) {
+    tokens.clear_handlers();
+    serve_token({.fields = {{"Content-Type", "text/html"}}, .body = body});
+    return std::string(refusal(client_of("me:secret")).what());
+  };
+  EXPECT_NE(said_of("<p>hello").find("(text/html, 8 bytes)"), std::string::npos);
+  EXPECT_NE(said_of("{}").find("(text/html, 2 bytes)"), std::string::npos);
+  const std::string many = said_of(std::string(std::size_t{5} << 20U, ' '));
+  EXPECT_NE(many.find("(text/html, at least 1048576 bytes)"), std::string::npos) << many;
+  EXPECT_EQ(said_of("hush-hush").find("hush"), std::string::npos) << "it may be a token";
+}
+
+TEST_F(LoginTest, A1SaysWhyACredentialWasOfNoUse) {  // AUTH-5
+  const auto said = [&](int status, decltype(Response::fields) fields) {
+    fake.clear_handlers();
+    fake.on(fake.path("/"), {.status = status, .fields = std::move(fields)});
+    const Error error = refusal(client_of("me:secret"));
+    EXPECT_EQ(error.code(), Errc::denied);
+    EXPECT_TRUE(authorizations(fake).empty());
+    return std::string(error.what());
+  };
+  const std::string many =
+      said(401, {{"WWW-Authenticate", "Negotiate"}, {"WWW-Authenticate", "Digest realm=\"x\""}});
+  EXPECT_NE(many.find("it wants a login by negotiate or digest, which is not supported"),
+            std::string::npos)
+      << many;
+  const std::string none = said(401, {});
+  EXPECT_NE(none.find("it does not say how to log in"), std::string::npos) << none;
+  const std::string open = said(403, {});
+  EXPECT_NE(open.find("it did not ask who we are"), std::string::npos) << open;
+}
+
+TEST_F(LoginTest, A1SaysWhereARegistryRefusesToGreet) {  // AUTH-18
+  fake.on("/v2/", {.status = 403, .body = R"({"errors":[{"code":"DENIED"}]})"});
+  const std::string said = refusal(client()).what();
+  EXPECT_NE(said.find(str_cat("http://", fake.address(), "/v2/: the registry answered 403 DENIED")),
+            std::string::npos)
+      << said;
+}
+
 TEST_F(LoginTest, A8FollowsNoTokenServerIntoATrap) {  // AUTH-14: each redirect is a realm again
   require("Bearer T", bearer());
   for (const std::string to : {"http://169.254.169.254/", "http://h.invalid/token", "file:///x"}) {
@@ -782,13 +994,17 @@ TEST_F(RefreshTest, A14ShowsNobodysTokenForSomebodyElse) {  // AUTH-12, CRED-8
 
 TEST_F(LoginTest, A13GetsWhereATokenServerKnowsNoPost) {
   require("Bearer T", bearer());
-  tokens.on([](const Request& request) -> std::optional<Response> {
-    if (request.method == "POST") return Response{.status = 404};
-    return Response{.body = R"({"token":"T"})"};
-  });
-  EXPECT_TRUE(client_with_file(R"({"identitytoken":"id"})").resolve("t", {}));
-  EXPECT_EQ(authorizations(tokens),
-            std::vector<std::string>{"Basic " + encode_base64("<token>:id")});
+  for (const int status : {400, 404, 405}) {  // ACR says 400 of what it does not know
+    tokens.clear_handlers();
+    tokens.forget_requests();
+    tokens.on([status](const Request& request) -> std::optional<Response> {
+      if (request.method == "POST") return Response{.status = status};
+      return Response{.body = R"({"token":"T"})"};
+    });
+    EXPECT_TRUE(client_with_file(R"({"identitytoken":"id"})").resolve("t", {})) << status;
+    EXPECT_EQ(authorizations(tokens),
+              std::vector<std::string>{"Basic " + encode_base64("<token>:id")});
+  }
 }
 
 TEST_F(LoginTest, PostsAnIdentityTokenToNobodyElse) {  // EP-8

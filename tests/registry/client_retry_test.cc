@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is tried again, how soon, and when not at all (reference 6, 11.4).
 
+#include <array>
 #include <atomic>
+#include <ctime>
 #include <memory>
 #include <thread>
 
@@ -108,7 +110,24 @@ TEST_F(RetryTest, B6WaitsAsLongAsItIsTold) {  // RTY-3
   EXPECT_EQ(asked(), 2U);
 }
 
+TEST_F(RetryTest, B6TakesADateForTheTimeUntilThen) {  // RTY-3
+  const auto then = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() + 1h);
+  std::tm parts{};
+  ::gmtime_r(&then, &parts);
+  std::array<char, 64> date{};
+  ASSERT_GT(std::strftime(date.data(), date.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts), 0U);
+  fail_first(1, {.status = 429, .fields = {{"Retry-After", date.data()}}});
+  auto reader = client();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }).code(),
+              Errc::rate_limited);
+  }
+  EXPECT_EQ(asked(), 1U);
+}
+
 TEST_F(RetryTest, B6TakesItsOwnTimeWhereTheServersIsNone) {
+  fail_first(1, {.status = 429});  // Docker Hub, at times
+  EXPECT_TRUE(client().resolve("t", {}));
   for (const char* value : {"-1", "abc", "Sun, 09 Sep 2001 01:46:40 GMT"}) {
     fake.clear_handlers();
     fail_first(1, {.status = 429, .fields = {{"Retry-After", value}}});

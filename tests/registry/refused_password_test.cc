@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/refused_password.h"
 
+#include <chrono>
 #include <string>
 
 #include <gtest/gtest.h>
 
 namespace digestfs::registry {
 namespace {
+
+using namespace std::chrono_literals;
 
 Credential somebody(const std::string& password = "old") {
   return {.user = "me",
@@ -21,8 +24,7 @@ const Error kRefusal(Errc::denied, "401");
 /// What is said of sending it; nothing where it may be sent.
 std::string said(RefusedPassword& passwords, const Credential& credential) {
   try {
-    passwords.check(credential);
-    return {};
+    return passwords.check(credential) ? "find out" : "";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::denied);
     return error.what();
@@ -30,20 +32,19 @@ std::string said(RefusedPassword& passwords, const Credential& credential) {
 }
 
 TEST(RefusedPassword, A12IsLeftAloneForAWhile) {
-  RefusedPassword passwords;
+  RefusedPassword passwords(5s);
   EXPECT_EQ(said(passwords, somebody()), "");
   passwords.refuse(somebody(), kRefusal);
-  EXPECT_EQ(said(passwords, somebody()),
-            "the password was refused, and is not sent again for 5 s: 401");
+  EXPECT_EQ(said(passwords, somebody()), "401; not asked again for 5 s");
   EXPECT_EQ(said(passwords, somebody("new")), "");
-  passwords.accept(somebody());
+  passwords.accept(somebody(), "/v2/a");
   EXPECT_EQ(said(passwords, somebody()), "");
-  EXPECT_TRUE(passwords.was_accepted(somebody()));
-  EXPECT_FALSE(passwords.was_accepted(somebody("new")));
+  EXPECT_EQ(passwords.accepted_for(somebody()), "/v2/a");
+  EXPECT_EQ(passwords.accepted_for(somebody("new")), std::nullopt);
 }
 
 TEST(RefusedPassword, A12IsLeftAloneForLongerEachTime) {
-  RefusedPassword passwords;
+  RefusedPassword passwords(5s);
   EXPECT_FALSE(passwords.refuse_again(somebody(), Clock::now()));
   const auto before = Clock::now();
   passwords.refuse(somebody(), kRefusal);
@@ -55,6 +56,18 @@ TEST(RefusedPassword, A12IsLeftAloneForLongerEachTime) {
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(passwords.refuse_again(somebody(), later()));
   EXPECT_NE(said(passwords, somebody()).find("for 300 s"), std::string::npos);
   EXPECT_FALSE(passwords.refuse_again(somebody("new"), later()));
+}
+
+TEST(RefusedPassword, A12IsTriedByOneOfThoseWhoWait) {
+  RefusedPassword passwords(5s);
+  passwords.refuse(somebody(), kRefusal);
+  passwords.give_back(somebody("new"));
+  EXPECT_NE(said(passwords, somebody()), "");
+  passwords.give_back(somebody());  // as the pause does when it is over
+  EXPECT_EQ(said(passwords, somebody()), "find out");
+  EXPECT_NE(said(passwords, somebody()).find("for 5 s"), std::string::npos);
+  passwords.give_back(somebody());
+  EXPECT_EQ(said(passwords, somebody()), "find out");
 }
 
 }  // namespace
