@@ -6,7 +6,7 @@
 #include <string_view>
 
 // Failures. Inside the program a failure is an exception; expected absence is a value
-// (`std::optional`, `nullptr`). Only `fs/operations` turns either into an errno.
+// (`std::optional`, `nullptr`). Only `fs/fuse/operations` turns either into an errno.
 
 namespace digestfs {
 

@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "registry/config.h"
+#include "registry/image/config.h"
 
 namespace digestfs::cache {
 namespace {

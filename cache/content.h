@@ -21,7 +21,7 @@
 #include "cache/problems.h"
 #include "cache/store.h"
 #include "cache/verified_file.h"
-#include "registry/back_off.h"
+#include "registry/host/back_off.h"
 #include "registry/source.h"
 
 namespace digestfs::cache {

@@ -19,11 +19,11 @@ class LayerPass::Impl final : public ByteSink {
   void take(std::span<const std::byte> compressed) {
     taken_ += compressed.size();
     if (!decompressor_) {
-      const std::size_t part = std::min(kSniffBytes - first_size_, compressed.size());
+      const std::size_t part = std::min(archive::kSniffBytes - first_size_, compressed.size());
       std::ranges::copy(compressed.first(part), first_.begin() + static_cast<long>(first_size_));
       first_size_ += part;
       compressed = compressed.subspan(part);
-      if (first_size_ < kSniffBytes) return;
+      if (first_size_ < archive::kSniffBytes) return;
       begin();
     }
     if (!compressed.empty()) decompressor_->write(compressed);
@@ -53,18 +53,18 @@ class LayerPass::Impl final : public ByteSink {
  private:
   void begin() {
     const auto first = std::span(first_).first(first_size_);
-    compression_ = sniff(first);
-    decompressor_ = make_decompressor(compression_, *this);
+    compression_ = archive::sniff(first);
+    decompressor_ = archive::make_decompressor(compression_, *this);
     if (!first.empty()) decompressor_->write(first);
   }
 
   Hasher hasher_;
   ByteSink& output_;
   LayerLimits limits_;
-  std::array<std::byte, kSniffBytes> first_{};
+  std::array<std::byte, archive::kSniffBytes> first_{};
   std::size_t first_size_ = 0;
-  std::unique_ptr<Decompressor> decompressor_;
-  Compression compression_ = Compression::none;
+  std::unique_ptr<archive::Decompressor> decompressor_;
+  archive::Compression compression_ = archive::Compression::none;
   std::uint64_t taken_ = 0;
   std::uint64_t size_ = 0;
 };

@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
+#include "archive/decompressor.h"
 #include "base/digest.h"
 #include "base/sink.h"
-#include "cache/decompressor.h"
 
 namespace digestfs::cache {
 
@@ -23,7 +23,7 @@ struct LayerLimits {
 struct LayerContent {
   Digest digest;  ///< of every byte it decompresses to, to the last one (DEC-e): its diff_id
   std::uint64_t size = 0;  ///< of that
-  Compression compression = Compression::none;
+  archive::Compression compression = archive::Compression::none;
   std::string remark;  ///< see `Decompressor::remark`
 };
 

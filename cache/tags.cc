@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "registry/reference.h"
+#include "registry/image/reference.h"
 
 namespace digestfs::cache {
 namespace {

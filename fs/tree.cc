@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/tree.h"
 
-#include "fs/digest_directory.h"
-#include "fs/image_directory.h"
-#include "fs/oci_directory.h"
-#include "fs/quarantine_directory.h"
+#include "fs/image/digest_directory.h"
+#include "fs/image/image_directory.h"
+#include "fs/image/oci_directory.h"
+#include "fs/image/quarantine_directory.h"
+#include "fs/image/tags_directory.h"
+#include "fs/image/tree_directory.h"
 #include "fs/static_directory.h"
-#include "fs/tags_directory.h"
 #include "fs/text_file.h"
-#include "fs/tree_directory.h"
 
 namespace digestfs::fs {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "fs/image/repository.h"
 #include "fs/node.h"
-#include "fs/repository.h"
 
 namespace digestfs::fs {
 

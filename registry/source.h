@@ -9,7 +9,7 @@
 
 #include "base/digest.h"
 #include "base/sink.h"
-#include "registry/descriptor.h"
+#include "registry/image/descriptor.h"
 
 namespace digestfs::registry {
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# tools → fs → cache → registry → base: a folder includes its own files and those of folders to its
-# right, and each library is known in few places (docs/architecture.md).
+# tools → fs → cache → registry → archive → base: a folder includes its own files and those of
+# folders to its right, subfolders and all, and each library is known in few places (docs/architecture.md).
 set -euo pipefail
-shopt -s nullglob lastpipe  # lastpipe: `refuse` sets our status
+shopt -s nullglob globstar lastpipe  # lastpipe: `refuse` sets our status
 cd "${SOURCE_DIR:-$(dirname "$0")/..}"
-folders=(tools fs cache registry base)
+folders=(tools fs cache registry archive base)
 status=0
 
 # refuse WHAT: complains when there is something on standard input.
@@ -26,23 +26,23 @@ only_in() {
 }
 
 sources=()
-for folder in "${folders[@]}"; do sources+=("$folder"/*.h "$folder"/*.cc); done
+for folder in "${folders[@]}"; do sources+=("$folder"/**/*.h "$folder"/**/*.cc); done
 ((${#sources[@]})) || refuse 'there is nothing to check' <<<"$PWD"
 
 for i in "${!folders[@]}"; do
   allowed=$(IFS='|' && echo "${folders[*]:i}")
-  including "(\"|<(tests|$(IFS='|' && echo "${folders[*]}"))/)" "${folders[i]}"/*.{h,cc} |
-    { grep -vE "\"($allowed)/[a-z0-9_]+\.h\"" || true; } |
+  including "(\"|<(tests|$(IFS='|' && echo "${folders[*]}"))/)" "${folders[i]}"/**/*.{h,cc} |
+    { grep -vE "\"($allowed)/([a-z0-9_]+/)*[a-z0-9_]+\.h\"" || true; } |
     refuse "${folders[i]}/ may include only from ${allowed//|/, }"
 done
 
-only_in curl/ registry/http.cc
-only_in '(linux/)?fuse' fs/channel.cc fs/operations.cc fs/session.cc
-only_in 'z(lib|conf)\.h' cache/gzip.cc
-only_in 'zstd' cache/zstd.cc
+only_in curl/ registry/http/http.cc
+only_in '(linux/)?fuse' fs/fuse/channel.cc fs/fuse/operations.cc fs/fuse/session.cc
+only_in 'z(lib|conf)\.h' archive/gzip.cc
+only_in 'zstd' archive/zstd.cc
 only_in openssl/ base/digest.cc
 only_in cxxopts tools/options.cc
 # It is slow to compile: headers make do with json_fwd.hpp.
-only_in 'nlohmann/json\.hpp' '[a-z]*/[a-z0-9_]*\.cc'
+only_in 'nlohmann/json\.hpp' '[a-z]*/[a-z0-9_/]*\.cc'
 
 exit "$status"

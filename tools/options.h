@@ -12,8 +12,8 @@
 
 #include "base/log.h"
 #include "cache/content.h"
-#include "fs/rootfs_builder.h"
-#include "registry/platform.h"
+#include "fs/tree/rootfs_builder.h"
+#include "registry/image/platform.h"
 
 namespace digestfs::tools {
 

@@ -61,7 +61,7 @@ TEST(LayerPass, GivesTheEmptyLayerItsDiffId) {
     ASSERT_TRUE(outcome.content) << step;
     EXPECT_EQ(outcome.content->digest.str(), kEmptyDiff);
     EXPECT_EQ(outcome.content->size, 1024U);
-    EXPECT_EQ(outcome.content->compression, Compression::gzip);
+    EXPECT_EQ(outcome.content->compression, archive::Compression::gzip);
     EXPECT_EQ(outcome.tar, std::string(1024, '\0'));
   }
 }
@@ -73,7 +73,7 @@ TEST(LayerPass, TakesALayerOfNoBytesForAnEmptyOne) {
   EXPECT_EQ(outcome.content->digest.str(),
             "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(outcome.content->size, 0U);
-  EXPECT_EQ(outcome.content->compression, Compression::none);
+  EXPECT_EQ(outcome.content->compression, archive::Compression::none);
 }
 
 TEST(LayerPass, TakesALayerShorterThanAnyMagic) {
@@ -87,11 +87,11 @@ TEST(LayerPass, TakesALayerShorterThanAnyMagic) {
 // D5: there is no media type to lie here, only bytes.
 TEST(LayerPass, FindsOutTheCompression) {
   const std::string archive = test::tar({{"etc/passwd", "root"}, {"bin", "", '5'}});
-  const std::vector<std::pair<std::string, Compression>> layers = {
-      {archive, Compression::none},
-      {test::gzip(archive), Compression::gzip},
-      {test::zstd(archive), Compression::zstd},
-      {test::zstd_skippable("first") + test::zstd(archive), Compression::zstd},
+  const std::vector<std::pair<std::string, archive::Compression>> layers = {
+      {archive, archive::Compression::none},
+      {test::gzip(archive), archive::Compression::gzip},
+      {test::zstd(archive), archive::Compression::zstd},
+      {test::zstd_skippable("first") + test::zstd(archive), archive::Compression::zstd},
   };
   for (const auto& [layer, compression] : layers) {
     for (const std::size_t step : {1U, 5U, 4096U}) {

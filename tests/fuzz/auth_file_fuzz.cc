@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "registry/auth_file.h"
+#include "registry/auth/auth_file.h"
 #include "tests/fuzz/require.h"
 
 // Files of credentials: written by many programs, and by hand. No message quotes what is in them.

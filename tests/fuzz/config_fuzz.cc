@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "registry/config.h"
+#include "registry/image/config.h"
 #include "tests/fuzz/require.h"
 
 // Image configs, from a registry's hands.

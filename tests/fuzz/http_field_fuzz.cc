@@ -5,12 +5,12 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "registry/back_off.h"
-#include "registry/challenge.h"
-#include "registry/content_range.h"
-#include "registry/link.h"
-#include "registry/token.h"
-#include "registry/url.h"
+#include "registry/auth/challenge.h"
+#include "registry/auth/token.h"
+#include "registry/host/back_off.h"
+#include "registry/http/content_range.h"
+#include "registry/http/link.h"
+#include "registry/http/url.h"
 #include "tests/fuzz/require.h"
 
 // Fields of HTTP heads, from whoever answers: challenges, links, ranges, times.

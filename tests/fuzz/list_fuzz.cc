@@ -9,12 +9,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "registry/catalog.h"
-#include "registry/http.h"
-#include "registry/json.h"
-#include "registry/page.h"
-#include "registry/reference.h"
-#include "registry/tag_list.h"
+#include "registry/host/catalog.h"
+#include "registry/host/tag_list.h"
+#include "registry/http/http.h"
+#include "registry/http/page.h"
+#include "registry/image/json.h"
+#include "registry/image/reference.h"
 #include "tests/fuzz/require.h"
 
 // Lists of tags and repositories, which are read without keeping the document, held against what a

@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "registry/manifest.h"
-#include "registry/media_type.h"
+#include "registry/image/manifest.h"
+#include "registry/image/media_type.h"
 #include "tests/fuzz/require.h"
 
 // Indexes, manifests and schema 1, from a registry's hands. They are read or refused as corrupt;

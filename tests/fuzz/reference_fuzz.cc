@@ -5,9 +5,9 @@
 
 #include "base/digest.h"
 #include "base/error.h"
-#include "registry/media_type.h"
-#include "registry/platform.h"
-#include "registry/reference.h"
+#include "registry/image/media_type.h"
+#include "registry/image/platform.h"
+#include "registry/image/reference.h"
 #include "tests/fuzz/require.h"
 
 // What a person types and what becomes a name: references, tags, digests, platforms. Whatever is

@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "archive/tar_reader.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "cache/tar_reader.h"
-#include "fs/layer_builder.h"
-#include "fs/rootfs_builder.h"
+#include "fs/tree/layer_builder.h"
+#include "fs/tree/rootfs_builder.h"
 
 namespace {
 
@@ -24,11 +24,11 @@ using namespace digestfs;
 constexpr fs::FileTreeBuilder::Limits kLimits{.files = 10000, .link_steps = 100000};
 
 /// Hands entries on to a builder, and writes down what they are.
-class Watch final : public cache::TarSink {
+class Watch final : public archive::TarSink {
  public:
-  explicit Watch(cache::TarSink& next) : next_(next) {}
+  explicit Watch(archive::TarSink& next) : next_(next) {}
 
-  void take(cache::TarEntry entry) override {
+  void take(archive::TarEntry entry) override {
     check(entry);
     seen += str_cat(entry.flag, entry.name, '\0', entry.link, '\0', entry.size, ' ', entry.offset,
                     ' ', entry.modified.seconds, '.', entry.modified.nanoseconds, ' ',
@@ -39,17 +39,17 @@ class Watch final : public cache::TarSink {
   std::string seen;
 
  private:
-  static void check(const cache::TarEntry& entry) {
+  static void check(const archive::TarEntry& entry) {
     if (entry.modified.nanoseconds >= 1'000'000'000) std::abort();
     if (!entry.sparse || !entry.defect.empty()) return;
     std::uint64_t end = 0;
-    for (const cache::SparseRun& run : entry.runs) {
+    for (const archive::SparseRun& run : entry.runs) {
       if (run.offset < end || run.end() < run.offset || run.end() > entry.size) std::abort();
       end = run.end();
     }
   }
 
-  cache::TarSink& next_;
+  archive::TarSink& next_;
 };
 
 /// Every file is reached, every name leads somewhere, and links are as many as there are names.
@@ -90,7 +90,7 @@ struct Outcome {
 Outcome read(std::span<const std::byte> tar, std::size_t step) {
   fs::LayerBuilder builder(kLimits);
   Watch watch(builder);
-  cache::TarReader reader(watch);
+  archive::TarReader reader(watch);
   Outcome outcome;
   try {
     while (!tar.empty()) {

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "registry/media_type.h"
+#include "registry/image/media_type.h"
 #include "tests/mount/invariants.h"
 
 namespace digestfs {

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "base/text.h"
-#include "registry/media_type.h"
+#include "registry/image/media_type.h"
 #include "tests/mount/invariants.h"
 
 namespace digestfs {

@@ -12,8 +12,8 @@
 #include "base/file.h"
 #include "base/handle.h"
 #include "base/text.h"
-#include "registry/field.h"
-#include "registry/media_type.h"
+#include "registry/http/field.h"
+#include "registry/image/media_type.h"
 #include "tests/mount/invariants.h"
 
 namespace digestfs {

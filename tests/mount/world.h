@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "registry/descriptor.h"
+#include "registry/image/descriptor.h"
 #include "tests/mount/reading.h"
 #include "tests/support/fake_registry.h"
 #include "tests/support/image_builder.h"

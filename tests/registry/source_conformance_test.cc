@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "registry/oci_layout.h"
+#include "registry/local/oci_layout.h"
 #include "tests/support/memory_source.h"
 #include "tests/support/mounted.h"
 

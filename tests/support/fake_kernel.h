@@ -13,7 +13,7 @@
 #include <linux/fuse.h>
 
 #include "base/handle.h"
-#include "fs/session.h"
+#include "fs/fuse/session.h"
 
 namespace digestfs::test {
 

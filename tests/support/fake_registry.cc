@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "registry/field.h"
+#include "registry/http/field.h"
 #include "tests/support/test_authority.h"
 
 namespace digestfs::test {

@@ -19,7 +19,7 @@
 #include "base/digest.h"
 #include "base/guarded.h"
 #include "base/handle.h"
-#include "registry/descriptor.h"
+#include "registry/image/descriptor.h"
 #include "tests/support/image_builder.h"
 
 namespace digestfs::test {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/digest.h"
-#include "registry/descriptor.h"
+#include "registry/image/descriptor.h"
 #include "registry/source.h"
 #include "tests/support/memory_source.h"
 

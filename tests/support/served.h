@@ -17,7 +17,7 @@
 #include "cache/problems.h"
 #include "cache/store.h"
 #include "cache/tags.h"
-#include "fs/repository.h"
+#include "fs/image/repository.h"
 #include "fs/tree.h"
 #include "tests/support/fake_kernel.h"
 #include "tests/support/image_builder.h"

@@ -7,7 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/text.h"
-#include "fs/file_tree_builder.h"
+#include "fs/tree/file_tree_builder.h"
 
 namespace digestfs::test {
 namespace {

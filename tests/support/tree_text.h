@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "fs/file_tree.h"
+#include "fs/tree/file_tree.h"
 
 namespace digestfs::test {
 

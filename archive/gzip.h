@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "archive/decompressor.h"
+
+namespace digestfs::archive {
+
+/// gzip (RFC 1952), any number of members (DEC-a).
+[[nodiscard]] std::unique_ptr<Decompressor> make_gzip_decompressor(ByteSink& output);
+
+}  // namespace digestfs::archive

@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/fuse/operations.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/caller.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace digestfs::fs {
+namespace {
+
+// Directory cookies: `.` and `..`, then the place of the last entry that was given, moved on.
+constexpr off_t kAfterDot = 1;
+constexpr off_t kAfterDotDot = 2;
+// How long the parts of one listing may be apart.
+constexpr std::chrono::seconds kListing{30};
+
+Operations& operations_of(fuse_req_t request) {
+  return *static_cast<Operations*>(fuse_req_userdata(request));
+}
+
+double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+mode_t type_bits(FileType type) {
+  switch (type) {
+    case FileType::directory:
+      return S_IFDIR;
+    case FileType::file:
+      return S_IFREG;
+    case FileType::symlink:
+      return S_IFLNK;
+    case FileType::character_device:
+      return S_IFCHR;
+    case FileType::block_device:
+      return S_IFBLK;
+    case FileType::fifo:
+      return S_IFIFO;
+  }
+  return 0;
+}
+
+/// What may be done with something of ours: nobody changes it.
+mode_t our_permissions(FileType type) {
+  switch (type) {
+    case FileType::directory:
+      return 0555;
+    case FileType::symlink:
+      return 0777;
+    default:
+      return 0444;
+  }
+}
+
+struct stat to_stat(const Operations& operations, const Node& node, const Attributes& attributes) {
+  struct stat status {};
+  status.st_ino = node.inode();
+  status.st_mode = type_bits(attributes.type);
+  if (const auto& ownership = attributes.ownership) {
+    status.st_mode |= ownership->mode;
+    status.st_uid = ownership->uid;
+    status.st_gid = ownership->gid;
+  } else {
+    status.st_mode |= our_permissions(attributes.type);
+    status.st_uid = operations.owner();
+    status.st_gid = operations.group();
+  }
+  status.st_nlink = attributes.links;
+  status.st_rdev = attributes.device;
+  status.st_size = static_cast<off_t>(attributes.size);
+  // Of the size, never of what the cache holds: tar -S takes a file with few blocks for a hole.
+  status.st_blocks =
+      static_cast<blkcnt_t>((attributes.stored.value_or(attributes.size) + 511) / 512);
+  status.st_blksize = 128 << 10;
+  status.st_mtim = {attributes.modified.seconds, attributes.modified.nanoseconds};
+  // Files of an image have no such time. It must not move either when the attributes of a tree's
+  // root take the place of the placeholder, or tar says that the root changed as it was read.
+  if (!attributes.ownership) status.st_ctim = status.st_mtim;
+  status.st_atim = status.st_mtim;
+  return status;
+}
+
+fuse_entry_param to_entry(const Operations& operations, const Entry& entry) {
+  const Attributes attributes = entry.node->attributes();
+  fuse_entry_param parameters{};
+  parameters.ino = entry.node->inode();
+  parameters.attr = to_stat(operations, *entry.node, attributes);
+  parameters.attr_timeout = seconds(attributes.valid);
+  parameters.entry_timeout = seconds(entry.valid);
+  return parameters;
+}
+
+/// The node `inode`; the kernel only asks for numbers that it was given.
+const Node& node_of(const Operations& operations, fuse_ino_t inode) {
+  const Node* node = operations.tree().find(inode);
+  if (node == nullptr) throw std::system_error(ESTALE, std::generic_category(), "unknown inode");
+  return *node;
+}
+
+template <class T>
+const T& node_as(const Operations& operations, fuse_ino_t inode, int otherwise) {
+  const auto* node = dynamic_cast<const T*>(&node_of(operations, inode));
+  if (node == nullptr) throw std::system_error(otherwise, std::generic_category());
+  return *node;
+}
+
+void log_failure(const char* name, const std::exception_ptr& failure) noexcept {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    if (error.code() == Errc::not_found || error.code() == Errc::interrupted) {
+      DIGESTFS_LOG(debug, name, ": ", error.what());
+    } else {
+      DIGESTFS_LOG(error, name, ": ", error.what());
+    }
+  } catch (const std::exception& error) {
+    DIGESTFS_LOG(error, name, ": ", error.what());
+  } catch (...) {
+    DIGESTFS_LOG(error, name, ": unknown failure");
+  }
+}
+
+void reply_failure(fuse_req_t request, const char* name,
+                   const std::exception_ptr& failure) noexcept {
+  log_failure(name, failure);
+  fuse_reply_err(request, error_number(failure));
+}
+
+void on_interrupt(fuse_req_t request, void* id) {
+  // By number, not by pointer: the request may be answered while libfuse calls this.
+  operations_of(request).parking().interrupt(reinterpret_cast<Parking::Id>(id));
+}
+
+/// The one way in which a request is answered. `operation(patience)` completes a value, replies
+/// with it and returns; or throws before it has replied.
+template <class Operation>
+void answer(fuse_req_t request, const char* name, Patience patience, Operation operation) noexcept {
+  Pending pending;
+  try {
+    operation(patience);
+    return;
+  } catch (Pending& thrown) {
+    pending = std::move(thrown);
+  } catch (...) {
+    reply_failure(request, name, std::current_exception());
+    return;
+  }
+  try {
+    Parking& parking = operations_of(request).parking();
+    const auto id = parking.enter(
+        [operation = std::move(operation), patience]() mutable { operation(patience); },
+        [request, name](const std::exception_ptr& failure) {
+          reply_failure(request, name, failure);
+        },
+        [caller = fuse_req_ctx(request)->pid] { return has_given_up(caller); });
+    // Before it may be answered from elsewhere: after that the request is gone.
+    fuse_req_interrupt_func(request, on_interrupt, reinterpret_cast<void*>(id));
+    parking.wait(id, std::move(pending));
+  } catch (const std::exception& error) {
+    // Only for want of memory, before anything was parked.
+    DIGESTFS_LOG(error, name, ": ", error.what());
+    fuse_reply_err(request, ENOMEM);
+  }
+}
+
+template <class Operation>
+void answer(fuse_req_t request, const char* name, Operation operation) noexcept {
+  answer(request, name, Patience::unlimited(), std::move(operation));
+}
+
+void init(void* userdata, fuse_conn_info* connection) {
+  // Attributes come with the names; AUTO would ask for them one by one after the first page.
+  connection->want |= connection->capable & FUSE_CAP_READDIRPLUS;
+  connection->want &= ~static_cast<unsigned>(FUSE_CAP_READDIRPLUS_AUTO);
+  connection->want |= connection->capable &
+                      (FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ | FUSE_CAP_AUTO_INVAL_DATA |
+                       FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPENDIR_SUPPORT);
+  // Splicing loses against plain copies once readahead is large (measured).
+  connection->want &=
+      ~static_cast<unsigned>(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+  static_cast<Operations*>(userdata)->is_ready();
+}
+
+void lookup(fuse_req_t request, fuse_ino_t parent, const char* name) noexcept {
+  answer(request, "lookup", Patience::of_lookup(),
+         [request, parent, name = std::string(name)](const Patience& patience) {
+           const Operations& operations = operations_of(request);
+           const auto& directory = node_as<Directory>(operations, parent, ENOTDIR);
+           fuse_entry_param parameters{};
+           if (const auto entry = directory.lookup(name, patience)) {
+             parameters = to_entry(operations, *entry);
+           } else {
+             // Inode 0 is an absence that the kernel may remember; ENOENT would be asked again.
+             parameters.entry_timeout = seconds(directory.absence_valid());
+           }
+           fuse_reply_entry(request, &parameters);
+         });
+}
+
+void forget(fuse_req_t request, fuse_ino_t /*inode*/, std::uint64_t /*lookups*/) noexcept {
+  fuse_reply_none(request);  // nodes live as long as the mount
+}
+
+void forget_multi(fuse_req_t request, std::size_t /*count*/, fuse_forget_data* /*data*/) noexcept {
+  fuse_reply_none(request);
+}
+
+void getattr(fuse_req_t request, fuse_ino_t inode, fuse_file_info* /*file*/) noexcept {
+  answer(request, "getattr", [request, inode](const Patience&) {
+    const Operations& operations = operations_of(request);
+    const Node& node = node_of(operations, inode);
+    const Attributes attributes = node.attributes();
+    const struct stat status = to_stat(operations, node, attributes);
+    fuse_reply_attr(request, &status, seconds(attributes.valid));
+  });
+}
+
+void readlink(fuse_req_t request, fuse_ino_t inode) noexcept {
+  answer(request, "readlink", [request, inode](const Patience&) {
+    const auto& link = node_as<Symlink>(operations_of(request), inode, EINVAL);
+    fuse_reply_readlink(request, link.target().c_str());
+  });
+}
+
+void opendir(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* /*file*/) noexcept {
+  // Once: from then on the kernel opens directories by itself and keeps their pages (engine.md 3c);
+  // those that change show it by their time.
+  fuse_reply_err(request, ENOSYS);
+}
+
+enum class Plus { no, yes };
+
+/// Adds an entry to `page` if it still fits.
+bool add_entry(fuse_req_t request, std::vector<char>& page, std::size_t limit, Plus plus,
+               const char* name, const fuse_entry_param& entry, off_t next) {
+  const std::size_t used = page.size();
+  const auto add = [&](char* at, std::size_t room) {
+    return plus == Plus::yes ? fuse_add_direntry_plus(request, at, room, name, &entry, next)
+                             : fuse_add_direntry(request, at, room, name, &entry.attr, next);
+  };
+  const std::size_t needed = add(nullptr, 0);
+  if (used + needed > limit) return false;
+  page.resize(used + needed);
+  add(page.data() + used, needed);
+  return true;
+}
+
+void read_directory(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
+                    Plus plus) noexcept {
+  answer(request, "readdir", [request, inode, size, offset, plus](const Patience& patience) {
+    const Operations& operations = operations_of(request);
+    const auto& directory = node_as<Directory>(operations, inode, ENOTDIR);
+    std::vector<char> page;
+    page.reserve(size);
+    const auto dot = [&](const char* name, off_t next) {
+      // Without attributes: for these two the kernel wants none.
+      fuse_entry_param self{};
+      self.attr.st_ino = inode;
+      self.attr.st_mode = S_IFDIR;
+      return add_entry(request, page, size, plus, name, self, next);
+    };
+    bool room = true;
+    if (offset < kAfterDot) room = dot(".", kAfterDot);
+    if (room && offset < kAfterDotDot) room = dot("..", kAfterDotDot);
+    const auto past = static_cast<Place>(std::max(offset, kAfterDotDot) - kAfterDotDot);
+    // Who comes back for the rest goes on with what the beginning was taken from, and asks nobody.
+    const Patience of_listing =
+        past == 0 ? patience : Patience{patience.since - kListing, patience.limit};
+    if (room) {
+      directory.visit(
+          past,
+          [&](const Entry& entry, Place place) {
+            return add_entry(request, page, size, plus, entry.name.c_str(),
+                             to_entry(operations, entry), static_cast<off_t>(place) + kAfterDotDot);
+          },
+          of_listing);
+    }
+    fuse_reply_buf(request, page.data(), page.size());
+  });
+}
+
+void readdir(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
+             fuse_file_info* /*file*/) noexcept {
+  read_directory(request, inode, size, offset, Plus::no);
+}
+
+void readdirplus(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
+                 fuse_file_info* /*file*/) noexcept {
+  read_directory(request, inode, size, offset, Plus::yes);
+}
+
+void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) noexcept {
+  if ((file->flags & O_ACCMODE) != O_RDONLY) {
+    fuse_reply_err(request, EROFS);
+    return;
+  }
+  const Node* node = operations_of(request).tree().find(inode);
+  const auto before = node == nullptr ? Attributes{} : node->attributes();
+  answer(request, "open", [request, inode, before, info = *file](const Patience& patience) mutable {
+    Operations& operations = operations_of(request);
+    const auto& opened_node = node_as<File>(operations, inode, EISDIR);
+    Opened opened = opened_node.open(patience);
+    info.direct_io = opened.caching == Opened::Caching::bypass ? 1U : 0U;
+    info.keep_cache = opened.caching == Opened::Caching::keep ? 1U : 0U;
+    info.noflush = 1U;
+    if (before.valid != kForever && opened_node.attributes().size != before.size) {
+      // A placeholder went: whoever sees this reply must see the true size. Attributes only, which
+      // takes no lock that this request could hold.
+      fuse_lowlevel_notify_inval_inode(operations.session(), inode, -1, 0);
+    }
+    info.fh = operations.open_files().keep(std::move(opened.file));
+    // Of an interrupted open the kernel wants to hear no more, not even the release.
+    if (fuse_reply_open(request, &info) != 0) operations.open_files().release(info.fh);
+  });
+}
+
+void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offset,
+          fuse_file_info* file) noexcept {
+  // A copy: the file may be closed while a parked read is still waiting.
+  answer(request, "read",
+         [request, size, offset, open = OpenFiles::at(file->fh)](const Patience& patience) {
+           thread_local std::vector<std::byte> buffer;
+           if (buffer.size() < size) buffer.resize(size);
+           const std::size_t got = open->read(std::span(buffer).first(size),
+                                              static_cast<std::uint64_t>(offset), patience);
+           fuse_reply_buf(request, reinterpret_cast<const char*>(buffer.data()), got);
+         });
+}
+
+void release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) noexcept {
+  operations_of(request).open_files().release(file->fh);
+  fuse_reply_err(request, 0);
+}
+
+void statfs(fuse_req_t request, fuse_ino_t /*inode*/) noexcept {
+  struct statvfs status {};
+  status.f_bsize = 4096;
+  status.f_frsize = 4096;
+  status.f_namemax = 255;
+  fuse_reply_statfs(request, &status);
+}
+
+/// Replies with `value` as getxattr(2) and listxattr(2) want it: its size, or itself where it fits.
+void reply_xattr(fuse_req_t request, std::string_view value, std::size_t size) {
+  if (size == 0) {
+    fuse_reply_xattr(request, value.size());
+  } else if (size < value.size()) {
+    fuse_reply_err(request, ERANGE);
+  } else {
+    fuse_reply_buf(request, value.data(), value.size());
+  }
+}
+
+void getxattr(fuse_req_t request, fuse_ino_t inode, const char* name, std::size_t size) noexcept {
+  answer(request, "getxattr", [request, inode, name = std::string(name), size](const Patience&) {
+    const Xattrs xattrs = node_of(operations_of(request), inode).xattrs();
+    const auto at = xattrs.find(name);
+    if (at == xattrs.end()) {
+      fuse_reply_err(request, ENODATA);
+    } else {
+      reply_xattr(request, at->second, size);
+    }
+  });
+}
+
+void listxattr(fuse_req_t request, fuse_ino_t inode, std::size_t size) noexcept {
+  answer(request, "listxattr", [request, inode, size](const Patience&) {
+    std::string names;
+    for (const auto& [name, value] : node_of(operations_of(request), inode).xattrs()) {
+      names += name;
+      names += '\0';
+    }
+    reply_xattr(request, names, size);
+  });
+}
+
+fuse_lowlevel_ops make_table() {
+  // flush stays out: ENOSYS once is cheaper than an answer at every close.
+  fuse_lowlevel_ops table{};
+  table.init = init;
+  table.lookup = lookup;
+  table.forget = forget;
+  table.forget_multi = forget_multi;
+  table.getattr = getattr;
+  table.readlink = readlink;
+  table.opendir = opendir;
+  table.readdir = readdir;
+  table.readdirplus = readdirplus;
+  table.open = open;
+  table.read = read;
+  table.release = release;
+  table.statfs = statfs;
+  table.getxattr = getxattr;
+  table.listxattr = listxattr;
+  return table;
+}
+
+int error_number(Errc code) noexcept {
+  switch (code) {
+    case Errc::not_found:
+      return ENOENT;
+    case Errc::denied:
+      return EACCES;
+    case Errc::rate_limited:
+      return EAGAIN;
+    case Errc::unavailable:
+    case Errc::untrusted:
+    case Errc::timed_out:
+      return ETIMEDOUT;
+    case Errc::corrupt:
+      return EIO;
+    case Errc::too_large:
+      return EFBIG;
+    case Errc::unsupported:
+      return EOPNOTSUPP;
+    case Errc::interrupted:
+      return EINTR;
+  }
+  return EIO;
+}
+
+}  // namespace
+
+int error_number(const std::exception_ptr& failure) noexcept {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return error_number(error.code());
+  } catch (const std::system_error& error) {
+    const auto& category = error.code().category();
+    const bool is_errno = category == std::generic_category() || category == std::system_category();
+    return is_errno && error.code().value() > 0 ? error.code().value() : EIO;
+  } catch (const std::bad_alloc&) {
+    return ENOMEM;
+  } catch (...) {
+    return EIO;
+  }
+}
+
+Operations::Operations(const Tree& tree, Parking& parking, std::function<void()> ready)
+    : tree_(tree),
+      parking_(parking),
+      ready_(std::move(ready)),
+      owner_(::getuid()),
+      group_(::getgid()) {}
+
+const fuse_lowlevel_ops& Operations::table() {
+  static const fuse_lowlevel_ops table = make_table();
+  return table;
+}
+
+}  // namespace digestfs::fs

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <exception>
+
+#include <sys/types.h>
+
+#include "fs/fuse/channel.h"
+#include "fs/fuse/open_files.h"
+#include "fs/fuse/parking.h"
+#include "fs/tree.h"
+
+struct fuse_lowlevel_ops;
+struct fuse_session;
+
+namespace digestfs::fs {
+
+/// The errno of a failure: one failure, always the same number (promise 9). Anything unknown is
+/// EIO.
+[[nodiscard]] int error_number(const std::exception_ptr& failure) noexcept;
+
+/// The kernel's requests, answered from a tree. The only code that replies: every callback
+/// completes its value first and then replies once, now or, when it has to wait, from `parking`.
+class Operations {
+ public:
+  /// `ready` is called once, when the kernel has said hello.
+  Operations(const Tree& tree, Parking& parking, std::function<void()> ready);
+
+  /// The callbacks, to be registered with this object as their user data.
+  [[nodiscard]] static const fuse_lowlevel_ops& table();
+
+  /// Whose session this is; known only once it was made with this object.
+  void set_session(fuse_session* session) noexcept { session_ = session; }
+  [[nodiscard]] fuse_session* session() const noexcept { return session_; }
+  [[nodiscard]] const Tree& tree() const noexcept { return tree_; }
+  [[nodiscard]] Parking& parking() const noexcept { return parking_; }
+  [[nodiscard]] Channel& channel() noexcept { return channel_; }
+  [[nodiscard]] OpenFiles& open_files() noexcept { return open_files_; }
+  [[nodiscard]] uid_t owner() const noexcept { return owner_; }
+  [[nodiscard]] gid_t group() const noexcept { return group_; }
+  void is_ready() const { ready_(); }
+
+ private:
+  // Constant after construction.
+  const Tree& tree_;
+  Parking& parking_;
+  std::function<void()> ready_;
+  uid_t owner_;
+  gid_t group_;
+  fuse_session* session_ = nullptr;
+  // Synchronise themselves.
+  Channel channel_;
+  OpenFiles open_files_;
+};
+
+}  // namespace digestfs::fs

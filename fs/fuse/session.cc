@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/fuse/session.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/handle.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "fs/fuse/mount_table.h"
+#include "fs/fuse/operations.h"
+#include "fs/fuse/parking.h"
+
+namespace digestfs::fs {
+namespace {
+
+// None of them ever waits for the network, so a few do.
+constexpr std::size_t kThreads = 4;
+
+using SessionHandle = std::unique_ptr<fuse_session, Deleter<fuse_session_destroy>>;
+
+/// A comma or backslash inside a value, as libfuse's parser takes it.
+std::string escaped(const std::string& value) {
+  std::string text;
+  for (const char c : value) {
+    if (c == ',' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text;
+}
+
+std::string mount_option_list(const SessionOptions& options) {
+  std::string list = str_cat("fsname=", escaped(options.name), ",subtype=digestfs");
+  for (const std::string& option : options.mount_options) list += "," + option;
+  // Files of images have owners and modes; who lets others in lets the kernel heed them.
+  const auto& given = options.mount_options;
+  if (std::ranges::any_of(given, [](const std::string& option) {
+        return option == "allow_other" || option == "allow_root";
+      })) {
+    list += ",default_permissions";
+  }
+  // Last, since the last word wins: mount(8) passes dev and suid to its helpers.
+  return list + ",ro,nosuid,nodev";
+}
+
+/// libfuse's own words go where ours go.
+void log_of_fuse(fuse_log_level level, const char* format, va_list arguments) {
+  std::array<char, 1024> text;
+  std::vsnprintf(text.data(), text.size(), format, arguments);
+  std::string_view line(text.data());
+  while (!line.empty() && line.back() == '\n') line.remove_suffix(1);
+  if (level <= FUSE_LOG_ERR) {
+    DIGESTFS_LOG(error, line);
+  } else {
+    DIGESTFS_LOG(debug, line);
+  }
+}
+
+Channel& channel_of(void* userdata) { return static_cast<Operations*>(userdata)->channel(); }
+
+ssize_t channel_read(int fd, void* buffer, std::size_t size, void* userdata) {
+  return channel_of(userdata).read(fd, buffer, size);
+}
+
+ssize_t channel_write(int fd, iovec* parts, int count, void* userdata) {
+  return channel_of(userdata).write(fd, parts, count);
+}
+
+}  // namespace
+
+class Session::Impl {
+ public:
+  Impl(const Tree& tree, const SessionOptions& options, std::function<void()> ready)
+      : operations_(tree, parking_, std::move(ready)), ended_(::eventfd(0, EFD_CLOEXEC)) {
+    if (!ended_) throw_system_error("make an eventfd");
+    fuse_set_log_func(log_of_fuse);
+    std::vector<std::string> words = {"digestfs", "-o", mount_option_list(options)};
+    if (options.trace) words.emplace_back("-d");
+    std::vector<char*> arguments;
+    arguments.reserve(words.size());
+    for (std::string& word : words) arguments.push_back(word.data());
+    fuse_args parsed = FUSE_ARGS_INIT(static_cast<int>(arguments.size()), arguments.data());
+    session_.reset(
+        fuse_session_new(&parsed, &Operations::table(), sizeof(fuse_lowlevel_ops), &operations_));
+    fuse_opt_free_args(&parsed);
+    if (!session_) throw Error(Errc::unsupported, "cannot mount: libfuse refused the options");
+    operations_.set_session(session_.get());
+  }
+
+  void mount(const std::string& mountpoint) {
+    if (fuse_session_mount(session_.get(), mountpoint.c_str()) != 0) {
+      throw Error(Errc::unavailable, str_cat("cannot mount at ", mountpoint));
+    }
+    mounted_ = true;
+    table_.emplace(mountpoint);
+    serve(fuse_session_fd(session_.get()));
+  }
+
+  void serve(int fd) {
+    constexpr fuse_custom_io kIo = {channel_write, channel_read, nullptr, nullptr};
+    if (::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) != 0 ||
+        fuse_session_custom_io(session_.get(), &kIo, fd) != 0) {
+      throw_system_error("take over the connection to the kernel");
+    }
+    if (!mounted_) socket_ = UniqueFd(fd);
+  }
+
+  void run(const std::function<void()>& quiesce) {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < kThreads; ++i) threads.emplace_back([this] { loop(); });
+    std::exception_ptr failure;
+    try {
+      watch();
+    } catch (...) {
+      failure = std::current_exception();  // the end is the same
+    }
+    fuse_session_exit(session_.get());
+    operations_.channel().stop();
+    threads.clear();
+    // Whoever still waits is told while there is a connection to tell it over.
+    parking_.close();
+    quiesce();
+    if (mounted_) fuse_session_unmount(session_.get());
+    mounted_ = false;
+    if (failure) std::rethrow_exception(failure);
+  }
+
+  ~Impl() {
+    if (mounted_) fuse_session_unmount(session_.get());
+  }
+
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+ private:
+  /// What each of the threads does: take a request, answer or park it.
+  void loop() {
+    fuse_buf buffer{};
+    while (fuse_session_exited(session_.get()) == 0) {
+      const int got = fuse_session_receive_buf(session_.get(), &buffer);
+      if (got == -EINTR || got == -EAGAIN) continue;
+      if (got <= 0) break;
+      fuse_session_process_buf(session_.get(), &buffer);
+    }
+    std::free(buffer.mem);
+    fuse_session_exit(session_.get());
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t ignored = ::write(ended_.get(), &one, sizeof one);
+  }
+
+  /// Until the connection ends or a signal wants it to.
+  void watch() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
+    const UniqueFd signalled(::signalfd(-1, &signals, SFD_CLOEXEC));
+    if (!signalled) throw_system_error("watch for signals");
+    std::array<pollfd, 3> waiting = {{{ended_.get(), POLLIN, 0},
+                                      {signalled.get(), POLLIN, 0},
+                                      {table_ ? table_->fd() : -1, POLLPRI, 0}}};
+    for (;;) {
+      if (::poll(waiting.data(), waiting.size(), -1) < 0) {
+        if (errno == EINTR) continue;
+        throw_system_error("wait for the end of the mount");
+      }
+      if (waiting[0].revents != 0) return;
+      if (waiting[1].revents != 0) {
+        DIGESTFS_LOG(info, "stopping on a signal");
+        return;
+      }
+      if (waiting[2].revents != 0 && !table_->is_mounted()) {
+        // A lazy unmount, or another mount namespace that has the mount too. Cached content may be
+        // read on; nobody waits any more.
+        DIGESTFS_LOG(info, "unmounted here; ending all waiting until its last user lets go");
+        parking_.close();
+        waiting[2].fd = -1;
+      }
+    }
+  }
+
+  // In this order: a request that is parked needs the session, which needs the operations.
+  Parking parking_;
+  Operations operations_;
+  UniqueFd ended_;
+  SessionHandle session_;
+  UniqueFd socket_;
+  std::optional<MountTable> table_;
+  bool mounted_ = false;
+};
+
+Session::Session(const Tree& tree, const std::string& mountpoint, const SessionOptions& options,
+                 std::function<void()> ready)
+    : impl_(std::make_unique<Impl>(tree, options, std::move(ready))) {
+  impl_->mount(mountpoint);
+}
+
+Session::Session(const Tree& tree, int socket, std::function<void()> ready)
+    : impl_(std::make_unique<Impl>(tree, SessionOptions{.name = "test"}, std::move(ready))) {
+  impl_->serve(socket);
+}
+
+Session::~Session() = default;
+
+void Session::run(const std::function<void()>& quiesce) { impl_->run(quiesce); }
+
+}  // namespace digestfs::fs

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "base/guarded.h"
+#include "cache/content.h"
+#include "cache/problems.h"
+#include "registry/image/config.h"
+#include "registry/image/manifest.h"
+#include "registry/image/media_type.h"
+
+namespace digestfs::fs {
+
+/// An index or manifest that was fetched and verified, as whoever referred to it may take it. Never
+/// changes.
+struct Document {
+  /// Nothing where the bytes make no usable document; they can be read all the same.
+  std::optional<registry::Manifest> manifest;
+  std::string unusable;  ///< why not
+  bool is_index = false;
+};
+
+/// A blob that was fetched and verified because it may be an image config.
+struct ConfigDocument {
+  std::optional<registry::ImageConfig> config;
+  std::string unusable;  ///< why there is none
+};
+
+/// Indexes, manifests and configs, read once each. Safe for concurrent use; throws `Pending` for
+/// what is not there yet (base/flight.h).
+class Documents {
+ public:
+  Documents(cache::Content& content, cache::Problems& problems)
+      : content_(content), problems_(problems) {}
+
+  /// The document `digest`. `hint` is the media type by which it was referred to: it decides where
+  /// the bytes do not say what they are. What contradicts them is unusable to who was told so, and
+  /// to nobody else (EP-2, MT-4).
+  [[nodiscard]] std::shared_ptr<const Document> document(const Digest& digest,
+                                                         const std::string& hint,
+                                                         const Patience& patience);
+  /// The same by its bytes alone, if it was read already.
+  [[nodiscard]] std::shared_ptr<const Document> known_document(const Digest& digest) const;
+
+  /// The blob `digest` as an image config.
+  [[nodiscard]] std::shared_ptr<const ConfigDocument> config(const Digest& digest,
+                                                             const Patience& patience);
+
+ private:
+  struct Readings {
+    std::shared_ptr<const Document> own;  ///< by its bytes alone
+    /// By the class of the hint; mostly the same one.
+    std::map<registry::DocumentClass, std::shared_ptr<const Document>> by_hint;
+  };
+  struct Memory {
+    std::unordered_map<Digest, Readings> documents;
+    std::unordered_map<Digest, std::shared_ptr<const ConfigDocument>> configs;
+  };
+
+  [[nodiscard]] std::shared_ptr<const Document> read(const Digest& digest, const std::string& hint,
+                                                     const Patience& patience);
+  [[nodiscard]] std::shared_ptr<const Document> read_as(const Digest& digest,
+                                                        const std::string& hint,
+                                                        const std::shared_ptr<const Document>& own,
+                                                        const Patience& patience);
+  void report(const Digest& digest, const Document& document);
+
+  cache::Content& content_;
+  cache::Problems& problems_;
+  Guarded<Memory> memory_;
+};
+
+}  // namespace digestfs::fs

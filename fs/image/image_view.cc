@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/image/image_view.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "fs/image/facts.h"
+#include "fs/image/layer_directory.h"
+#include "fs/image/oci_directory.h"
+#include "fs/image/referrers_directory.h"
+#include "fs/image/titles.h"
+#include "fs/image/tree_directory.h"
+#include "fs/static_directory.h"
+#include "registry/image/media_type.h"
+
+namespace digestfs::fs {
+namespace {
+
+using registry::DocumentClass;
+using registry::Manifest;
+using registry::ManifestKind;
+
+/// `platforms/`: a link for every entry, and one more, unlisted, for every spelling that differs.
+class PlatformsDirectory final : public Directory {
+ public:
+  PlatformsDirectory(InodeNumber inode, std::vector<Entry> entries, std::vector<Entry> aliases)
+      : Directory(inode),
+        listing_(make_listing(std::move(entries))),
+        aliases_(make_listing(std::move(aliases))) {}
+
+  [[nodiscard]] Attributes attributes() const override { return {.type = FileType::directory}; }
+  [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
+                                            const Patience& /*patience*/) const override {
+    auto entry = find_entry(listing_, name);
+    return entry ? entry : find_entry(aliases_, name);
+  }
+  [[nodiscard]] Listing list(const Patience& /*patience*/) const override { return listing_; }
+
+ private:
+  // Constant after construction.
+  Listing listing_;
+  Listing aliases_;
+};
+
+/// Where an entry of an index is found, from inside `platforms/`.
+std::string entry_target(const registry::Descriptor& descriptor) {
+  switch (registry::document_class(descriptor.media_type)) {
+    case DocumentClass::index:
+    case DocumentClass::manifest:
+    case DocumentClass::schema1:
+      return str_cat("../../../images/", descriptor.digest);
+    case DocumentClass::config:
+    case DocumentClass::other:
+      break;
+  }
+  return str_cat("../../../blobs/", descriptor.digest);
+}
+
+}  // namespace
+
+std::shared_ptr<const Document> ImageView::document(const Patience& patience) const {
+  return repository_.document(digest_, hint_, patience);
+}
+
+Entry ImageView::link(const std::string& name, const std::string& target) const {
+  return {name, repository_.inodes().symlink(str_cat(path_, "/", name), target)};
+}
+
+Entry ImageView::manifest_link(const Document& document) const {
+  return link("manifest.json",
+              str_cat(document.is_index ? "../../indexes/" : "../../manifests/", digest_));
+}
+
+bool ImageView::shows_platforms(const Manifest& manifest) const {
+  if (manifest.kind == ManifestKind::index) return true;
+  return tag_ && manifest.kind == ManifestKind::image;
+}
+
+std::vector<PlatformEntry> ImageView::platforms(const Manifest& manifest,
+                                                const Patience& patience) const {
+  if (manifest.kind == ManifestKind::index) return platform_entries(manifest);
+  // A plain image is its own only platform, the one that its config tells.
+  registry::Descriptor self{.digest = digest_,
+                            .media_type = std::string(registry::media_type::kOciManifest)};
+  const auto config = repository_.config(digest_, manifest, patience);
+  if (config) self.platform = config->config->platform;
+  Manifest alone;
+  alone.manifests.push_back(std::move(self));
+  return platform_entries(alone);
+}
+
+const Directory* ImageView::platforms_directory(const std::vector<PlatformEntry>& entries) const {
+  const std::string path = str_cat(path_, "/platforms");
+  std::vector<Entry> links;
+  std::vector<Entry> aliases;
+  for (const PlatformEntry& entry : entries) {
+    const std::string target = entry_target(entry.descriptor);
+    links.push_back(
+        {entry.name, repository_.inodes().symlink(str_cat(path, "/", entry.name), target)});
+    if (!entry.spelled.empty() && entry.spelled != entry.name) {
+      aliases.push_back(
+          {entry.spelled, repository_.inodes().symlink(str_cat(path, "/", entry.spelled), target)});
+    }
+  }
+  return repository_.inodes().intern<PlatformsDirectory>(str_cat(path, "@", digest_),
+                                                         std::move(links), std::move(aliases));
+}
+
+std::optional<Entry> ImageView::host_link(const std::vector<PlatformEntry>& entries) const {
+  const PlatformEntry* best = best_entry(entries, repository_.selection().platform);
+  if (best == nullptr) return std::nullopt;
+  return link("host", str_cat("platforms/", best->name));
+}
+
+const Directory* ImageView::layers_directory(const Manifest& manifest,
+                                             const Patience& patience) const {
+  const std::vector<ImageLayer> layers = repository_.layers(digest_, manifest, patience);
+  const std::string path = str_cat(path_, "/layers");
+  std::vector<Entry> entries;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const std::string name = layer_name(i, layers.size());
+    const std::string layer_path = str_cat(path, "/", name);
+    entries.push_back({name, repository_.inodes().intern<LayerDirectory>(
+                                 str_cat(layer_path, "@", digest_), repository_,
+                                 str_cat(path_, "@", digest_, "/layers/", name), layers[i])});
+  }
+  return repository_.inodes().intern<StaticDirectory>(str_cat(path, "@", digest_),
+                                                      std::move(entries));
+}
+
+/// Null where no blob of the artifact has a title.
+const Directory* ImageView::files_directory(const Manifest& manifest) const {
+  const TitledBlobs titled = titled_blobs(manifest);
+  for (const std::string& problem : titled.problems) {
+    repository_.problems().report(
+        {.kind = cache::ProblemKind::bad_name, .object = digest_.str(), .detail = problem});
+  }
+  if (titled.blobs.empty()) return nullptr;
+  const std::string path = str_cat(path_, "/files");
+  std::vector<Entry> links;
+  for (const TitledBlob& blob : titled.blobs) {
+    links.push_back(
+        {blob.name, repository_.inodes().symlink(str_cat(path, "/", blob.name),
+                                                 str_cat("../../../blobs/", blob.blob))});
+  }
+  return repository_.inodes().intern<StaticDirectory>(str_cat(path, "@", digest_),
+                                                      std::move(links));
+}
+
+const Node* ImageView::rootfs(const Manifest& manifest) const {
+  const std::string path = str_cat(path_, "/rootfs");
+  const auto enter = [&repository = repository_, path, digest = digest_,
+                      manifest](const Patience& patience) -> const TreeView& {
+    const auto diffs = repository.rootfs_diffs(digest, manifest, patience);
+    const TreeView& view = repository.trees().rootfs(path, diffs, patience);
+    for (const ImageLayer& layer : repository.layers(digest, manifest, patience)) {
+      repository.check_size(layer, patience);
+    }
+    return view;
+  };
+  return repository_.inodes().intern<TreeDirectory>(str_cat(path, "@", digest_),
+                                                    repository_.trees(), enter);
+}
+
+std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& patience) const {
+  // No more is asked than the name needs: manifest.json must not cost the config.
+  if (name == "image") {
+    if (!tag_) return std::nullopt;
+    return link("image", str_cat("../../images/", digest_));
+  }
+  const bool known = name == "manifest.json" || name == "platforms" || name == "host" ||
+                     name == "config.json" || name == "layers" || name == "rootfs" ||
+                     name == "oci" || name == "files" || name == "referrers";
+  if (!known) return std::nullopt;
+  const auto document = this->document(patience);
+  if (name == "manifest.json") return manifest_link(*document);
+  if (!document->manifest) {
+    throw Error(Errc::corrupt,
+                str_cat("cannot show ", name, " of ", digest_, ": ", document->unusable));
+  }
+  const Manifest& manifest = *document->manifest;
+  if (name == "platforms" || name == "host") {
+    if (!shows_platforms(manifest)) return std::nullopt;
+    const auto entries = platforms(manifest, patience);
+    if (name == "host") return host_link(entries);
+    return Entry{"platforms", platforms_directory(entries)};
+  }
+  if (name == "referrers") {
+    const std::string path = str_cat(path_, "/referrers");
+    return Entry{"referrers", repository_.inodes().intern<ReferrersDirectory>(
+                                  str_cat(path, "@", digest_), repository_, path, digest_)};
+  }
+  if (name == "oci") return Entry{"oci", image_layout(repository_, path_, digest_, hint_, tag_)};
+  if (manifest.kind == ManifestKind::index) return std::nullopt;
+  if (name == "config.json") {
+    if (manifest.kind != ManifestKind::image || !manifest.config) return std::nullopt;
+    return link("config.json", str_cat("../../configs/", manifest.config->digest));
+  }
+  if (name == "files") {
+    if (manifest.kind != ManifestKind::artifact) return std::nullopt;
+    const Directory* files = files_directory(manifest);
+    return files == nullptr ? std::nullopt : std::optional(Entry{"files", files});
+  }
+  if (name == "rootfs") {
+    if (manifest.kind != ManifestKind::image) return std::nullopt;
+    return Entry{"rootfs", rootfs(manifest)};
+  }
+  return Entry{"layers", layers_directory(manifest, patience)};
+}
+
+std::vector<Entry> ImageView::list(const Patience& patience) const {
+  std::vector<Entry> entries;
+  const auto document = this->document(patience);
+  for (const char* name : {"image", "manifest.json", "platforms", "host", "config.json", "layers",
+                           "rootfs", "files", "oci", "referrers"}) {
+    if (!document->manifest && name != std::string_view("manifest.json") &&
+        name != std::string_view("image")) {
+      continue;
+    }
+    if (auto entry = lookup(name, patience)) entries.push_back(std::move(*entry));
+  }
+  return entries;
+}
+
+Xattrs ImageView::xattrs() const {
+  Xattrs facts;
+  facts[kFactDigest] = digest_.str();
+  if (const auto size = repository_.content().size(digest_); size && size->exact) {
+    facts[kFactSize] = std::to_string(size->bytes);
+  }
+  if (!hint_.empty()) facts[kFactMediaType] = hint_;
+  const auto document = repository_.known_document(digest_);
+  if (!document || !document->manifest) return facts;
+  const Manifest& manifest = *document->manifest;
+  if (!manifest.media_type.empty()) facts[kFactMediaType] = manifest.media_type;
+  if (!manifest.artifact_type.empty()) facts[kFactArtifactType] = manifest.artifact_type;
+  add_annotations(facts, manifest.annotations);
+  return facts;
+}
+
+}  // namespace digestfs::fs

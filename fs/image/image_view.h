@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fs/image/platforms.h"
+#include "fs/image/repository.h"
+#include "fs/node.h"
+
+namespace digestfs::fs {
+
+/// What an image directory shows of one index or manifest, at one place in the tree. The same for
+/// `images/<digest>` and for `tags/<tag>` as long as the tag names that digest. A value; throws
+/// `Pending` for what is not there yet.
+class ImageView {
+ public:
+  /// `path` is the image directory's own, two levels down; together with `digest` it says which
+  /// inodes are meant. `tag` is the tag that it stands for, if any; `hint` the media type by which
+  /// the image was referred to.
+  ImageView(Repository& repository, std::optional<std::string> tag, std::string path, Digest digest,
+            std::string hint)
+      : repository_(repository),
+        tag_(std::move(tag)),
+        path_(std::move(path)),
+        digest_(std::move(digest)),
+        hint_(std::move(hint)) {}
+
+  [[nodiscard]] std::optional<Entry> lookup(std::string_view name, const Patience& patience) const;
+  [[nodiscard]] std::vector<Entry> list(const Patience& patience) const;
+  /// What is known of the image without asking anybody.
+  [[nodiscard]] Xattrs xattrs() const;
+
+ private:
+  [[nodiscard]] std::shared_ptr<const Document> document(const Patience& patience) const;
+  [[nodiscard]] Entry link(const std::string& name, const std::string& target) const;
+  [[nodiscard]] Entry manifest_link(const Document& document) const;
+  [[nodiscard]] std::vector<PlatformEntry> platforms(const registry::Manifest& manifest,
+                                                     const Patience& patience) const;
+  [[nodiscard]] const Directory* platforms_directory(
+      const std::vector<PlatformEntry>& entries) const;
+  [[nodiscard]] std::optional<Entry> host_link(const std::vector<PlatformEntry>& entries) const;
+  [[nodiscard]] const Directory* layers_directory(const registry::Manifest& manifest,
+                                                  const Patience& patience) const;
+  [[nodiscard]] const Directory* files_directory(const registry::Manifest& manifest) const;
+  [[nodiscard]] const Node* rootfs(const registry::Manifest& manifest) const;
+  [[nodiscard]] bool shows_platforms(const registry::Manifest& manifest) const;
+
+  Repository& repository_;
+  std::optional<std::string> tag_;
+  std::string path_;
+  Digest digest_;
+  std::string hint_;
+};
+
+}  // namespace digestfs::fs

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/image/layer_directory.h"
+
+#include <utility>
+
+#include "base/text.h"
+#include "fs/image/facts.h"
+#include "fs/image/tree_directory.h"
+#include "fs/static_directory.h"
+#include "fs/text_file.h"
+
+namespace digestfs::fs {
+
+LayerDirectory::LayerDirectory(InodeNumber inode, Repository& repository, std::string path,
+                               ImageLayer layer)
+    : Directory(inode), repository_(repository), path_(std::move(path)), layer_(std::move(layer)) {}
+
+std::optional<cache::ActualDiff> LayerDirectory::actual() const {
+  if (!layer_.diff || !layer_.blob) return std::nullopt;
+  return repository_.content().actual_diff(*layer_.diff, layer_.blob->digest);
+}
+
+Attributes LayerDirectory::attributes() const {
+  return {.type = FileType::directory,
+          .modified = from_nanoseconds(actual() ? 1 : 0),
+          .valid = layer_.diff ? Clock::duration::zero() : Clock::duration(kForever)};
+}
+
+Xattrs LayerDirectory::xattrs() const {
+  return layer_.blob ? descriptor_facts(*layer_.blob) : Xattrs{};
+}
+
+std::optional<Entry> LayerDirectory::lookup(std::string_view name, const Patience& patience) const {
+  return find_entry(list(patience), name);
+}
+
+Listing LayerDirectory::list(const Patience& /*patience*/) const {
+  Inodes& inodes = repository_.inodes();
+  const auto link = [&](const std::string& name, const std::string& target) {
+    return Entry{name, inodes.symlink(str_cat(path_, "/", name), target)};
+  };
+  std::vector<Entry> entries;
+  if (layer_.blob) {
+    entries.push_back(link("blob", str_cat("../../../../blobs/", layer_.blob->digest)));
+  }
+  if (layer_.diff) entries.push_back(link("diff", str_cat("../../../../diffs/", *layer_.diff)));
+  if (layer_.diff) {
+    entries.push_back({"tree", layer_tree(repository_, str_cat(path_, "/tree"), layer_)});
+  }
+  if (const auto diff = actual()) {
+    repository_.diffs.add(diff->digest);
+    entries.push_back(link("diff.actual", str_cat("../../../../diffs/", diff->digest)));
+  }
+  if (layer_.created_by) {
+    entries.push_back({"created_by", inodes.intern<TextFile>(str_cat(path_, "/created_by"),
+                                                             str_cat(*layer_.created_by, "\n"))});
+  }
+  return make_listing(std::move(entries));
+}
+
+}  // namespace digestfs::fs

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "fs/image/repository.h"
+#include "fs/node.h"
+
+namespace digestfs::fs {
+
+/// `layers/NN/`: links to a layer as it is stored and as it decompresses, and where it comes from.
+/// Immutable but for `diff.actual`, which appears when the layer turns out to be something else
+/// than its config promises (promise 3).
+class LayerDirectory final : public Directory {
+ public:
+  /// `path` is the directory's own, from the mount's root, four levels down.
+  LayerDirectory(InodeNumber inode, Repository& repository, std::string path, ImageLayer layer);
+
+  [[nodiscard]] Attributes attributes() const override;
+  [[nodiscard]] Xattrs xattrs() const override;
+  [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
+                                            const Patience& patience) const override;
+  [[nodiscard]] Listing list(const Patience& patience) const override;
+  [[nodiscard]] Clock::duration absence_valid() const override { return Clock::duration::zero(); }
+
+ private:
+  [[nodiscard]] std::optional<cache::ActualDiff> actual() const;
+
+  // Constant after construction.
+  Repository& repository_;
+  std::string path_;
+  ImageLayer layer_;
+};
+
+}  // namespace digestfs::fs

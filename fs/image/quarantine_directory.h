@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "fs/image/repository.h"
+#include "fs/node.h"
+
+namespace digestfs::fs {
+
+/// `.digestfs/quarantine/`: what the source sent instead of what a digest promises, under the
+/// digest that it really has (promise 3). As far as this mount has met it and the cache keeps it.
+class QuarantineDirectory final : public Directory {
+ public:
+  QuarantineDirectory(InodeNumber inode, Repository& repository)
+      : Directory(inode), repository_(repository) {}
+
+  [[nodiscard]] Attributes attributes() const override;
+  [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
+                                            const Patience& patience) const override;
+  [[nodiscard]] Listing list(const Patience& patience) const override;
+  [[nodiscard]] Clock::duration absence_valid() const override { return Clock::duration::zero(); }
+
+ private:
+  Repository& repository_;
+};
+
+}  // namespace digestfs::fs

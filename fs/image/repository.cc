@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/image/repository.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "registry/image/media_type.h"
+#include "registry/image/referrers.h"
+
+namespace digestfs::fs {
+
+using cache::ProblemKind;
+using registry::Descriptor;
+using registry::DocumentClass;
+using registry::Endpoint;
+using registry::Manifest;
+using registry::ManifestKind;
+
+Repository::Repository(cache::Content& content, cache::Tags& tags, cache::Referrers& referrers,
+                       cache::Problems& problems, Workers& workers, Selection selection)
+    : content_(content),
+      tags_(tags),
+      referrers_(referrers),
+      problems_(problems),
+      selection_(std::move(selection)),
+      documents_(content, problems),
+      trees_(content, problems, inodes_, workers, selection_.absolute_links) {}
+
+void Repository::meet_manifest(const Descriptor& descriptor) {
+  content_.meet(descriptor.digest, Endpoint::manifests, descriptor.size);
+  if (known_document(descriptor.digest)) return;  // it is known what it really is
+  const bool index = registry::document_class(descriptor.media_type) == DocumentClass::index;
+  (index ? indexes : manifests).add(descriptor.digest);
+}
+
+void Repository::meet_blob(const Descriptor& descriptor) {
+  content_.meet(descriptor.digest, Endpoint::blobs, descriptor.size);
+  blobs.add(descriptor.digest);
+}
+
+void Repository::meet_all_of(const Digest& digest, const Document& document) {
+  content_.meet(digest, Endpoint::manifests, std::nullopt);
+  // Whoever named it may have been wrong about what it is; its bytes are not. Where they say
+  // nothing, it may be the one to somebody and the other to somebody else.
+  const auto own = known_document(digest);
+  if (own->manifest) (document.is_index ? manifests : indexes).remove(digest);
+  (document.is_index ? indexes : manifests).add(digest);
+  if (!document.manifest) return;
+  const Manifest& manifest = *document.manifest;
+  for (const Descriptor& entry : manifest.manifests) {
+    if (const auto image = registry::attested(entry)) {
+      (*attestations_.lock())[*image].push_back(entry);
+    }
+    switch (registry::document_class(entry.media_type)) {
+      case DocumentClass::index:
+      case DocumentClass::manifest:
+      case DocumentClass::schema1:
+        meet_manifest(entry);
+        break;
+      case DocumentClass::config:
+      case DocumentClass::other:
+        // EP-6: what is of an unknown type may be behind either endpoint.
+        content_.meet(entry.digest, Endpoint::manifests, entry.size);
+        meet_blob(entry);
+        break;
+    }
+  }
+  if (manifest.config) {
+    meet_blob(*manifest.config);
+    if (manifest.kind == ManifestKind::image) configs.add(manifest.config->digest);
+  }
+  for (const auto& layer : manifest.layers) {
+    if (layer) meet_blob(*layer);
+  }
+}
+
+std::vector<Descriptor> Repository::attestations(const Digest& image) const {
+  const auto attestations = attestations_.lock();
+  const auto at = attestations->find(image);
+  return at == attestations->end() ? std::vector<Descriptor>{} : at->second;
+}
+
+bool Repository::is_met(const Digest& digest) const {
+  return blobs.contains(digest) || manifests.contains(digest) || indexes.contains(digest) ||
+         configs.contains(digest);
+}
+
+std::vector<Digest> Repository::all_met() const {
+  std::unordered_set<Digest> seen;
+  std::vector<Digest> all;
+  for (const DigestSet* set : {&indexes, &manifests, &configs, &blobs}) {
+    for (const Digest& digest : set->all()) {
+      if (seen.insert(digest).second) all.push_back(digest);
+    }
+  }
+  return all;
+}
+
+std::int64_t Repository::version() const {
+  return indexes.version() + manifests.version() + configs.version() + blobs.version();
+}
+
+bool Repository::has(const Digest& digest, const Patience& patience) {
+  if (content_.has_blob(digest, patience)) {
+    blobs.add(digest);
+    return true;
+  }
+  try {
+    static_cast<void>(document(digest, {}, patience));
+    return true;
+  } catch (const Error& error) {
+    if (error.code() == Errc::not_found) return false;
+    throw;
+  }
+}
+
+std::shared_ptr<const Document> Repository::known_document(const Digest& digest) const {
+  return documents_.known_document(digest);
+}
+
+std::shared_ptr<const Document> Repository::document(const Digest& digest, const std::string& hint,
+                                                     const Patience& patience) {
+  if (!known_document(digest)) content_.meet(digest, Endpoint::manifests, std::nullopt);
+  auto document = documents_.document(digest, hint, patience);
+  // What its bytes say it names is met however it was referred to.
+  const auto own = known_document(digest);
+  const Document& met = own->manifest ? *own : *document;
+  const bool first = introduced_.lock()->insert(&met).second;
+  if (first) meet_all_of(digest, met);
+  return document;
+}
+
+bool Repository::is_config(const Digest& digest, const Patience& patience) {
+  return documents_.config(digest, patience)->config.has_value();
+}
+
+std::shared_ptr<const ConfigDocument> Repository::config(const Digest& digest,
+                                                         const Manifest& manifest,
+                                                         const Patience& patience) {
+  if (manifest.kind != ManifestKind::image || !manifest.config) return nullptr;
+  auto document = documents_.config(manifest.config->digest, patience);
+  if (!document->config) {
+    problems_.report({.kind = ProblemKind::bad_document,
+                      .object = manifest.config->digest.str(),
+                      .detail = document->unusable});
+    return nullptr;
+  }
+  const registry::ImageConfig& config = *document->config;
+  for (const std::string& problem : config.problems) {
+    problems_.report({.kind = ProblemKind::bad_document,
+                      .object = manifest.config->digest.str(),
+                      .detail = problem});
+  }
+  if (config.diff_ids.size() != manifest.layers.size()) {
+    problems_.report(
+        {.kind = ProblemKind::unpaired,
+         .object = digest.str(),
+         .detail = str_cat("the manifest has ", manifest.layers.size(), " layers, its config ",
+                           config.diff_ids.size(), " diff_ids; none is paired")});
+    return document;
+  }
+  for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
+    const auto& layer = manifest.layers[i];
+    const auto& diff = config.diff_ids[i];
+    if (!layer || !diff || registry::is_encrypted(layer->media_type)) continue;
+    content_.meet_diff(*diff, layer->digest);
+    diffs.add(*diff);
+  }
+  return document;
+}
+
+std::vector<ImageLayer> Repository::layers(const Digest& digest, const Manifest& manifest,
+                                           const Patience& patience) {
+  const auto document = config(digest, manifest, patience);
+  const bool paired = document && document->config->diff_ids.size() == manifest.layers.size();
+  const std::vector<std::string>& created_by =
+      paired ? document->config->created_by : manifest.created_by;
+  std::vector<ImageLayer> layers(manifest.layers.size());
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    layers[i].blob = manifest.layers[i];
+    const bool readable = layers[i].blob && !registry::is_encrypted(layers[i].blob->media_type);
+    if (paired && readable) layers[i].diff = document->config->diff_ids[i];
+    if (created_by.size() == layers.size()) layers[i].created_by = created_by[i];
+  }
+  return layers;
+}
+
+void Repository::check_size(const ImageLayer& layer, const Patience& patience) {
+  if (!layer.blob || !layer.blob->size) return;
+  content_.check_size(layer.blob->digest, *layer.blob->size, patience);
+}
+
+std::vector<Digest> Repository::rootfs_diffs(const Digest& digest, const Manifest& manifest,
+                                             const Patience& patience) {
+  std::vector<Digest> ordered;
+  for (const ImageLayer& layer : layers(digest, manifest, patience)) {
+    if (!layer.diff) {
+      throw Error(Errc::corrupt,
+                  str_cat("cannot merge the layers of ", digest, ": layer ", ordered.size(),
+                          " has no diff_id, or its manifest and its config are not of one length"));
+    }
+    ordered.push_back(*layer.diff);
+  }
+  return ordered;
+}
+
+}  // namespace digestfs::fs

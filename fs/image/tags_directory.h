@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/guarded.h"
+#include "fs/image/image_view.h"
+#include "fs/image/repository.h"
+#include "fs/node.h"
+
+namespace digestfs::fs {
+
+/// `tags/<tag>/`: what the tag names now. A directory, not a link, so that listing tags resolves
+/// none of them; it is resolved when it is entered, and again after its time to live.
+class TagDirectory final : public Directory {
+ public:
+  TagDirectory(InodeNumber inode, Repository& repository, std::string tag)
+      : Directory(inode), repository_(repository), tag_(std::move(tag)) {}
+
+  [[nodiscard]] Attributes attributes() const override;
+  [[nodiscard]] Xattrs xattrs() const override;
+  [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
+                                            const Patience& patience) const override;
+  [[nodiscard]] Listing list(const Patience& patience) const override;
+  [[nodiscard]] Clock::duration absence_valid() const override;
+
+ private:
+  [[nodiscard]] cache::Tag resolve(const Patience& patience) const;
+  template <class Look>
+  [[nodiscard]] auto find(const Patience& patience, const Look& look) const;
+  [[nodiscard]] ImageView view_of(const cache::Tag& tag) const;
+
+  // Constant after construction.
+  Repository& repository_;
+  std::string tag_;
+};
+
+/// `tags/`: the tags of the repository, or the one that the mount selects.
+class TagsDirectory final : public Directory {
+ public:
+  TagsDirectory(InodeNumber inode, Repository& repository)
+      : Directory(inode), repository_(repository) {}
+
+  [[nodiscard]] Attributes attributes() const override;
+  [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
+                                            const Patience& patience) const override;
+  [[nodiscard]] Listing list(const Patience& patience) const override;
+  [[nodiscard]] Clock::duration absence_valid() const override;
+
+ private:
+  struct Snapshot {
+    std::shared_ptr<const std::set<std::string>> names;
+    Listing listing;
+  };
+
+  [[nodiscard]] Entry entry(const std::string& tag, Clock::duration valid) const;
+
+  // Constant after construction.
+  Repository& repository_;
+  // Guarded by the lock it lives in: the last listing that was made, of which names.
+  mutable Guarded<Snapshot> snapshot_;
+};
+
+}  // namespace digestfs::fs

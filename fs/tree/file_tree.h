@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "archive/tar_header.h"
+#include "base/timestamp.h"
+#include "fs/file_type.h"
+
+namespace digestfs::fs {
+
+/// What few files have, kept apart so that the many stay small.
+struct FileExtras {
+  std::map<std::string, std::string> xattrs;
+  bool sparse = false;
+  std::vector<archive::SparseRun> runs;  ///< of a sparse file
+  /// Why the file's content cannot be shown, or empty.
+  std::string defect;
+  /// Where a hard link leads that found nothing in its own layer (HL-1), or empty.
+  std::string missing_target;
+};
+
+/// A file, by whatever names it goes. The meaning of `size` and `where` depends on `type`.
+struct FileRecord {
+  std::int64_t modified_seconds = 0;
+  std::uint64_t size = 0;   ///< a file's; the length of a link's target; a directory's entries
+  std::uint64_t where = 0;  ///< of a file's content in its tar, of a link's target, of the first
+                            ///< entry of a directory; a device's number as makedev(3) has it
+  std::uint32_t modified_nanoseconds = 0;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint32_t links = 0;   ///< how many names it has; a directory's as `ls` shows it
+  std::uint32_t layer = 0;   ///< which layer it comes from, 0 being the base
+  std::uint32_t extras = 0;  ///< one more than their place, 0 where there are none
+  std::uint16_t mode = 0;    ///< the permission bits, set-user-ID and its like among them
+  FileType type = FileType::directory;
+  bool implicit = false;  ///< a directory without an entry of its own (PATH-3)
+
+  [[nodiscard]] Timestamp modified() const noexcept {
+    return {modified_seconds, modified_nanoseconds};
+  }
+};
+
+/// The files of a layer, or of layers merged: names and metadata, no content. Built once
+/// (`FileTreeBuilder`) and immutable, so that no lock is needed to walk it. It takes 68 bytes an
+/// entry beyond its name, and the nodes of a view (`TreeView`) some 40 more.
+class FileTree {
+ public:
+  using Index = std::uint32_t;
+  static constexpr Index kRoot = 0;
+
+  /// A name in a directory.
+  struct Name {
+    std::uint32_t offset = 0;  ///< in the texts
+    std::uint32_t length = 0;
+    Index file = 0;
+  };
+
+  FileTree(std::vector<FileRecord> files, std::vector<Name> names, std::string texts,
+           std::vector<FileExtras> extras)
+      : files_(std::move(files)),
+        names_(std::move(names)),
+        texts_(std::move(texts)),
+        extras_(std::move(extras)) {}
+
+  /// All files. The directories come first, the root before all.
+  [[nodiscard]] std::span<const FileRecord> files() const noexcept { return files_; }
+  [[nodiscard]] const FileRecord& file(Index index) const { return files_[index]; }
+
+  /// The entries of a directory, in the order of their names' bytes.
+  [[nodiscard]] std::span<const Name> entries(Index directory) const;
+  [[nodiscard]] std::string_view text(const Name& name) const;
+  /// The entry `name` of a directory.
+  [[nodiscard]] std::optional<Index> find(Index directory, std::string_view name) const;
+
+  [[nodiscard]] std::string_view link_target(const FileRecord& symlink) const;
+  /// Empty ones where the file has none.
+  [[nodiscard]] const FileExtras& extras(const FileRecord& file) const;
+
+ private:
+  // Constant after construction.
+  std::vector<FileRecord> files_;
+  std::vector<Name> names_;
+  std::string texts_;
+  std::vector<FileExtras> extras_;
+};
+
+}  // namespace digestfs::fs

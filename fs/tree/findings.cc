@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/tree/findings.h"
+
+#include "fs/tree/file_tree_builder.h"
+
+namespace digestfs::fs {
+namespace {
+
+constexpr std::size_t kMaxFindings = 1000;
+// Of what a finding quotes.
+constexpr std::size_t kMaxQuoted = 1024;
+
+}  // namespace
+
+void Findings::add(std::string_view path, std::string_view detail) {
+  if (all_.size() == kMaxFindings) {
+    ++omitted_;
+    return;
+  }
+  all_.push_back({quoted(path), std::string(detail)});
+}
+
+std::string quoted(std::string_view bytes) { return printable(bytes.substr(0, kMaxQuoted)); }
+
+}  // namespace digestfs::fs

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "archive/tar_reader.h"
+#include "fs/tree/file_tree.h"
+#include "fs/tree/file_tree_builder.h"
+#include "fs/tree/findings.h"
+
+namespace digestfs::fs {
+
+/// Makes the tree of one layer from the entries of its tar: what the tar holds, whiteouts as the
+/// files they are. Paths stay inside the root (PATH-1 to PATH-5), of several entries of one name
+/// the last wins, and links lead to what they name (HL-1 to HL-3). An entry that cannot be shown is
+/// left out, and found.
+class LayerBuilder final : public archive::TarSink {
+ public:
+  explicit LayerBuilder(const FileTreeBuilder::Limits& limits = {}) : tree_(limits) {}
+
+  /// Throws `Errc::too_large` where a limit is passed.
+  void take(archive::TarEntry entry) override;
+
+  /// The archive has ended well. The builder is used up.
+  [[nodiscard]] FileTree finish();
+  [[nodiscard]] const Findings& findings() const noexcept { return findings_; }
+
+ private:
+  using Index = FileTree::Index;
+
+  /// A name that is to lead where nothing was yet.
+  struct Link {
+    Index directory;
+    std::string name;
+    std::string path;  ///< as the entry has it
+    std::string target;
+  };
+
+  [[nodiscard]] bool is_showable(const archive::TarEntry& entry);
+  [[nodiscard]] static FileRecord record_of(const archive::TarEntry& entry);
+  [[nodiscard]] FileExtras extras_of(archive::TarEntry& entry);
+  void apply(Index directory, const FileRecord& record, FileExtras extras);
+  void take_root(archive::TarEntry& entry);
+  void take_at(Index directory, std::string_view name, archive::TarEntry& entry);
+  void put(Index directory, std::string_view name, Index file, std::string_view path);
+  void take_link(Index directory, std::string_view name, archive::TarEntry& entry);
+  [[nodiscard]] Index settle(Index placeholder);
+  void settle_links();
+
+  FileTreeBuilder tree_;
+  Findings findings_;
+  // Hard links to what had not come yet: files that stand in their place.
+  std::unordered_map<Index, Link> links_;
+  std::vector<Index> in_order_;
+};
+
+}  // namespace digestfs::fs

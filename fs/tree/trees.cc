@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/tree/trees.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "archive/tar_reader.h"
+#include "base/error.h"
+#include "base/side_by_side.h"
+#include "base/text.h"
+
+namespace digestfs::fs {
+namespace {
+
+constexpr std::size_t kChunk = std::size_t{64} << 10U;
+
+std::string layer_path(const Digest& diff) { return str_cat("trees/", diff); }
+
+/// The failure that is being handled, as one of the tree at `path`.
+std::exception_ptr failure_of(const std::string& path) {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return std::make_exception_ptr(
+        Error(error.code(), str_cat("cannot show ", path, ": ", error.what())));
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+bool is_interruption(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return error.code() == Errc::interrupted;
+  } catch (...) {
+    return true;  // of memory or the disk: another time it may go well
+  }
+}
+
+}  // namespace
+
+/// Builds a layer's tree while the layer is decompressed.
+class Trees::Observer final : public cache::TarObserver {
+ public:
+  Observer(Trees& trees, Digest diff) : trees_(trees), diff_(std::move(diff)), reader_(builder_) {}
+
+  void see(std::span<const std::byte> bytes) noexcept override {
+    attempt([&] { reader_.write(bytes); });
+  }
+  void end() noexcept override {
+    attempt([&] { reader_.finish(); });
+    try {
+      trees_.finish_layer(diff_, builder_, failure_);
+    } catch (...) {
+      // For want of memory. Whoever wants the tree reads the tar again.
+    }
+  }
+
+ private:
+  template <class Step>
+  void attempt(const Step& step) noexcept {
+    if (failure_) return;
+    try {
+      step();
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+
+  Trees& trees_;
+  Digest diff_;
+  LayerBuilder builder_;
+  archive::TarReader reader_;
+  std::exception_ptr failure_;
+};
+
+const TreeView& Trees::layer(const Digest& diff, const Patience& patience) {
+  return view(diff.str(), layer_files(diff, patience), {diff}, LayerFact::hide);
+}
+
+const TreeView& Trees::rootfs(const std::string& path, const std::vector<Digest>& diffs,
+                              const Patience& patience) {
+  std::string key = "rootfs";
+  for (const Digest& diff : diffs) key += " " + diff.str();
+  auto tree = known(key);
+  if (!tree) {
+    const auto layers = all_layer_files(diffs, patience);
+    const auto work = [this, key, path, layers](const std::stop_token& stop) {
+      merge(key, path, layers, stop);
+    };
+    await(flights_.join(key, Lane::disk, work), patience);
+    tree = known(key);
+  }
+  if (!tree) throw Error(Errc::unavailable, str_cat("cannot show ", path, ": it is gone again"));
+  return view(key, tree, diffs, LayerFact::show);
+}
+
+/// The trees of all layers; those that are missing are fetched side by side.
+std::vector<Trees::TreePointer> Trees::all_layer_files(const std::vector<Digest>& diffs,
+                                                       const Patience& patience) {
+  std::vector<TreePointer> layers;
+  SideBySide side_by_side;
+  for (const Digest& diff : diffs) {
+    side_by_side.run([&] { layers.push_back(layer_files(diff, patience)); });
+  }
+  side_by_side.wait();
+  return layers;
+}
+
+Trees::TreePointer Trees::layer_files(const Digest& diff, const Patience& patience) {
+  for (int step = 0; step < 8; ++step) {
+    if (auto tree = known(diff.str())) return tree;
+    const auto observe = [this, diff] { return std::make_unique<Observer>(*this, diff); };
+    const auto tar =
+        content_.open(diff, patience, Lane::download, cache::Content::kNoLimit, observe);
+    // Built on the way, if the layer was decompressed just now.
+    if (auto tree = known(diff.str())) return tree;
+    const auto work = [this, tar](const std::stop_token& stop) { read_layer(tar, stop); };
+    await(flights_.join("tree " + diff.str(), Lane::disk, work), patience);
+  }
+  throw Error(Errc::unavailable,
+              str_cat("cannot show ", layer_path(diff), ": its tar keeps changing in the cache"));
+}
+
+/// The tree of `key`, if it was built; throws what came in its way, if that is there to stay.
+Trees::TreePointer Trees::known(const std::string& key) const {
+  const auto outcomes = outcomes_.lock();
+  const auto at = outcomes->find(key);
+  if (at == outcomes->end()) return nullptr;
+  if (at->second.failure) std::rethrow_exception(at->second.failure);
+  return at->second.tree;
+}
+
+void Trees::settle(const std::string& key, const Outcome& outcome) {
+  if (outcome.failure && is_interruption(outcome.failure)) {
+    std::rethrow_exception(outcome.failure);
+  }
+  outcomes_.lock()->try_emplace(key, outcome);
+}
+
+void Trees::report(const std::string& path, const Findings& findings) {
+  for (const Finding& finding : findings.all()) {
+    problems_.report({.kind = cache::ProblemKind::bad_entry,
+                      .object = str_cat(path, "/", finding.path),
+                      .detail = finding.detail});
+  }
+  if (findings.omitted() > 0) {
+    problems_.report(
+        {.kind = cache::ProblemKind::limit,
+         .object = path,
+         .detail = str_cat(findings.omitted(), " more findings like those above are not listed")});
+  }
+}
+
+void Trees::report_failure(const std::string& path, const Outcome& outcome) {
+  if (!outcome.failure || is_interruption(outcome.failure)) return;
+  try {
+    std::rethrow_exception(outcome.failure);
+  } catch (const Error& error) {
+    problems_.report({.kind = error.code() == Errc::too_large ? cache::ProblemKind::limit
+                                                              : cache::ProblemKind::undecodable,
+                      .object = path,
+                      .detail = error.what()});
+  }
+}
+
+/// Keeps what the builder has come to, or why it came to nothing.
+void Trees::finish_layer(const Digest& diff, LayerBuilder& builder,
+                         const std::exception_ptr& failure) {
+  Outcome outcome;
+  const std::string path = layer_path(diff);
+  try {
+    if (failure) std::rethrow_exception(failure);
+    outcome.tree = std::make_shared<const FileTree>(builder.finish());
+  } catch (...) {
+    outcome.failure = failure_of(path);
+  }
+  report(path, builder.findings());
+  report_failure(path, outcome);
+  settle(diff.str(), outcome);
+}
+
+/// Builds the tree of a layer that is decompressed already.
+void Trees::read_layer(const std::shared_ptr<const cache::VerifiedFile>& tar,
+                       const std::stop_token& stop) {
+  LayerBuilder builder;
+  archive::TarReader reader(builder);
+  std::exception_ptr failure;
+  std::vector<std::byte> buffer(kChunk);
+  try {
+    for (std::uint64_t at = 0; at < tar->size();) {
+      if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while reading a layer");
+      const auto got = tar->read(buffer, at);
+      if (!got || *got == 0) return;  // touched: whoever asked looks again
+      reader.write(std::span(buffer).first(*got));
+      at += *got;
+      const auto skipped = std::min(reader.skippable(), tar->size() - at);
+      if (skipped > kChunk) {
+        reader.skip(skipped);
+        at += skipped;
+      }
+    }
+    reader.finish();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  finish_layer(tar->digest(), builder, failure);
+}
+
+void Trees::merge(const std::string& key, const std::string& path,
+                  const std::vector<TreePointer>& layers, const std::stop_token& stop) {
+  Outcome outcome;
+  RootfsBuilder builder;
+  try {
+    for (const TreePointer& layer : layers) {
+      if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while merging layers");
+      builder.apply(*layer);
+    }
+    outcome.tree = std::make_shared<const FileTree>(builder.finish(links_));
+  } catch (...) {
+    outcome.failure = failure_of(path);
+  }
+  report(path, builder.findings());
+  report_failure(path, outcome);
+  settle(key, outcome);
+}
+
+const TreeView& Trees::view(const std::string& key, const TreePointer& tree,
+                            std::vector<Digest> diffs, LayerFact layer_fact) {
+  {
+    const auto views = views_.lock();
+    if (const auto at = views->find(key); at != views->end()) return *at->second;
+  }
+  const auto* made = inodes_.add_block<TreeView>([&](InodeNumber first) {
+    return std::make_unique<const TreeView>(first, tree, std::move(diffs), content_, layer_fact);
+  });
+  // Where another thread was faster, its view is the one.
+  return *views_.lock()->try_emplace(key, made).first->second;
+}
+
+const PlacedTree* Trees::place(const TreeView& view) {
+  return inodes_.add_block<PlacedTree>(
+      [&](InodeNumber first) { return std::make_unique<const PlacedTree>(first, view); });
+}
+
+}  // namespace digestfs::fs

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/flights.h"
+#include "base/guarded.h"
+#include "cache/content.h"
+#include "cache/problems.h"
+#include "fs/inodes.h"
+#include "fs/tree/file_tree.h"
+#include "fs/tree/layer_builder.h"
+#include "fs/tree/rootfs_builder.h"
+#include "fs/tree/tree_view.h"
+
+namespace digestfs::fs {
+
+/// The file trees of layers and images, built when they are first entered and kept as long as the
+/// mount. Safe for concurrent use; throws `Pending` for what is not there yet (base/flight.h).
+class Trees {
+ public:
+  Trees(cache::Content& content, cache::Problems& problems, Inodes& inodes, Workers& workers,
+        AbsoluteLinks links)
+      : content_(content), problems_(problems), inodes_(inodes), links_(links), flights_(workers) {}
+
+  /// The files of the layer `diff`. Throws `Errc::corrupt` where it is no valid tar.
+  [[nodiscard]] const TreeView& layer(const Digest& diff, const Patience& patience);
+  /// These layers merged, the base first. `path` is where problems with it are shown.
+  [[nodiscard]] const TreeView& rootfs(const std::string& path, const std::vector<Digest>& diffs,
+                                       const Patience& patience);
+  /// A view at a place of its own.
+  [[nodiscard]] const PlacedTree* place(const TreeView& view);
+
+ private:
+  using TreePointer = std::shared_ptr<const FileTree>;
+
+  /// What came of building one; building it again would come to the same.
+  struct Outcome {
+    TreePointer tree;
+    std::exception_ptr failure;
+  };
+
+  class Observer;
+
+  [[nodiscard]] TreePointer layer_files(const Digest& diff, const Patience& patience);
+  [[nodiscard]] std::vector<TreePointer> all_layer_files(const std::vector<Digest>& diffs,
+                                                         const Patience& patience);
+  [[nodiscard]] TreePointer known(const std::string& key) const;
+  void settle(const std::string& key, const Outcome& outcome);
+  void finish_layer(const Digest& diff, LayerBuilder& builder, const std::exception_ptr& failure);
+  void read_layer(const std::shared_ptr<const cache::VerifiedFile>& tar,
+                  const std::stop_token& stop);
+  void merge(const std::string& key, const std::string& path,
+             const std::vector<TreePointer>& layers, const std::stop_token& stop);
+  void report(const std::string& path, const Findings& findings);
+  void report_failure(const std::string& path, const Outcome& outcome);
+  [[nodiscard]] const TreeView& view(const std::string& key, const TreePointer& tree,
+                                     std::vector<Digest> diffs, LayerFact layer_fact);
+
+  // Constant after construction.
+  cache::Content& content_;
+  cache::Problems& problems_;
+  Inodes& inodes_;
+  AbsoluteLinks links_;
+  // Synchronise themselves.
+  Flights flights_;
+  // Guarded by the locks they live in.
+  Guarded<std::unordered_map<std::string, Outcome>> outcomes_;
+  Guarded<std::unordered_map<std::string, const TreeView*>> views_;
+};
+
+}  // namespace digestfs::fs

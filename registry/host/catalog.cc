@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/host/catalog.h"
+
+#include <cstddef>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "registry/host/registry_host.h"
+#include "registry/http/page.h"
+#include "registry/image/json.h"
+
+namespace digestfs::registry {
+namespace {
+
+constexpr std::size_t kMaxPage = std::size_t{8} << 20U;
+constexpr std::size_t kMaxRepositories = 1000;
+constexpr std::size_t kMaxPages = 100;
+
+}  // namespace
+
+std::vector<std::string> parse_repositories(std::string_view body) {
+  std::vector<std::string> repositories;
+  read_list(body, "repositories", [&](std::string_view /*type*/, const std::string* name) {
+    if (name != nullptr && is_repository_path(*name)) repositories.push_back(*name);
+  });
+  return repositories;
+}
+
+Catalog list_repositories(const Reference& registry, ClientOptions options,
+                          const std::stop_token& stop) {
+  RegistryHost host(registry, std::move(options));
+  std::set<std::string> names;
+  std::set<std::string> asked;
+  Catalog catalog;
+  try {
+    host.persist(str_cat("list the repositories of ", registry.domain), stop, [&] {
+      asked.clear();
+      std::optional<std::string> page = "/v2/_catalog";
+      while (page && asked.insert(*page).second) {
+        const Document document = host.read({.target = *page}, kMaxPage, stop);
+        for (std::string& name : parse_repositories(document.body)) names.insert(std::move(name));
+        page = next_page(document.head, *page, document.url);
+        catalog.is_complete = !page;
+        if (names.size() >= kMaxRepositories || asked.size() >= kMaxPages) break;
+      }
+    });
+  } catch (const Error& error) {
+    // That it cannot be asked now is no answer.
+    if (!is_answer(error.code())) throw;
+    catalog.is_complete = false;
+    catalog.refusal = error.what();
+  }
+  catalog.repositories.assign(names.begin(), names.end());
+  if (catalog.repositories.size() > kMaxRepositories) {
+    catalog.repositories.resize(kMaxRepositories);
+    catalog.is_complete = false;
+  }
+  return catalog;
+}
+
+}  // namespace digestfs::registry

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/host/failure.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "registry/image/json.h"
+
+namespace digestfs::registry {
+namespace {
+
+constexpr std::string_view kTooMany = "TOOMANYREQUESTS";
+
+struct Words {
+  std::string code;
+  std::string message;
+};
+
+/// The first line of a body that is plain text, as some answer where a limit is reached. Pages and
+/// documents are for programs.
+std::string first_line(std::string_view body, const Secrets& secrets) {
+  const std::string_view line = body.substr(0, body.find_first_of("\r\n"));
+  return line.find_first_of("<{[") == std::string_view::npos ? quoted(line, secrets)
+                                                             : std::string();
+}
+
+/// The first of `errors` in the body (distribution-spec, "Error Codes").
+Words words_of(std::string_view body, const Secrets& secrets) {
+  try {
+    const nlohmann::json document = parse_json(body, NameCase::matters);
+    const nlohmann::json* errors = member(document, "errors");
+    if (errors != nullptr && errors->is_array() && !errors->empty()) {
+      // The first, unless another says what must not be missed (RTY-4).
+      const auto limit = std::ranges::find_if(*errors, [](const nlohmann::json& error) {
+        return text_member(error, "code") == kTooMany;
+      });
+      const nlohmann::json& said = limit == errors->end() ? errors->front() : *limit;
+      return {quoted(text_member(said, "code"), secrets),
+              quoted(text_member(said, "message"), secrets)};
+    }
+    return {{}, quoted(text_member(document, "details"), secrets)};
+  } catch (const Error&) {
+    return {{}, first_line(body, secrets)};
+  }
+}
+
+Errc code_of(int status, const Words& words) {
+  if (status == 429 || words.code == kTooMany) return Errc::rate_limited;
+  switch (status) {
+    case 401:
+    case 403:
+    case 407:
+    case 451:
+      return Errc::denied;
+    case 404:
+    case 410:
+      return Errc::not_found;
+    default:
+      // A redirect gets here only when it leads nowhere.
+      return status == 408 || status == 425 || status == 499 || status >= 500 ? Errc::unavailable
+                                                                              : Errc::corrupt;
+  }
+}
+
+}  // namespace
+
+std::string quoted(std::string_view text, const Secrets& secrets, std::size_t most) {
+  // A body is up to 64 KiB, and whoever sends it may send as many links.
+  constexpr std::size_t kLooked = 4096;
+  if (secrets.is_full()) return "***";
+  const std::string line = on_one_line(std::string(text.substr(0, kLooked)));
+  // Before it is cut: the rest of a secret is no longer found.
+  return escaped(shortened(secrets.hidden_in(line), most));
+}
+
+Error failure_of(int status, std::string_view body, std::string_view who, const Secrets& secrets) {
+  const Words words = words_of(body, secrets);
+  std::string message = str_cat(status == 407 ? "the proxy" : who, " answered ", status);
+  if (!words.code.empty()) message += str_cat(" ", words.code);
+  if (!words.message.empty()) message += str_cat(" (", words.message, ")");
+  const Errc code = code_of(status, words);
+  if (status == 407) {
+    message += "; it wants to know who asks";
+  } else if (code == Errc::denied) {
+    message += "; it does not exist, or is not for everybody";
+  } else if (code == Errc::rate_limited) {
+    message += "; try again later";
+  }
+  return {code, message};
+}
+
+}  // namespace digestfs::registry

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.h"
+#include "registry/image/platform.h"
+
+// Image configs (image-spec config.md; reference CFG-1 to CFG-3, DEC-e).
+
+namespace digestfs::registry {
+
+/// The largest config that is read (MT-5): 8 MiB.
+inline constexpr std::size_t kMaxConfigBytes = std::size_t{8} << 20U;
+
+struct ImageConfig {
+  Platform platform;
+  std::string created;  ///< as written (RFC 3339), or empty
+  /// From the base; nothing where an entry is no digest. Empty where `rootfs.type` is not `layers`.
+  std::vector<std::optional<Digest>> diff_ids;
+  /// `created_by` of the history entry of each layer, as many as `diff_ids`; empty altogether where
+  /// the history does not pair up with them (CFG-2).
+  std::vector<std::string> created_by;
+  /// Sentences about what had to be left out.
+  std::vector<std::string> problems;
+};
+
+/// Reads an image config. Throws `Errc::corrupt` for what is not one: no JSON object, duplicate
+/// top-level names, or neither `rootfs` nor `architecture` in it.
+[[nodiscard]] ImageConfig parse_config(std::string_view bytes);
+
+}  // namespace digestfs::registry

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/digest.h"
+#include "registry/image/platform.h"
+
+namespace digestfs::registry {
+
+using Annotations = std::map<std::string, std::string>;
+
+/// What one document says of another object (image-spec descriptor.md). The digest is well-formed;
+/// everything else is a claim.
+struct Descriptor {
+  Digest digest;
+  std::string media_type = {};
+  std::optional<std::uint64_t> size = {};  ///< bytes; schema 1 and some sources do not say
+  std::string artifact_type = {};
+  Annotations annotations = {};
+  std::optional<Platform> platform = {};
+};
+
+}  // namespace digestfs::registry

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/image/json.h"
+
+#include <limits>
+#include <unordered_set>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace digestfs::registry {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMaxDepth = 128;
+constexpr std::size_t kMaxNames = 10'000;  // at the top level
+
+/// Looks at the document before any of it is built: depth, and names at the top.
+class Checker : public nlohmann::json_sax<json> {
+ public:
+  explicit Checker(NameCase names) : names_(names) {}
+
+  bool null() override { return value("null", nullptr); }
+  bool boolean(bool /*value*/) override { return value("boolean", nullptr); }
+  bool number_integer(number_integer_t /*value*/) override { return value("number", nullptr); }
+  bool number_unsigned(number_unsigned_t /*value*/) override { return value("number", nullptr); }
+  bool number_float(number_float_t /*value*/, const string_t& /*text*/) override {
+    return value("number", nullptr);
+  }
+  bool string(string_t& text) override { return value("string", &text); }
+  bool binary(binary_t& /*value*/) override { return true; }
+  bool start_object(std::size_t /*elements*/) override {
+    return value("object", nullptr) && enter();
+  }
+  bool end_object() override { return leave(); }
+  bool start_array(std::size_t /*elements*/) override { return value("array", nullptr) && enter(); }
+  bool end_array() override { return leave(); }
+  bool key(string_t& name) override {
+    if (depth_ != 1) return true;
+    name_ = name;
+    if (seen_.size() == kMaxNames) return refuse(str_cat("it has more than ", kMaxNames, " names"));
+    if (seen_.insert(names_ == NameCase::folded ? folded(name) : name).second) return true;
+    constexpr std::size_t kShown = 60;
+    problem_ = str_cat("the name \"", escaped(shortened(name, kShown)), "\" is there twice");
+    return false;
+  }
+  bool parse_error(std::size_t position, const std::string& /*token*/,
+                   const nlohmann::detail::exception& /*error*/) override {
+    // The library's own sentence quotes the document; it may be a page of somebody's login form.
+    problem_ = str_cat("it is no JSON from byte ", position, " on");
+    return false;
+  }
+
+  [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
+
+ protected:
+  /// Of a value, also of an object or list that begins; `text` of a string alone.
+  virtual bool value(std::string_view /*type*/, const std::string* /*text*/) { return true; }
+
+  bool refuse(const std::string& problem) {
+    problem_ = problem;
+    return false;
+  }
+  [[nodiscard]] int depth() const noexcept { return depth_; }
+  /// The last name at the top level.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+ private:
+  bool enter() {
+    if (++depth_ <= kMaxDepth) return true;
+    problem_ = str_cat("it is nested deeper than ", kMaxDepth);
+    return false;
+  }
+  bool leave() {
+    --depth_;
+    return true;
+  }
+
+  NameCase names_;
+  int depth_ = 0;
+  std::string name_;
+  std::unordered_set<std::string> seen_;
+  std::string problem_;
+};
+
+/// Hands on the elements of one list at the top level.
+class ListReader final : public Checker {
+ public:
+  ListReader(std::string_view list, const TakeElement& take)
+      : Checker(NameCase::matters), list_(list), take_(take) {}
+
+ private:
+  bool value(std::string_view type, const std::string* text) override {
+    if (depth() == 0 && type != "object") return refuse("the answer is no JSON object");
+    if (name() != list_) return true;
+    if (depth() == 1 && type != "array" && type != "null") {
+      return refuse(str_cat("\"", list_, "\" in the answer is no list"));
+    }
+    if (depth() == 2) take_(type, text);
+    return true;
+  }
+
+  std::string_view list_;
+  const TakeElement& take_;
+};
+
+/// What the library's parser does not see (parse_json).
+void check_bytes(std::string_view bytes) {
+  // The library skips a byte order mark; RFC 8259, 8.1 wants none, and Go refuses it.
+  if (bytes.starts_with("\xef\xbb\xbf")) {
+    throw Error(Errc::corrupt, "it begins with a byte order mark");
+  }
+  // The library takes a NUL for the end and never looks at what is behind it.
+  if (const auto nul = bytes.find('\0'); nul != std::string_view::npos) {
+    throw Error(Errc::corrupt, str_cat("it is no JSON from byte ", nul + 1, " on"));
+  }
+}
+
+}  // namespace
+
+std::string folded(std::string_view name) {
+  // The two characters outside ASCII that fold to letters in it (Unicode CaseFolding: K, ſ).
+  constexpr std::string_view kKelvin = "\xe2\x84\xaa";
+  constexpr std::string_view kLongS = "\xc5\xbf";
+  std::string text;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const std::string_view rest = name.substr(i);
+    if (rest.starts_with(kKelvin)) {
+      text += 'k';
+      i += kKelvin.size() - 1;
+    } else if (rest.starts_with(kLongS)) {
+      text += 's';
+      i += kLongS.size() - 1;
+    } else {
+      const char c = name[i];
+      text += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+  }
+  return text;
+}
+
+nlohmann::json parse_json(std::string_view bytes, NameCase names) {
+  check_bytes(bytes);
+  Checker checker(names);
+  if (!json::sax_parse(bytes, &checker)) throw Error(Errc::corrupt, checker.problem());
+  return json::parse(bytes, nullptr, false);
+}
+
+void read_list(std::string_view bytes, std::string_view list, const TakeElement& take) {
+  check_bytes(bytes);
+  ListReader reader(list, take);
+  if (!json::sax_parse(bytes, &reader)) throw Error(Errc::corrupt, reader.problem());
+}
+
+const json* member(const json& object, std::string_view key) {
+  if (!object.is_object()) return nullptr;
+  const auto at = object.find(std::string(key));
+  return at == object.end() || at->is_null() ? nullptr : &*at;
+}
+
+std::string text_member(const json& object, std::string_view key) {
+  const json* found = member(object, key);
+  return found != nullptr && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::optional<std::uint64_t> number_member(const json& object, std::string_view key) {
+  const json* found = member(object, key);
+  if (found == nullptr || !found->is_number_unsigned()) return std::nullopt;
+  const auto number = found->get<std::uint64_t>();
+  // Sizes are int64 everywhere in the field.
+  if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+}  // namespace digestfs::registry
