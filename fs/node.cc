@@ -5,7 +5,7 @@
 
 namespace digestfs::fs {
 
-void Directory::visit(Place past, const Show& show, const Patience& patience) const {
+void Directory::visit(Position past, const Show& show, const Patience& patience) const {
   const Listing listing = list(patience);
   auto at = std::ranges::upper_bound(*listing, past, {},
                                      [](const Entry& entry) { return entry.node->inode(); });

@@ -106,7 +106,7 @@ struct Entry {
 };
 
 /// Where an entry stands in its directory's listing: what is listed after it has a larger one.
-using Place = std::uint64_t;
+using Position = std::uint64_t;
 
 /// A directory's entries, by ascending inode number. An inode number never comes back and new ones
 /// are always larger, so that it serves as the place in a listing: names that come or go meanwhile
@@ -122,8 +122,8 @@ class Directory : public Node {
                                                     const Patience& patience) const = 0;
   [[nodiscard]] virtual Listing list(const Patience& patience) const = 0;
   /// Shows the entries past `place` in the order of the listing, until `show` returns false.
-  using Show = std::function<bool(const Entry& entry, Place place)>;
-  virtual void visit(Place past, const Show& show, const Patience& patience) const;
+  using Show = std::function<bool(const Entry& entry, Position position)>;
+  virtual void visit(Position past, const Show& show, const Patience& patience) const;
   /// How long the absence of a name is believed.
   [[nodiscard]] virtual Clock::duration absence_valid() const { return kForever; }
 };

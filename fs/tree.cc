@@ -6,7 +6,7 @@
 #include "fs/image/oci_directory.h"
 #include "fs/image/quarantine_directory.h"
 #include "fs/image/tags_directory.h"
-#include "fs/image/tree_directory.h"
+#include "fs/image/trees_directory.h"
 #include "fs/static_directory.h"
 #include "fs/text_file.h"
 

@@ -276,16 +276,17 @@ void read_directory(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_
     bool room = true;
     if (offset < kAfterDot) room = dot(".", kAfterDot);
     if (room && offset < kAfterDotDot) room = dot("..", kAfterDotDot);
-    const auto past = static_cast<Place>(std::max(offset, kAfterDotDot) - kAfterDotDot);
+    const auto past = static_cast<Position>(std::max(offset, kAfterDotDot) - kAfterDotDot);
     // Who comes back for the rest goes on with what the beginning was taken from, and asks nobody.
     const Patience of_listing =
         past == 0 ? patience : Patience{patience.since - kListing, patience.limit};
     if (room) {
       directory.visit(
           past,
-          [&](const Entry& entry, Place place) {
+          [&](const Entry& entry, Position position) {
             return add_entry(request, page, size, plus, entry.name.c_str(),
-                             to_entry(operations, entry), static_cast<off_t>(place) + kAfterDotDot);
+                             to_entry(operations, entry),
+                             static_cast<off_t>(position) + kAfterDotDot);
           },
           of_listing);
     }

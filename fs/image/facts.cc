@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/image/facts.h"
 
-#include <algorithm>
 #include <string>
 
 #include <linux/limits.h>
@@ -24,12 +23,6 @@ std::string to_word(cache::State state) {
 }
 
 }  // namespace
-
-std::string layer_name(std::size_t index, std::size_t count) {
-  const std::size_t width = std::max<std::size_t>(2, std::to_string(count - 1).size());
-  std::string digits = std::to_string(index);
-  return std::string(width - digits.size(), '0') + digits;
-}
 
 Xattrs content_facts(const cache::Content& content, const Digest& digest,
                      const std::string& media_type) {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
 #include <string>
 
 #include "base/digest.h"
 #include "cache/content.h"
+#include "fs/fact_names.h"
 #include "fs/node.h"
 #include "registry/image/descriptor.h"
 
-// Metadata as extended attributes: the names and their values, in one place.
+// Metadata as extended attributes: what fills the names of fs/fact_names.h.
 
 namespace digestfs::fs {
 
@@ -23,19 +23,5 @@ namespace digestfs::fs {
 
 /// Adds what `annotations` say. Keys and values the kernel would refuse are left out.
 void add_annotations(Xattrs& facts, const registry::Annotations& annotations);
-
-/// The number of a layer as in `layers/NN`: as many digits as the last of `count` needs, and at
-/// least two.
-[[nodiscard]] std::string layer_name(std::size_t index, std::size_t count);
-
-inline constexpr const char* kFactDigest = "user.oci.digest";
-inline constexpr const char* kFactSize = "user.oci.size";
-inline constexpr const char* kFactMediaType = "user.oci.mediaType";
-inline constexpr const char* kFactArtifactType = "user.oci.artifactType";
-inline constexpr const char* kFactDiffId = "user.oci.diffID";
-inline constexpr const char* kFactState = "user.digestfs.state";
-inline constexpr const char* kFactSizeKind = "user.digestfs.size";
-inline constexpr const char* kFactLayer = "user.digestfs.layer";
-inline constexpr const char* kFactStale = "user.digestfs.stale";
 
 }  // namespace digestfs::fs

@@ -11,8 +11,8 @@
 #include "fs/image/oci_directory.h"
 #include "fs/image/referrers_directory.h"
 #include "fs/image/titles.h"
-#include "fs/image/tree_directory.h"
 #include "fs/static_directory.h"
+#include "fs/tree/tree_entrance.h"
 #include "registry/image/media_type.h"
 
 namespace digestfs::fs {
@@ -152,16 +152,16 @@ const Directory* ImageView::files_directory(const Manifest& manifest) const {
 const Node* ImageView::rootfs(const Manifest& manifest) const {
   const std::string path = str_cat(path_, "/rootfs");
   const auto enter = [&repository = repository_, path, digest = digest_,
-                      manifest](const Patience& patience) -> const TreeView& {
+                      manifest](const Patience& patience) -> const FileNodes& {
     const auto diffs = repository.rootfs_diffs(digest, manifest, patience);
-    const TreeView& view = repository.trees().rootfs(path, diffs, patience);
+    const FileNodes& view = repository.trees().rootfs(path, diffs, patience);
     for (const ImageLayer& layer : repository.layers(digest, manifest, patience)) {
       repository.check_size(layer, patience);
     }
     return view;
   };
-  return repository_.inodes().intern<TreeDirectory>(str_cat(path, "@", digest_),
-                                                    repository_.trees(), enter);
+  return repository_.inodes().intern<TreeEntrance>(str_cat(path, "@", digest_),
+                                                   repository_.inodes(), enter);
 }
 
 std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& patience) const {

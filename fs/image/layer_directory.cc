@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "fs/image/facts.h"
-#include "fs/image/tree_directory.h"
+#include "fs/image/trees_directory.h"
 #include "fs/static_directory.h"
 #include "fs/text_file.h"
 

@@ -13,10 +13,10 @@
 #include "cache/problems.h"
 #include "cache/referrers.h"
 #include "cache/tags.h"
-#include "fs/digest_set.h"
+#include "fs/image/digest_set.h"
 #include "fs/image/documents.h"
 #include "fs/inodes.h"
-#include "fs/tree/trees.h"
+#include "fs/tree/built_trees.h"
 #include "registry/image/platform.h"
 
 namespace digestfs::fs {
@@ -55,7 +55,7 @@ class Repository {
   [[nodiscard]] cache::Referrers& referrers() const noexcept { return referrers_; }
   [[nodiscard]] cache::Problems& problems() const noexcept { return problems_; }
   [[nodiscard]] Inodes& inodes() const noexcept { return inodes_; }
-  [[nodiscard]] Trees& trees() const noexcept { return trees_; }
+  [[nodiscard]] BuiltTrees& trees() const noexcept { return trees_; }
   [[nodiscard]] const Selection& selection() const noexcept { return selection_; }
 
   /// The index or manifest `digest`, and with it all that it names is met. `hint` is the media type
@@ -131,7 +131,7 @@ class Repository {
   // Synchronise themselves.
   Documents documents_;
   mutable Inodes inodes_;
-  mutable Trees trees_;
+  mutable BuiltTrees trees_;
   // Guarded by the lock it lives in.
   Guarded<std::unordered_set<const Document*>> introduced_;
   Guarded<std::unordered_map<Digest, std::vector<registry::Descriptor>>> attestations_;

@@ -49,7 +49,7 @@ struct FileRecord {
 
 /// The files of a layer, or of layers merged: names and metadata, no content. Built once
 /// (`FileTreeBuilder`) and immutable, so that no lock is needed to walk it. It takes 68 bytes an
-/// entry beyond its name, and the nodes of a view (`TreeView`) some 40 more.
+/// entry beyond its name, and the nodes of a view (`FileNodes`) some 40 more.
 class FileTree {
  public:
   using Index = std::uint32_t;

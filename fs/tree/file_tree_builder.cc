@@ -13,7 +13,7 @@
 namespace digestfs::fs {
 namespace {
 
-// Trees of fewer files are not worth tidying up after.
+// BuiltTrees of fewer files are not worth tidying up after.
 constexpr std::size_t kMany = 100'000;
 
 /// The components of a path, to be walked one by one; links put theirs in front.
@@ -154,8 +154,8 @@ void FileTreeBuilder::set_extras(Index file, FileExtras extras) {
 
 const FileExtras& FileTreeBuilder::extras(Index file) const {
   static const FileExtras none;
-  const std::uint32_t place = files_[file].extras;
-  return place == 0 ? none : extras_[place - 1];
+  const std::uint32_t slot = files_[file].extras;
+  return slot == 0 ? none : extras_[slot - 1];
 }
 
 FileTreeBuilder::Walked FileTreeBuilder::walk(Index directory, std::string_view path,
@@ -243,8 +243,8 @@ FileTree FileTreeBuilder::finish() {
   }
   if (text_size > UINT32_MAX) throw Error(Errc::too_large, "its names take more than 4 GiB");
   const std::vector<Index> order = order_of(files_, reached);
-  std::vector<Index> places(files_.size());
-  for (Index i = 0; i < order.size(); ++i) places[order[i]] = i;
+  std::vector<Index> new_index(files_.size());
+  for (Index i = 0; i < order.size(); ++i) new_index[order[i]] = i;
 
   std::vector<FileRecord> files;
   std::vector<FileTree::Name> all_names;
@@ -261,7 +261,7 @@ FileTree FileTreeBuilder::finish() {
       record.size = names.size();
       for (const auto& [name, file] : names) {
         all_names.push_back({static_cast<std::uint32_t>(texts.size()),
-                             static_cast<std::uint32_t>(name.size()), places[file]});
+                             static_cast<std::uint32_t>(name.size()), new_index[file]});
         texts += name;
       }
     } else if (record.type == FileType::symlink) {

@@ -231,11 +231,11 @@ FileExtras LayerBuilder::extras_of(TarEntry& entry) {
 void LayerBuilder::apply(Index directory, const FileRecord& record, FileExtras extras) {
   FileRecord& existing = tree_.file(directory);
   const std::uint64_t where = existing.where;
-  const std::uint32_t place = existing.extras;
+  const std::uint32_t extras_slot = existing.extras;
   existing = record;
   existing.where = where;
-  existing.extras = place;
-  if (place != 0 || !extras.xattrs.empty()) tree_.set_extras(directory, std::move(extras));
+  existing.extras = extras_slot;
+  if (extras_slot != 0 || !extras.xattrs.empty()) tree_.set_extras(directory, std::move(extras));
 }
 
 void LayerBuilder::take_root(TarEntry& entry) {
@@ -327,9 +327,9 @@ LayerBuilder::Index LayerBuilder::settle(Index placeholder) {
   // What was a link on the way is what it leads to now, so that the next chain is short.
   for (const Index link : chain) {
     if (link == at) continue;
-    const Link& place = links_.at(link);
-    if (tree_.find(place.directory, place.name) == link) {
-      tree_.put(place.directory, place.name, at);
+    const Link& named = links_.at(link);
+    if (tree_.find(named.directory, named.name) == link) {
+      tree_.put(named.directory, named.name, at);
     }
   }
   return at;

@@ -154,9 +154,9 @@ void RootfsBuilder::merge(const FileTree& layer) {
   while (!open.empty() || !through_.empty()) {
     if (open.empty()) {
       // Only now: a link on the way may be one that this layer itself has changed (PATH-4).
-      const Place place = through_.front();
+      const LayerEntry entry = through_.front();
       through_.pop_front();
-      merge_through(place, open);
+      merge_through(entry, open);
       continue;
     }
     const Pair at = open.back();
@@ -181,9 +181,9 @@ void RootfsBuilder::merge_entries(const FileTree& layer, const Pair& at, std::ve
   }
 }
 
-void RootfsBuilder::merge_directory(const FileTree& layer, const Place& place,
+void RootfsBuilder::merge_directory(const FileTree& layer, const LayerEntry& entry,
                                     std::vector<Pair>& open) {
-  const auto& [at, name, theirs] = place;
+  const auto& [at, name, theirs] = entry;
   const bool is_implicit = layer.file(theirs).implicit;
   const auto existing = tree_.find(at.ours, name);
   if (existing && tree_.is_directory(*existing)) {
@@ -192,18 +192,18 @@ void RootfsBuilder::merge_directory(const FileTree& layer, const Place& place,
     return;
   }
   if (existing && is_implicit) {
-    through_.push_back(place);
+    through_.push_back(entry);
     return;
   }
   const Index made = copy(layer, theirs);
   tree_.put(at.ours, name, made);
-  if (is_implicit) implied_.push_back(place);
+  if (is_implicit) implied_.push_back(entry);
   open.push_back(enter(at, name, theirs, made));
 }
 
 /// Enters a directory that the layer only implies, where the tree has a link, or a file.
-void RootfsBuilder::merge_through(const Place& place, std::vector<Pair>& open) {
-  const auto& [at, name, theirs] = place;
+void RootfsBuilder::merge_through(const LayerEntry& entry, std::vector<Pair>& open) {
+  const auto& [at, name, theirs] = entry;
   const auto walked = tree_.walk(at.ours, name, FileTreeBuilder::Missing::make);
   if (!walked.directory) {
     findings_.add(path_of(at, name), "left out, with all that is in it: too many symbolic links");
@@ -220,12 +220,12 @@ void RootfsBuilder::merge_through(const Place& place, std::vector<Pair>& open) {
 void RootfsBuilder::drop_empty(const FileTree& layer) {
   // What is inside comes later in the list than what it is in.
   while (!implied_.empty()) {
-    const Place place = implied_.back();
+    const LayerEntry entry = implied_.back();
     implied_.pop_back();
-    const auto made = tree_.find(place.at.ours, place.name);
+    const auto made = tree_.find(entry.at.ours, entry.name);
     if (made && tree_.is_directory(*made) && tree_.names(*made).empty() &&
-        !layer.find(place.theirs, kOpaque)) {
-      tree_.remove(place.at.ours, place.name);
+        !layer.find(entry.theirs, kOpaque)) {
+      tree_.remove(entry.at.ours, entry.name);
     }
   }
 }

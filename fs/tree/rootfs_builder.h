@@ -51,7 +51,7 @@ class RootfsBuilder {
   };
 
   /// An entry of a directory of the layer.
-  struct Place {
+  struct LayerEntry {
     Pair at;
     std::string_view name;
     Index theirs;
@@ -68,8 +68,8 @@ class RootfsBuilder {
   void hide_in(const FileTree& layer, const Pair& at);
   void merge(const FileTree& layer);
   void merge_entries(const FileTree& layer, const Pair& at, std::vector<Pair>& open);
-  void merge_directory(const FileTree& layer, const Place& place, std::vector<Pair>& open);
-  void merge_through(const Place& place, std::vector<Pair>& open);
+  void merge_directory(const FileTree& layer, const LayerEntry& entry, std::vector<Pair>& open);
+  void merge_through(const LayerEntry& entry, std::vector<Pair>& open);
   void drop_empty(const FileTree& layer);
   void replace_attributes(const FileTree& layer, Index ours, Index theirs);
   [[nodiscard]] Index copy(const FileTree& layer, Index theirs);
@@ -87,10 +87,10 @@ class RootfsBuilder {
   // Of the layer that is being applied: what its files have become.
   std::vector<Index> copies_;
   // Its hard links to what it does not have by that name itself.
-  std::vector<Place> outward_;
+  std::vector<LayerEntry> outward_;
   // Its implied directories where the tree has something else, and those that were made.
-  std::deque<Place> through_;
-  std::vector<Place> implied_;
+  std::deque<LayerEntry> through_;
+  std::vector<LayerEntry> implied_;
   // Of the walk through it that is under way.
   std::vector<Step> steps_;
 };

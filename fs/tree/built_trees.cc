@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/tree/trees.h"
+#include "fs/tree/built_trees.h"
 
 #include <algorithm>
 #include <utility>
@@ -41,9 +41,10 @@ bool is_interruption(const std::exception_ptr& failure) {
 }  // namespace
 
 /// Builds a layer's tree while the layer is decompressed.
-class Trees::Observer final : public cache::TarObserver {
+class BuiltTrees::Observer final : public cache::TarObserver {
  public:
-  Observer(Trees& trees, Digest diff) : trees_(trees), diff_(std::move(diff)), reader_(builder_) {}
+  Observer(BuiltTrees& trees, Digest diff)
+      : trees_(trees), diff_(std::move(diff)), reader_(builder_) {}
 
   void see(std::span<const std::byte> bytes) noexcept override {
     attempt([&] { reader_.write(bytes); });
@@ -68,19 +69,19 @@ class Trees::Observer final : public cache::TarObserver {
     }
   }
 
-  Trees& trees_;
+  BuiltTrees& trees_;
   Digest diff_;
   LayerBuilder builder_;
   archive::TarReader reader_;
   std::exception_ptr failure_;
 };
 
-const TreeView& Trees::layer(const Digest& diff, const Patience& patience) {
-  return view(diff.str(), layer_files(diff, patience), {diff}, LayerFact::hide);
+const FileNodes& BuiltTrees::layer(const Digest& diff, const Patience& patience) {
+  return nodes(diff.str(), layer_files(diff, patience), {diff}, LayerFact::hide);
 }
 
-const TreeView& Trees::rootfs(const std::string& path, const std::vector<Digest>& diffs,
-                              const Patience& patience) {
+const FileNodes& BuiltTrees::rootfs(const std::string& path, const std::vector<Digest>& diffs,
+                                    const Patience& patience) {
   std::string key = "rootfs";
   for (const Digest& diff : diffs) key += " " + diff.str();
   auto tree = known(key);
@@ -93,12 +94,12 @@ const TreeView& Trees::rootfs(const std::string& path, const std::vector<Digest>
     tree = known(key);
   }
   if (!tree) throw Error(Errc::unavailable, str_cat("cannot show ", path, ": it is gone again"));
-  return view(key, tree, diffs, LayerFact::show);
+  return nodes(key, tree, diffs, LayerFact::show);
 }
 
 /// The trees of all layers; those that are missing are fetched side by side.
-std::vector<Trees::TreePointer> Trees::all_layer_files(const std::vector<Digest>& diffs,
-                                                       const Patience& patience) {
+std::vector<BuiltTrees::TreePointer> BuiltTrees::all_layer_files(const std::vector<Digest>& diffs,
+                                                                 const Patience& patience) {
   std::vector<TreePointer> layers;
   SideBySide side_by_side;
   for (const Digest& diff : diffs) {
@@ -108,7 +109,7 @@ std::vector<Trees::TreePointer> Trees::all_layer_files(const std::vector<Digest>
   return layers;
 }
 
-Trees::TreePointer Trees::layer_files(const Digest& diff, const Patience& patience) {
+BuiltTrees::TreePointer BuiltTrees::layer_files(const Digest& diff, const Patience& patience) {
   for (int step = 0; step < 8; ++step) {
     if (auto tree = known(diff.str())) return tree;
     const auto observe = [this, diff] { return std::make_unique<Observer>(*this, diff); };
@@ -124,7 +125,7 @@ Trees::TreePointer Trees::layer_files(const Digest& diff, const Patience& patien
 }
 
 /// The tree of `key`, if it was built; throws what came in its way, if that is there to stay.
-Trees::TreePointer Trees::known(const std::string& key) const {
+BuiltTrees::TreePointer BuiltTrees::known(const std::string& key) const {
   const auto outcomes = outcomes_.lock();
   const auto at = outcomes->find(key);
   if (at == outcomes->end()) return nullptr;
@@ -132,14 +133,14 @@ Trees::TreePointer Trees::known(const std::string& key) const {
   return at->second.tree;
 }
 
-void Trees::settle(const std::string& key, const Outcome& outcome) {
+void BuiltTrees::settle(const std::string& key, const Outcome& outcome) {
   if (outcome.failure && is_interruption(outcome.failure)) {
     std::rethrow_exception(outcome.failure);
   }
   outcomes_.lock()->try_emplace(key, outcome);
 }
 
-void Trees::report(const std::string& path, const Findings& findings) {
+void BuiltTrees::report(const std::string& path, const Findings& findings) {
   for (const Finding& finding : findings.all()) {
     problems_.report({.kind = cache::ProblemKind::bad_entry,
                       .object = str_cat(path, "/", finding.path),
@@ -153,7 +154,7 @@ void Trees::report(const std::string& path, const Findings& findings) {
   }
 }
 
-void Trees::report_failure(const std::string& path, const Outcome& outcome) {
+void BuiltTrees::report_failure(const std::string& path, const Outcome& outcome) {
   if (!outcome.failure || is_interruption(outcome.failure)) return;
   try {
     std::rethrow_exception(outcome.failure);
@@ -166,8 +167,8 @@ void Trees::report_failure(const std::string& path, const Outcome& outcome) {
 }
 
 /// Keeps what the builder has come to, or why it came to nothing.
-void Trees::finish_layer(const Digest& diff, LayerBuilder& builder,
-                         const std::exception_ptr& failure) {
+void BuiltTrees::finish_layer(const Digest& diff, LayerBuilder& builder,
+                              const std::exception_ptr& failure) {
   Outcome outcome;
   const std::string path = layer_path(diff);
   try {
@@ -182,8 +183,8 @@ void Trees::finish_layer(const Digest& diff, LayerBuilder& builder,
 }
 
 /// Builds the tree of a layer that is decompressed already.
-void Trees::read_layer(const std::shared_ptr<const cache::VerifiedFile>& tar,
-                       const std::stop_token& stop) {
+void BuiltTrees::read_layer(const std::shared_ptr<const cache::VerifiedFile>& tar,
+                            const std::stop_token& stop) {
   LayerBuilder builder;
   archive::TarReader reader(builder);
   std::exception_ptr failure;
@@ -208,8 +209,8 @@ void Trees::read_layer(const std::shared_ptr<const cache::VerifiedFile>& tar,
   finish_layer(tar->digest(), builder, failure);
 }
 
-void Trees::merge(const std::string& key, const std::string& path,
-                  const std::vector<TreePointer>& layers, const std::stop_token& stop) {
+void BuiltTrees::merge(const std::string& key, const std::string& path,
+                       const std::vector<TreePointer>& layers, const std::stop_token& stop) {
   Outcome outcome;
   RootfsBuilder builder;
   try {
@@ -226,22 +227,17 @@ void Trees::merge(const std::string& key, const std::string& path,
   settle(key, outcome);
 }
 
-const TreeView& Trees::view(const std::string& key, const TreePointer& tree,
-                            std::vector<Digest> diffs, LayerFact layer_fact) {
+const FileNodes& BuiltTrees::nodes(const std::string& key, const TreePointer& tree,
+                                   std::vector<Digest> diffs, LayerFact layer_fact) {
   {
-    const auto views = views_.lock();
-    if (const auto at = views->find(key); at != views->end()) return *at->second;
+    const auto nodes = nodes_.lock();
+    if (const auto at = nodes->find(key); at != nodes->end()) return *at->second;
   }
-  const auto* made = inodes_.add_block<TreeView>([&](InodeNumber first) {
-    return std::make_unique<const TreeView>(first, tree, std::move(diffs), content_, layer_fact);
+  const auto* made = inodes_.add_block<FileNodes>([&](InodeNumber first) {
+    return std::make_unique<const FileNodes>(first, tree, std::move(diffs), content_, layer_fact);
   });
-  // Where another thread was faster, its view is the one.
-  return *views_.lock()->try_emplace(key, made).first->second;
-}
-
-const PlacedTree* Trees::place(const TreeView& view) {
-  return inodes_.add_block<PlacedTree>(
-      [&](InodeNumber first) { return std::make_unique<const PlacedTree>(first, view); });
+  // Where another thread was faster, its nodes are the ones.
+  return *nodes_.lock()->try_emplace(key, made).first->second;
 }
 
 }  // namespace digestfs::fs

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/tree/tree_view.h"
+#include "fs/tree/file_nodes.h"
 
 #include <algorithm>
 #include <utility>
 
-#include <linux/limits.h>
-
 #include "base/error.h"
 #include "base/text.h"
-#include "fs/image/facts.h"
-#include "fs/tree/file_tree_builder.h"
+#include "fs/fact_names.h"
 
 namespace digestfs::fs {
 namespace {
@@ -17,9 +14,9 @@ namespace {
 /// A file of a tree, open: a part of its layer's tar, with holes where it is sparse.
 class OpenTreeFile final : public OpenFile {
  public:
-  OpenTreeFile(const TreeView& view, const FileRecord& record,
+  OpenTreeFile(const FileNodes& nodes, const FileRecord& record,
                std::shared_ptr<const cache::VerifiedFile> tar)
-      : view_(view), record_(record), tar_(std::move(tar)) {}
+      : nodes_(nodes), record_(record), tar_(std::move(tar)) {}
 
   [[nodiscard]] std::size_t read(std::span<std::byte> buffer, std::uint64_t offset,
                                  const Patience& patience) override {
@@ -27,7 +24,7 @@ class OpenTreeFile final : public OpenFile {
     const auto wanted =
         static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), record_.size - offset));
     const auto part = buffer.first(wanted);
-    const FileExtras& extras = view_.tree().extras(record_);
+    const FileExtras& extras = nodes_.tree().extras(record_);
     if (extras.sparse) {
       read_sparse(part, offset, extras.runs, patience);
     } else {
@@ -40,7 +37,7 @@ class OpenTreeFile final : public OpenFile {
   /// Fills `buffer` from the tar. The tar was read to its end when the tree was made, so all of it
   /// is there.
   void read_stored(std::span<std::byte> buffer, std::uint64_t offset, const Patience& patience) {
-    if (view_.content().read(tar_, buffer, offset, patience) != buffer.size()) {
+    if (nodes_.content().read(tar_, buffer, offset, patience) != buffer.size()) {
       throw Error(Errc::corrupt, str_cat("cannot read a file of layer ", tar_->digest(),
                                          ": its tar ends too early"));
     }
@@ -64,42 +61,42 @@ class OpenTreeFile final : public OpenFile {
     }
   }
 
-  const TreeView& view_;
+  const FileNodes& nodes_;
   const FileRecord& record_;
   std::shared_ptr<const cache::VerifiedFile> tar_;
 };
 
 }  // namespace
 
-Attributes ViewFile::attributes() const { return view_->attributes(index_); }
+Attributes FileNode::attributes() const { return nodes_->attributes(index_); }
 
-Xattrs ViewFile::xattrs() const { return view_->xattrs(index_); }
+Xattrs FileNode::xattrs() const { return nodes_->xattrs(index_); }
 
-Opened ViewFile::open(const Patience& patience) const {
-  const FileRecord& record = view_->tree().file(index_);
-  const Digest& diff = view_->diff_of(record);
-  const std::string& defect = view_->tree().extras(record).defect;
+Opened FileNode::open(const Patience& patience) const {
+  const FileRecord& record = nodes_->tree().file(index_);
+  const Digest& diff = nodes_->diff_of(record);
+  const std::string& defect = nodes_->tree().extras(record).defect;
   if (!defect.empty()) {
     throw Error(Errc::corrupt, str_cat("cannot open a file of layer ", diff, ": ", defect));
   }
-  auto tar = view_->content().open(diff, patience);
-  return {std::make_unique<OpenTreeFile>(*view_, record, std::move(tar))};
+  auto tar = nodes_->content().open(diff, patience);
+  return {std::make_unique<OpenTreeFile>(*nodes_, record, std::move(tar))};
 }
 
-Attributes ViewSymlink::attributes() const { return view_->attributes(index_); }
+Attributes SymlinkNode::attributes() const { return nodes_->attributes(index_); }
 
-Xattrs ViewSymlink::xattrs() const { return view_->xattrs(index_); }
+Xattrs SymlinkNode::xattrs() const { return nodes_->xattrs(index_); }
 
-std::string ViewSymlink::target() const {
-  return std::string(view_->tree().link_target(view_->tree().file(index_)));
+std::string SymlinkNode::target() const {
+  return std::string(nodes_->tree().link_target(nodes_->tree().file(index_)));
 }
 
-Attributes ViewSpecial::attributes() const { return view_->attributes(index_); }
+Attributes SpecialNode::attributes() const { return nodes_->attributes(index_); }
 
-Xattrs ViewSpecial::xattrs() const { return view_->xattrs(index_); }
+Xattrs SpecialNode::xattrs() const { return nodes_->xattrs(index_); }
 
-TreeView::TreeView(InodeNumber first, std::shared_ptr<const FileTree> tree,
-                   std::vector<Digest> diffs, cache::Content& content, LayerFact layer_fact)
+FileNodes::FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree,
+                     std::vector<Digest> diffs, cache::Content& content, LayerFact layer_fact)
     : tree_(std::move(tree)), diffs_(std::move(diffs)), content_(content), layer_fact_(layer_fact) {
   const auto all = tree_->files();
   directories_ =
@@ -125,7 +122,7 @@ TreeView::TreeView(InodeNumber first, std::shared_ptr<const FileTree> tree,
   }
 }
 
-const Node* TreeView::node(FileTree::Index index) const {
+const Node* FileNodes::node(FileTree::Index index) const {
   const std::uint32_t slot = slots_[index - directories_];
   switch (tree_->file(index).type) {
     case FileType::file:
@@ -137,12 +134,12 @@ const Node* TreeView::node(FileTree::Index index) const {
   }
 }
 
-const Node* TreeView::find(std::uint64_t offset) const {
+const Node* FileNodes::find(std::uint64_t offset) const {
   if (offset < directories_ || offset >= tree_->files().size()) return nullptr;
   return node(static_cast<FileTree::Index>(offset));
 }
 
-Attributes TreeView::attributes(FileTree::Index index) const {
+Attributes FileNodes::attributes(FileTree::Index index) const {
   const FileRecord& record = tree_->file(index);
   Attributes attributes;
   attributes.type = record.type;
@@ -175,7 +172,7 @@ Attributes TreeView::attributes(FileTree::Index index) const {
   return attributes;
 }
 
-Xattrs TreeView::xattrs(FileTree::Index index) const {
+Xattrs FileNodes::xattrs(FileTree::Index index) const {
   const FileRecord& record = tree_->file(index);
   Xattrs xattrs = tree_->extras(record).xattrs;
   if (layer_fact_ == LayerFact::show) xattrs[kFactLayer] = layer_name(record.layer, diffs_.size());
@@ -184,53 +181,6 @@ Xattrs TreeView::xattrs(FileTree::Index index) const {
     std::erase_if(xattrs, [](const auto& xattr) { return xattr.first.starts_with("user."); });
   }
   return xattrs;
-}
-
-PlacedTree::PlacedTree(InodeNumber first, const TreeView& view) : view_(view) {
-  for (FileTree::Index i = 0; i < view.directories(); ++i) {
-    directories_.emplace_back(first + i, *this, i);
-  }
-}
-
-const Node* PlacedTree::find(std::uint64_t offset) const {
-  return offset < directories_.size() ? &directories_[static_cast<std::size_t>(offset)] : nullptr;
-}
-
-const Node* PlacedTree::node(FileTree::Index index) const {
-  return index < directories_.size() ? &directories_[index] : view_.node(index);
-}
-
-Attributes PlacedDirectory::attributes() const { return place_->view().attributes(index_); }
-
-Xattrs PlacedDirectory::xattrs() const { return place_->view().xattrs(index_); }
-
-std::optional<Entry> PlacedDirectory::lookup(std::string_view name,
-                                             const Patience& /*patience*/) const {
-  const auto file = place_->view().tree().find(index_, name);
-  if (!file) return std::nullopt;
-  return Entry{std::string(name), place_->node(*file)};
-}
-
-Listing PlacedDirectory::list(const Patience& patience) const {
-  std::vector<Entry> entries;
-  const Show keep = [&entries](const Entry& entry, Place /*place*/) {
-    entries.push_back(entry);
-    return true;
-  };
-  visit(0, keep, patience);
-  return std::make_shared<const std::vector<Entry>>(std::move(entries));
-}
-
-void PlacedDirectory::visit(Place past, const Show& show, const Patience& /*patience*/) const {
-  const FileTree& tree = place_->view().tree();
-  const auto entries = tree.entries(index_);
-  for (Place place = past; place < entries.size(); ++place) {
-    const auto& name = entries[static_cast<std::size_t>(place)];
-    // A whiteout of a long name: to be looked up, but no program has room for it in a listing.
-    if (tree.text(name).size() > NAME_MAX) continue;
-    const Entry entry{std::string(tree.text(name)), place_->node(name.file)};
-    if (!show(entry, place + 1)) return;
-  }
 }
 
 }  // namespace digestfs::fs

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trees of files as a mount shows them: trees/, layers/NN/tree and rootfs/.
 
-#include "fs/tree/tree_view.h"
+#include "fs/tree/file_nodes.h"
 
 #include <cerrno>
 #include <set>
@@ -48,7 +48,7 @@ struct Fixture {
   Served served;
 };
 
-TEST(TreeView, SharesFilesBetweenPlacesAndDirectoriesWithNone) {  // design, "The tree"
+TEST(FileNodes, SharesFilesBetweenPlacesAndDirectoriesWithNone) {  // design, "The tree"
   Fixture fixture({test::gzip_layer({{.name = "d/", .type = '5', .mode = 0755},
                                      {.name = "d/f", .content = "content"},
                                      {.name = "d/h", .type = '1', .link = "d/f"}})});
@@ -75,7 +75,7 @@ TEST(TreeView, SharesFilesBetweenPlacesAndDirectoriesWithNone) {  // design, "Th
   EXPECT_TRUE(served.problems().empty());
 }
 
-TEST(TreeView, IsReadFromTheCacheToo) {
+TEST(FileNodes, IsReadFromTheCacheToo) {
   Fixture fixture({test::gzip_layer(
       {{.name = "big", .content = test::noise(300'000)}, {.name = "f", .content = "content"}})});
   Served& served = fixture.served;
@@ -88,7 +88,7 @@ TEST(TreeView, IsReadFromTheCacheToo) {
   EXPECT_EQ(served.source.fetches(fixture.image.layers[0].digest), 1U);
 }
 
-TEST(TreeView, KeepsNothingOfATreeThatIsOnlyLookedAtFromOutside) {  // promise 4
+TEST(FileNodes, KeepsNothingOfATreeThatIsOnlyLookedAtFromOutside) {  // promise 4
   Fixture fixture({test::gzip_layer({{.name = "./", .type = '5', .mode = 0711}, {.name = "f"}})});
   Served& served = fixture.served;
   const auto before = served.attributes("tags/v1/layers/00/tree");
@@ -101,7 +101,7 @@ TEST(TreeView, KeepsNothingOfATreeThatIsOnlyLookedAtFromOutside) {  // promise 4
   EXPECT_GT(served.entry("tags/v1/layers/00/tree").attr_valid, 1000U);
 }
 
-TEST(TreeView, ListsManyNamesInPagesAlsoOfOneFile) {
+TEST(FileNodes, ListsManyNamesInPagesAlsoOfOneFile) {
   std::vector<test::TarEntry> entries{{.name = "d/0", .content = "x"}};
   for (int i = 1; i < 5000; ++i) {
     const std::string name = "d/" + std::to_string(i);
@@ -121,7 +121,7 @@ TEST(TreeView, ListsManyNamesInPagesAlsoOfOneFile) {
   EXPECT_EQ(fixture.served.attributes("tags/v1/rootfs/d/0").nlink, 2501U);
 }
 
-TEST(TreeView, T7ShowsAHardLinkToNothingAsBrokenNotAsEmpty) {  // HL-1
+TEST(FileNodes, T7ShowsAHardLinkToNothingAsBrokenNotAsEmpty) {  // HL-1
   Fixture fixture(
       {test::gzip_layer({{.name = "h", .type = '1', .link = "missing"}, {.name = "f"}})});
   for (const std::string path : {"tags/v1/layers/00/tree/h", "tags/v1/rootfs/h"}) {
@@ -133,7 +133,7 @@ TEST(TreeView, T7ShowsAHardLinkToNothingAsBrokenNotAsEmpty) {  // HL-1
   EXPECT_EQ(problems[0].object, fixture.tree(0) + "/h");
 }
 
-TEST(TreeView, SaysWhichLayerAFileOfARootfsComesFrom) {
+TEST(FileNodes, SaysWhichLayerAFileOfARootfsComesFrom) {
   Fixture fixture({test::gzip_layer({{.name = "a"}, {.name = "l", .type = '2', .link = "a"}}),
                    test::gzip_layer({{.name = "b"}})});
   Served& served = fixture.served;
@@ -144,7 +144,7 @@ TEST(TreeView, SaysWhichLayerAFileOfARootfsComesFrom) {
   EXPECT_EQ(served.xattr_names("tags/v1/rootfs/l"), Names());
 }
 
-TEST(TreeView, T14ReadsHolesAsZeros) {
+TEST(FileNodes, T14ReadsHolesAsZeros) {
   const std::string tar = test::pax_header({{"GNU.sparse.size", "100000"},
                                             {"GNU.sparse.numblocks", "2"},
                                             {"GNU.sparse.map", "10,3,50000,2"}}) +
@@ -159,7 +159,7 @@ TEST(TreeView, T14ReadsHolesAsZeros) {
   EXPECT_EQ(attributes.blocks, 1U);
 }
 
-TEST(TreeView, RefusesALayerThatIsNoTarAndThatOneOnly) {
+TEST(FileNodes, RefusesALayerThatIsNoTarAndThatOneOnly) {
   Fixture fixture({test::gzip_layer({{.name = "f"}}), layer_of(std::string(2000, 'x'))});
   Served& served = fixture.served;
   EXPECT_EQ(served.error_of("tags/v1/layers/01/tree/f"), EIO);
@@ -174,7 +174,7 @@ TEST(TreeView, RefusesALayerThatIsNoTarAndThatOneOnly) {
   served.expect_sound_cache();
 }
 
-TEST(TreeView, D8GoesByTheTarWhateverATableOfContentsSays) {
+TEST(FileNodes, D8GoesByTheTarWhateverATableOfContentsSays) {
   const std::string toc =
       R"({"version":1,"entries":[{"name":"f","type":"reg","size":3,"offset":0},)"
       R"({"name":"evil","type":"reg","size":9}]})";
@@ -187,7 +187,7 @@ TEST(TreeView, D8GoesByTheTarWhateverATableOfContentsSays) {
   EXPECT_EQ(fixture.served.read("tags/v1/rootfs/f").text, "true");
 }
 
-TEST(TreeView, D9ShowsNoTreeOfWhatItCannotRead) {
+TEST(FileNodes, D9ShowsNoTreeOfWhatItCannotRead) {
   ObjectSet set;
   const std::string secret = test::noise(1000);
   const auto encrypted =
@@ -208,7 +208,7 @@ TEST(TreeView, D9ShowsNoTreeOfWhatItCannotRead) {
   }
 }
 
-TEST(TreeView, RefusesTheRootfsOfWhatDoesNotPairUp) {  // ORD-1
+TEST(FileNodes, RefusesTheRootfsOfWhatDoesNotPairUp) {  // ORD-1
   ObjectSet set;
   const auto layer = test::gzip_layer({{.name = "f"}});
   const auto blob = set.add(Endpoint::blobs, layer.blob, layer.media_type);
@@ -223,7 +223,7 @@ TEST(TreeView, RefusesTheRootfsOfWhatDoesNotPairUp) {  // ORD-1
   EXPECT_EQ(served.read("blobs/" + blob.digest.str()).error, 0);
 }
 
-TEST(TreeView, HasAnEndForWhoeverEntersAStalledLayer) {  // promise 5
+TEST(FileNodes, HasAnEndForWhoeverEntersAStalledLayer) {  // promise 5
   Fixture fixture({test::gzip_layer({{.name = "f"}})});
   test::FakeKernel& kernel = fixture.served.kernel();
   const auto tree = kernel.walk("tags/v1/layers/00/tree");

@@ -13,28 +13,26 @@
 #include "cache/content.h"
 #include "cache/problems.h"
 #include "fs/inodes.h"
+#include "fs/tree/file_nodes.h"
 #include "fs/tree/file_tree.h"
 #include "fs/tree/layer_builder.h"
 #include "fs/tree/rootfs_builder.h"
-#include "fs/tree/tree_view.h"
 
 namespace digestfs::fs {
 
 /// The file trees of layers and images, built when they are first entered and kept as long as the
 /// mount. Safe for concurrent use; throws `Pending` for what is not there yet (base/flight.h).
-class Trees {
+class BuiltTrees {
  public:
-  Trees(cache::Content& content, cache::Problems& problems, Inodes& inodes, Workers& workers,
-        AbsoluteLinks links)
+  BuiltTrees(cache::Content& content, cache::Problems& problems, Inodes& inodes, Workers& workers,
+             AbsoluteLinks links)
       : content_(content), problems_(problems), inodes_(inodes), links_(links), flights_(workers) {}
 
   /// The files of the layer `diff`. Throws `Errc::corrupt` where it is no valid tar.
-  [[nodiscard]] const TreeView& layer(const Digest& diff, const Patience& patience);
+  [[nodiscard]] const FileNodes& layer(const Digest& diff, const Patience& patience);
   /// These layers merged, the base first. `path` is where problems with it are shown.
-  [[nodiscard]] const TreeView& rootfs(const std::string& path, const std::vector<Digest>& diffs,
-                                       const Patience& patience);
-  /// A view at a place of its own.
-  [[nodiscard]] const PlacedTree* place(const TreeView& view);
+  [[nodiscard]] const FileNodes& rootfs(const std::string& path, const std::vector<Digest>& diffs,
+                                        const Patience& patience);
 
  private:
   using TreePointer = std::shared_ptr<const FileTree>;
@@ -59,8 +57,8 @@ class Trees {
              const std::vector<TreePointer>& layers, const std::stop_token& stop);
   void report(const std::string& path, const Findings& findings);
   void report_failure(const std::string& path, const Outcome& outcome);
-  [[nodiscard]] const TreeView& view(const std::string& key, const TreePointer& tree,
-                                     std::vector<Digest> diffs, LayerFact layer_fact);
+  [[nodiscard]] const FileNodes& nodes(const std::string& key, const TreePointer& tree,
+                                       std::vector<Digest> diffs, LayerFact layer_fact);
 
   // Constant after construction.
   cache::Content& content_;
@@ -71,7 +69,7 @@ class Trees {
   Flights flights_;
   // Guarded by the locks they live in.
   Guarded<std::unordered_map<std::string, Outcome>> outcomes_;
-  Guarded<std::unordered_map<std::string, const TreeView*>> views_;
+  Guarded<std::unordered_map<std::string, const FileNodes*>> nodes_;
 };
 
 }  // namespace digestfs::fs

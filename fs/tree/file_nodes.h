@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cache/content.h"
+#include "fs/inodes.h"
+#include "fs/node.h"
+#include "fs/tree/file_tree.h"
+
+// The nodes of a `FileTree` but for its directories (`fs/tree/directory_nodes.h`). A file has one
+// inode however many paths lead to it, so that hard links are what they are, and files of
+// `layers/NN/tree/` are those of `trees/<diff_id>/`.
+
+namespace digestfs::fs {
+
+class FileNodes;
+
+/// A regular file of a tree.
+class FileNode final : public File {
+ public:
+  FileNode(InodeNumber inode, const FileNodes& nodes, FileTree::Index index)
+      : File(inode), nodes_(&nodes), index_(index) {}
+
+  [[nodiscard]] Attributes attributes() const override;
+  [[nodiscard]] Xattrs xattrs() const override;
+  [[nodiscard]] Opened open(const Patience& patience) const override;
+
+ private:
+  const FileNodes* nodes_;
+  FileTree::Index index_;
+};
+
+/// A symbolic link of a tree.
+class SymlinkNode final : public Symlink {
+ public:
+  SymlinkNode(InodeNumber inode, const FileNodes& nodes, FileTree::Index index)
+      : Symlink(inode), nodes_(&nodes), index_(index) {}
+
+  [[nodiscard]] Attributes attributes() const override;
+  [[nodiscard]] Xattrs xattrs() const override;
+  [[nodiscard]] std::string target() const override;
+
+ private:
+  const FileNodes* nodes_;
+  FileTree::Index index_;
+};
+
+/// A device or fifo of a tree.
+class SpecialNode final : public Node {
+ public:
+  SpecialNode(InodeNumber inode, const FileNodes& nodes, FileTree::Index index)
+      : Node(inode), nodes_(&nodes), index_(index) {}
+
+  [[nodiscard]] Attributes attributes() const override;
+  [[nodiscard]] Xattrs xattrs() const override;
+
+ private:
+  const FileNodes* nodes_;
+  FileTree::Index index_;
+};
+
+/// Which facts of our own its files show.
+enum class LayerFact {
+  hide,
+  show,  ///< `user.digestfs.layer`
+};
+
+/// The files of a tree but for its directories. Immutable; safe for concurrent use.
+class FileNodes final : public NodeBlock {
+ public:
+  /// `diffs[n]` is where the content of layer n is.
+  FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree, std::vector<Digest> diffs,
+            cache::Content& content, LayerFact layer_fact);
+
+  [[nodiscard]] const Node* find(std::uint64_t offset) const override;
+  /// The node of a file that is no directory.
+  [[nodiscard]] const Node* node(FileTree::Index index) const;
+  [[nodiscard]] std::size_t directories() const noexcept { return directories_; }
+  [[nodiscard]] const FileTree& tree() const noexcept { return *tree_; }
+  [[nodiscard]] cache::Content& content() const noexcept { return content_; }
+  [[nodiscard]] const Digest& diff_of(const FileRecord& file) const { return diffs_[file.layer]; }
+
+  [[nodiscard]] Attributes attributes(FileTree::Index index) const;
+  [[nodiscard]] Xattrs xattrs(FileTree::Index index) const;
+
+ private:
+  // Constant after construction.
+  std::shared_ptr<const FileTree> tree_;
+  std::vector<Digest> diffs_;
+  cache::Content& content_;
+  LayerFact layer_fact_;
+  std::size_t directories_ = 0;
+  // Nodes do not move; a deque lets them be.
+  std::deque<FileNode> files_;
+  std::deque<SymlinkNode> symlinks_;
+  std::deque<SpecialNode> specials_;
+  std::vector<std::uint32_t> slots_;  ///< of a file that is no directory, among those of its type
+};
+
+}  // namespace digestfs::fs

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/tree/tree_entrance.h"
+
+#include <memory>
+
+namespace digestfs::fs {
+
+const DirectoryNodes& TreeEntrance::inside() const {
+  if (const DirectoryNodes* tree = *inside_.lock()) return *tree;
+  // Whatever patience the request has: there is nothing to see before the layers are here.
+  const FileNodes& files = enter_(Patience::unlimited());
+  const auto* made = inodes_.add_block<DirectoryNodes>(
+      [&](InodeNumber first) { return std::make_unique<const DirectoryNodes>(first, files); });
+  const auto inside = inside_.lock();
+  // If another thread was faster, its nodes are the ones.
+  if (*inside == nullptr) *inside = made;
+  return **inside;
+}
+
+Attributes TreeEntrance::attributes() const {
+  if (const DirectoryNodes* tree = *inside_.lock()) return tree->root().attributes();
+  return {.type = FileType::directory, .valid = Clock::duration::zero()};
+}
+
+Xattrs TreeEntrance::xattrs() const {
+  const DirectoryNodes* tree = *inside_.lock();
+  return tree == nullptr ? Xattrs{} : tree->root().xattrs();
+}
+
+std::optional<Entry> TreeEntrance::lookup(std::string_view name, const Patience& patience) const {
+  return inside().root().lookup(name, patience);
+}
+
+Listing TreeEntrance::list(const Patience& patience) const {
+  return inside().root().list(patience);
+}
+
+void TreeEntrance::visit(Position past, const Show& show, const Patience& patience) const {
+  inside().root().visit(past, show, patience);
+}
+
+}  // namespace digestfs::fs

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string_view>
+
+#include "base/guarded.h"
+#include "fs/inodes.h"
+#include "fs/node.h"
+#include "fs/tree/directory_nodes.h"
+
+namespace digestfs::fs {
+
+/// The way into a tree of files: `trees/<diff_id>/`, `layers/NN/tree/` or `rootfs/`. Looking at it
+/// from outside costs nothing; who enters waits until the tree is there, as long as its layers move
+/// (promise 5).
+class TreeEntrance final : public Directory {
+ public:
+  /// Gives what is inside, or throws.
+  using Enter = std::function<const FileNodes&(const Patience&)>;
+
+  TreeEntrance(InodeNumber inode, Inodes& inodes, Enter enter)
+      : Directory(inode), inodes_(inodes), enter_(std::move(enter)) {}
+
+  [[nodiscard]] Attributes attributes() const override;
+  [[nodiscard]] Xattrs xattrs() const override;
+  [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
+                                            const Patience& patience) const override;
+  [[nodiscard]] Listing list(const Patience& patience) const override;
+  void visit(Position past, const Show& show, const Patience& patience) const override;
+
+ private:
+  [[nodiscard]] const DirectoryNodes& inside() const;
+
+  // Constant after construction.
+  Inodes& inodes_;
+  Enter enter_;
+  // Guarded by the lock it lives in: null until somebody entered.
+  mutable Guarded<const DirectoryNodes*> inside_{nullptr};
+};
+
+}  // namespace digestfs::fs
