@@ -21,6 +21,12 @@ namespace digestfs {
 
 using Clock = std::chrono::steady_clock;
 
+/// How long a lookup waits for the network at most (promise 5).
+inline constexpr Clock::duration kLookupPatience = std::chrono::seconds(5);
+/// How long a failure, or the absence of a name, is believed before the daemon asks again: as long
+/// as a lookup waits, so that the lookups that queued behind one another share its outcome.
+inline constexpr Clock::duration kBriefMemory = kLookupPatience;
+
 /// One piece of work under way, and its outcome. Shared by the worker that does it and by any
 /// number of waiters. Safe for concurrent use.
 class Flight {
@@ -63,8 +69,8 @@ struct Patience {
 
   /// For open, readdir and the like: as long as the work moves.
   [[nodiscard]] static Patience unlimited() { return {}; }
-  /// For a lookup: 5 s (promise 5).
-  [[nodiscard]] static Patience of_lookup() { return {Clock::now(), std::chrono::seconds(5)}; }
+  /// For a lookup.
+  [[nodiscard]] static Patience of_lookup() { return {Clock::now(), kLookupPatience}; }
   /// The same request, waiting for one thing no longer than `most`.
   [[nodiscard]] Patience at_most(Clock::duration most) const;
 };

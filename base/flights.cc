@@ -12,7 +12,7 @@ std::shared_ptr<Flight> Flights::join(const std::string& key, Lane lane, Workers
     const auto [at, added] = table->try_emplace(key, flight);
     if (!added) {
       const auto landed = at->second->landed_at();
-      if (!landed || Clock::now() < *landed + kFailureMemory) return at->second;
+      if (!landed || Clock::now() < *landed + kBriefMemory) return at->second;
       at->second = flight;
     }
   }

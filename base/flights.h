@@ -11,9 +11,6 @@
 
 namespace digestfs {
 
-/// How long a failure is shared with those who ask again (promise 5): as long as a lookup waits.
-inline constexpr Clock::duration kFailureMemory = std::chrono::seconds(5);
-
 /// At most one flight a key, however many want it. Safe for concurrent use. Must outlive the
 /// workers' threads: stop them first.
 class Flights {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 
 namespace digestfs {
 
@@ -13,10 +14,17 @@ struct Timestamp {
   friend bool operator==(const Timestamp&, const Timestamp&) = default;
 };
 
-/// `count` nanoseconds, not negative, after 1970 began.
+inline constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+
+/// Returns the time that is `count` nanoseconds after the beginning of 1970. `count` must not be
+/// negative.
 [[nodiscard]] constexpr Timestamp from_nanoseconds(std::int64_t count) noexcept {
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  return {count / kSecond, static_cast<std::uint32_t>(count % kSecond)};
+  return {count / kNanosecondsPerSecond, static_cast<std::uint32_t>(count % kNanosecondsPerSecond)};
+}
+
+/// Returns the nanoseconds between the beginning of 1970 and `time`.
+[[nodiscard]] constexpr std::int64_t to_nanoseconds(const timespec& time) noexcept {
+  return std::int64_t{time.tv_sec} * kNanosecondsPerSecond + time.tv_nsec;
 }
 
 }  // namespace digestfs

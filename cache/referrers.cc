@@ -39,7 +39,7 @@ void Referrers::check_access(const Digest& subject, const Patience& patience) {
     const auto accessible = accessible_.lock();
     const auto at = accessible->find(subject);
     if (at == accessible->end()) return false;
-    return Clock::now() < at->second + kFailureMemory || at->second >= patience.since;
+    return Clock::now() < at->second + kBriefMemory || at->second >= patience.since;
   };
   if (network_ == Network::offline || is_known()) return;
   const auto ask = [this, subject](const std::stop_token& stop) {

@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/timestamp.h"
 
 namespace digestfs::cache {
 namespace {
@@ -94,10 +95,6 @@ bool is_same_file(const struct stat& a, const struct stat& b) noexcept {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-std::int64_t nanoseconds(const timespec& time) noexcept {
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
 /// The names in a folder, without `.` and `..`; none where there is no such folder.
 std::vector<std::string> names_in(int directory, const std::string& path) {
   const int fd = ::openat(directory, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -138,11 +135,11 @@ std::vector<Candidate> candidates_in(int directory, std::initializer_list<const 
           continue;
         }
         candidate.bytes = static_cast<std::uint64_t>(status.st_size);
-        candidate.used_ns = nanoseconds(status.st_mtim);
+        candidate.used_ns = to_nanoseconds(status.st_mtim);
         struct stat used {};
         const std::string used_path = str_cat("used/", algorithm, "/", encoded);
         if (::fstatat(directory, used_path.c_str(), &used, AT_SYMLINK_NOFOLLOW) == 0) {
-          candidate.used_ns = nanoseconds(used.st_mtim);
+          candidate.used_ns = to_nanoseconds(used.st_mtim);
         }
         found.push_back(std::move(candidate));
       }

@@ -6,25 +6,12 @@
 #include <optional>
 #include <span>
 
-#include <sys/stat.h>
-
 #include "base/digest.h"
+#include "base/fingerprint.h"
 #include "base/guarded.h"
 #include "base/handle.h"
 
 namespace digestfs::cache {
-
-/// What a file on disk looks like from outside; it changes whenever somebody changes the file.
-struct Fingerprint {
-  dev_t device = 0;
-  ino_t inode = 0;
-  off_t size = 0;
-  std::int64_t modified_ns = 0;
-  std::int64_t changed_ns = 0;
-
-  [[nodiscard]] static Fingerprint of(int fd);
-  friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
-};
 
 /// An open file of the cache whose content was hashed and found to be `digest()`, and what it
 /// looked like then. Readable also after it was evicted. Safe for concurrent use.

@@ -8,13 +8,6 @@
 #include "registry/image/config.h"
 
 namespace digestfs::fs {
-namespace {
-
-// How long the kernel believes that a digest is not there: it may be pushed any moment.
-constexpr std::chrono::seconds kAbsenceValid{5};
-
-}  // namespace
-
 Entry hyphenated_entry(Repository& repository, std::string_view directory, std::string_view name,
                        const Digest& digest) {
   const auto* link = repository.inodes().symlink(str_cat(directory, "/", name), digest.str());
@@ -43,7 +36,7 @@ Attributes DigestDirectory::attributes() const {
           .valid = Clock::duration::zero()};
 }
 
-Clock::duration DigestDirectory::absence_valid() const { return kAbsenceValid; }
+Clock::duration DigestDirectory::absence_valid() const { return kBriefMemory; }
 
 std::optional<Entry> DigestDirectory::lookup(std::string_view name,
                                              const Patience& patience) const {

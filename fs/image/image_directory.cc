@@ -22,7 +22,7 @@ Attributes ImagesDirectory::attributes() const {
           .valid = Clock::duration::zero()};
 }
 
-Clock::duration ImagesDirectory::absence_valid() const { return std::chrono::seconds(5); }
+Clock::duration ImagesDirectory::absence_valid() const { return kBriefMemory; }
 
 std::optional<Entry> ImagesDirectory::lookup(std::string_view name,
                                              const Patience& patience) const {

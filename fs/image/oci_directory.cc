@@ -28,8 +28,6 @@ using registry::Descriptor;
 
 constexpr const char* kLayout = R"({"imageLayoutVersion":"1.0.0"})";
 constexpr const char* kRefName = "org.opencontainers.image.ref.name";
-// How long the kernel believes that a digest is not there: it may be pushed any moment.
-constexpr std::chrono::seconds kAbsenceValid{5};
 
 /// The descriptor of an index or manifest that was read.
 Descriptor describe(Repository& repository, const Digest& digest, const std::string& hint,
@@ -107,7 +105,7 @@ class AlgorithmDirectory final : public Directory {
     }
     return make_listing(std::move(entries));
   }
-  [[nodiscard]] Clock::duration absence_valid() const override { return kAbsenceValid; }
+  [[nodiscard]] Clock::duration absence_valid() const override { return kBriefMemory; }
 
  private:
   // Constant after construction.
@@ -134,7 +132,7 @@ class BlobsDirectory final : public Directory {
     for (const std::string& algorithm : algorithms(patience)) entries.push_back(entry(algorithm));
     return make_listing(std::move(entries));
   }
-  [[nodiscard]] Clock::duration absence_valid() const override { return kAbsenceValid; }
+  [[nodiscard]] Clock::duration absence_valid() const override { return kBriefMemory; }
 
  private:
   [[nodiscard]] std::set<std::string> algorithms(const Patience& patience) const {

@@ -55,7 +55,7 @@ Attributes ReferrersDirectory::attributes() const {
 }
 
 Clock::duration ReferrersDirectory::absence_valid() const {
-  return std::min<Clock::duration>(std::chrono::seconds(5), repository_.selection().tag_ttl);
+  return std::min(kBriefMemory, repository_.selection().tag_ttl);
 }
 
 /// What `tag` names. Most images are not signed: where the list of tags says so nobody is asked.

@@ -12,13 +12,6 @@
 #include "registry/image/reference.h"
 
 namespace digestfs::fs {
-namespace {
-
-// A tag that is not there may be pushed any moment.
-constexpr std::chrono::seconds kAbsenceValid{5};
-
-}  // namespace
-
 cache::Tag TagDirectory::resolve(const Patience& patience) const {
   auto tag = repository_.tags().resolve(tag_, patience);
   if (!tag) throw Error(Errc::not_found, str_cat("there is no tag ", tag_, " any more"));
@@ -80,7 +73,7 @@ Listing TagDirectory::list(const Patience& patience) const {
 }
 
 Clock::duration TagDirectory::absence_valid() const {
-  return std::min<Clock::duration>(repository_.selection().tag_ttl, kAbsenceValid);
+  return std::min(repository_.selection().tag_ttl, kBriefMemory);
 }
 
 Attributes TagsDirectory::attributes() const {
@@ -90,7 +83,7 @@ Attributes TagsDirectory::attributes() const {
 }
 
 Clock::duration TagsDirectory::absence_valid() const {
-  return std::min<Clock::duration>(repository_.selection().tag_ttl, kAbsenceValid);
+  return std::min(repository_.selection().tag_ttl, kBriefMemory);
 }
 
 Entry TagsDirectory::entry(const std::string& tag, Clock::duration valid) const {

@@ -21,7 +21,7 @@ class TreesDirectory final : public Directory {
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
                                             const Patience& patience) const override;
   [[nodiscard]] Listing list(const Patience& patience) const override;
-  [[nodiscard]] Clock::duration absence_valid() const override { return std::chrono::seconds(5); }
+  [[nodiscard]] Clock::duration absence_valid() const override { return kBriefMemory; }
 
  private:
   [[nodiscard]] Entry entry(const Digest& diff) const;

@@ -133,15 +133,11 @@ std::optional<AuthFile> Credentials::read(const Place& place) {
   };
   struct stat status {};
   if (::stat(name.c_str(), &status) != 0) return unreadable(errno);
-  const auto ns = [](const timespec& time) {
-    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-  };
-  const Stamp stamp{status.st_dev, status.st_ino, status.st_size, ns(status.st_mtim),
-                    ns(status.st_ctim)};
+  const Fingerprint fingerprint = Fingerprint::of(status);
   {
     const auto state = state_.lock();
     const auto at = state->files.find(name);
-    if (at != state->files.end() && at->second.stamp == stamp) return at->second.file;
+    if (at != state->files.end() && at->second.fingerprint == fingerprint) return at->second.file;
   }
   if (status.st_size > kMaxFile) return unreadable(EFBIG);
   if (!S_ISREG(status.st_mode)) return unreadable(S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
@@ -153,7 +149,7 @@ std::optional<AuthFile> Credentials::read(const Place& place) {
     return unreadable(error.code().value());
   }
   AuthFile file = parse(text, place.form, name);
-  state_.lock()->files[name] = {stamp, file};
+  state_.lock()->files[name] = {fingerprint, file};
   return file;
 }
 

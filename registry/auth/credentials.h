@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/fingerprint.h"
 #include "base/flight.h"
-#include "base/flights.h"
 #include "base/guarded.h"
 #include "base/shared_answer.h"
 #include "registry/auth/auth_file.h"
@@ -36,7 +36,7 @@ struct CredentialOptions {
   /// mount lives longer (CRED-5).
   Clock::duration helper_memory = std::chrono::hours(1);
   /// How soon a helper is asked again whose answer was refused.
-  Clock::duration helper_pause = kFailureMemory;
+  Clock::duration helper_pause = kBriefMemory;
 };
 
 /// The credential for one repository, of the first place that has one (CRED-1): what was given, the
@@ -72,17 +72,8 @@ class Credentials {
     AuthFile::Form form = AuthFile::Form::current;
     std::string named_by = {};  ///< who names it, so that it must be there; empty where nobody does
   };
-  /// What tells that a file is another one than it was.
-  struct Stamp {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    std::int64_t size = 0;
-    std::int64_t modified_ns = 0;
-    std::int64_t changed_ns = 0;
-    [[nodiscard]] bool operator==(const Stamp&) const = default;
-  };
   struct Read {
-    Stamp stamp;
+    Fingerprint fingerprint;
     AuthFile file;
   };
   struct Said {
