@@ -123,9 +123,6 @@ class Receiver final : public registry::ObjectSink {
   }
 
   [[nodiscard]] registry::Copy wanted() const override { return wanted_; }
-  [[nodiscard]] bool takes_little() const override {
-    return bounds_.limit <= registry::kMaxConfigBytes;
-  }
 
   void begin(const registry::Beginning& beginning) override {
     total_ = beginning.total;
@@ -289,7 +286,7 @@ bool Content::has_blob(const Digest& digest, const Patience& patience) {
     return true;
   }
   const auto look = [this, digest](const std::stop_token& stop) {
-    const auto found = source_.find(Endpoint::blobs, digest, stop);
+    const auto found = source_.find(Endpoint::blobs, digest, {.stop = stop});
     if (!found) throw Error(Errc::not_found, str_cat(source_.name(), " has no blob ", digest));
     meet(digest, Endpoint::blobs, found->size);
   };
@@ -338,8 +335,10 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
                                            ": it is not cached, and --offline was given"));
     }
     if (known.broken && Clock::now() < known.broken->until) throw Error(known.broken->error);
-    const auto get = [this, digest, limit](std::stop_token stop) {
-      fetch(digest, limit, std::move(stop));
+    // What answers a question is downloaded as one: it comes soon or not at all.
+    const Urgency urgency = lane == Lane::question ? Urgency::question : Urgency::content;
+    const auto get = [this, digest, limit, urgency](std::stop_token stop) {
+      fetch(digest, limit, {.stop = std::move(stop), .urgency = urgency});
     };
     // A failure is for those who ask the same: where it is searched and how large it may be differ
     // between a digest that is tried as a manifest and one that is known as a blob, or that one
@@ -520,8 +519,8 @@ void Content::check_again(const std::shared_ptr<const VerifiedFile>& file, std::
                       ": its cached file was changed while it was open; open it again"));
 }
 
-void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token stop) {
-  std::optional<Partial> partial = store_.take_partial(digest, stop);
+void Content::fetch(const Digest& digest, std::uint64_t limit, const Request& request) {
+  std::optional<Partial> partial = store_.take_partial(digest, request.stop);
   const Object known = object(digest);
   // Somebody else was faster; what was left is hashed like anything else in the cache.
   const bool is_there = store_.open(Area::blobs, digest).has_value();
@@ -539,7 +538,7 @@ void Content::fetch(const Digest& digest, std::uint64_t limit, std::stop_token s
   std::optional<std::string> wrong;
   Errc code = Errc::corrupt;
   try {
-    wrong = fetch_behind(known.endpoints, partial, bounds, known.claimed, stop);
+    wrong = fetch_behind(known.endpoints, partial, bounds, known.claimed, request);
   } catch (const Error& error) {
     const bool is_kept = is_interruption(error.code()) && partial && partial->size() > 0;
     if (partial && !is_kept) store_.discard(*std::exchange(partial, std::nullopt));
@@ -571,14 +570,14 @@ std::optional<std::string> Content::fetch_behind(const std::vector<Endpoint>& en
                                                  std::optional<Partial>& partial,
                                                  const Bounds& bounds,
                                                  std::optional<std::uint64_t> claimed,
-                                                 const std::stop_token& stop) {
+                                                 const Request& request) {
   const Digest digest = partial->digest();
   std::optional<std::string> wrong;
   for (const Endpoint endpoint : endpoints) {
     const bool is_last = endpoint == endpoints.back();
-    if (!partial) partial = store_.take_partial(digest, stop);
+    if (!partial) partial = store_.take_partial(digest, request.stop);
     try {
-      const Digest actual = fetch_from(endpoint, *partial, bounds, claimed, stop);
+      const Digest actual = fetch_from(endpoint, *partial, bounds, claimed, request);
       if (actual == digest) return std::nullopt;
       wrong = str_cat("the bytes that came are ", actual, ", ", partial->size(), " bytes");
       quarantine(*std::exchange(partial, std::nullopt), actual);
@@ -658,15 +657,15 @@ void Content::give_up(const Digest& digest, const Object& tried, Errc code,
 
 /// Fetches into `partial`, going on where it is cut. The digest of what came in the end.
 Digest Content::fetch_from(Endpoint endpoint, Partial& partial, const Bounds& bounds,
-                           std::optional<std::uint64_t> claimed, const std::stop_token& stop) {
+                           std::optional<std::uint64_t> claimed, const Request& request) {
   const Digest& digest = partial.digest();
   auto wanted = registry::Copy::any;
   int restarts = 0;
   for (int resumption = 0;;) {
     const std::uint64_t had = partial.size();
-    Receiver receiver(store_, partial, bounds, wanted, stop);
+    Receiver receiver(store_, partial, bounds, wanted, request.stop);
     try {
-      source_.fetch(endpoint, digest, had, receiver, stop);
+      source_.fetch(endpoint, digest, {.offset = had}, receiver, request);
       Digest actual = receiver.finish();
       if (actual == digest) return actual;
       receiver.check_end(had, claimed);
@@ -686,7 +685,7 @@ Digest Content::fetch_from(Endpoint endpoint, Partial& partial, const Bounds& bo
       if (++resumption > kMaxResumptions) throw;
       DIGESTFS_LOG(info, "download interrupted, going on digest=", digest, " at=", size,
                    " cause=", error.what());
-      wait_to_go_on(resumption, stop);
+      wait_to_go_on(resumption, request.stop);
     }
   }
 }

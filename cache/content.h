@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/flights.h"
 #include "base/guarded.h"
+#include "base/request.h"
 #include "cache/layer_pass.h"
 #include "cache/problems.h"
 #include "cache/store.h"
@@ -162,13 +163,13 @@ class Content {
                  Lane lane, std::uint64_t limit, const Observe& observe);
   [[nodiscard]] std::optional<std::pair<Area, UniqueFd>> find_cached(const Digest& digest) const;
   void check_cached(const Digest& digest, std::stop_token stop);
-  void fetch(const Digest& digest, std::uint64_t limit, std::stop_token stop);
+  void fetch(const Digest& digest, std::uint64_t limit, const Request& request);
   [[nodiscard]] std::optional<std::string> fetch_behind(
       const std::vector<registry::Endpoint>& endpoints, std::optional<Partial>& partial,
-      const Bounds& bounds, std::optional<std::uint64_t> claimed, const std::stop_token& stop);
+      const Bounds& bounds, std::optional<std::uint64_t> claimed, const Request& request);
   [[nodiscard]] Digest fetch_from(registry::Endpoint endpoint, Partial& partial,
                                   const Bounds& bounds, std::optional<std::uint64_t> claimed,
-                                  const std::stop_token& stop);
+                                  const Request& request);
   void wait_to_go_on(int resumption, const std::stop_token& stop) const;
   [[noreturn]] void give_up(const Digest& digest, const Object& tried, Errc code,
                             const std::string& what);

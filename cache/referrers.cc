@@ -24,7 +24,7 @@ std::optional<std::vector<registry::Descriptor>> Referrers::list(const Digest& s
                                          source_.name(), ": --offline was given"));
   }
   const auto ask = [this, subject](const std::stop_token& stop) {
-    auto referrers = source_.list_referrers(subject, stop);
+    auto referrers = source_.list_referrers(subject, {.stop = stop});
     const auto now = Clock::now();
     const auto answers = answers_.lock();
     Answer& answer = (*answers)[subject];
@@ -43,7 +43,7 @@ void Referrers::check_access(const Digest& subject, const Patience& patience) {
   };
   if (network_ == Network::offline || is_known()) return;
   const auto ask = [this, subject](const std::stop_token& stop) {
-    static_cast<void>(source_.find(registry::Endpoint::manifests, subject, stop));
+    static_cast<void>(source_.find(registry::Endpoint::manifests, subject, {.stop = stop}));
     (*accessible_.lock())[subject] = Clock::now();
   };
   await(flights_.join("access " + subject.str(), Lane::question, ask), patience);

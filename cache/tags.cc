@@ -100,7 +100,7 @@ void Tags::start(std::stop_token stop) {
   listing.asked_at = Clock::now();
   try {
     std::set<std::string> names;
-    take_page(source_.list_tags(std::nullopt, std::move(stop)), listing, names);
+    take_page(source_.list_tags(std::nullopt, {.stop = std::move(stop)}), listing, names);
     listing.names = std::make_shared<const std::set<std::string>>(std::move(names));
   } catch (const Error& error) {
     if (!is_silence(error.code()) || !memory_.lock()->listing.any) throw;
@@ -169,7 +169,7 @@ void Tags::follow_pages(Listing& listing, std::set<std::string>& names,
     }
     const std::size_t before = names.size();
     try {
-      take_page(source_.list_tags(listing.next, stop), listing, names);
+      take_page(source_.list_tags(listing.next, {.stop = stop}), listing, names);
     } catch (const Error& error) {
       if (error.code() != Errc::too_large) throw;
       cut(listing, error.what());
@@ -192,7 +192,7 @@ void Tags::fetch_list(std::stop_token stop) {
   } else {
     listing = Listing{};
     listing.asked_at = now;
-    take_page(source_.list_tags(std::nullopt, stop), listing, names);
+    take_page(source_.list_tags(std::nullopt, {.stop = stop}), listing, names);
   }
   follow_pages(listing, names, stop);
   listing.any = true;
@@ -251,7 +251,7 @@ std::optional<Tag> Tags::resolve(const std::string& name, const Patience& patien
 }
 
 void Tags::ask(const std::string& name, std::stop_token stop) {
-  auto descriptor = source_.resolve(name, std::move(stop));
+  auto descriptor = source_.resolve(name, {.stop = std::move(stop)});
   const auto now = Clock::now();
   {
     const auto memory = memory_.lock();

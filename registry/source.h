@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/digest.h"
+#include "base/request.h"
 #include "base/sink.h"
 #include "registry/image/descriptor.h"
 
@@ -37,6 +37,12 @@ struct ObjectInfo {
   std::optional<std::uint64_t> size;
 };
 
+/// Which bytes of an object are wanted.
+struct Range {
+  std::uint64_t offset = 0;               ///< The first byte.
+  std::optional<std::uint64_t> end = {};  ///< One past the last byte; absent for the object's end.
+};
+
 /// What `Source::fetch` is about to send.
 struct Beginning {
   std::uint64_t offset = 0;            ///< of the first byte to come: what was asked, or 0
@@ -53,21 +59,19 @@ enum class Copy {
 class ObjectSink : public ByteSink {
  public:
   [[nodiscard]] virtual Copy wanted() const { return Copy::any; }
-  /// Whether it takes no more than an answer to a question: that is to come soon or not at all, for
-  /// few wait for many.
-  [[nodiscard]] virtual bool takes_little() const { return false; }
-  /// Comes before the first byte. When the source cannot start at the offset that was asked for it
-  /// starts at 0, and says so here.
+  /// Comes before the first byte. A source that cannot send the range that was asked for sends the
+  /// whole object, and says so here by the offset 0.
   virtual void begin(const Beginning& beginning) = 0;
 };
 
 /// One repository, read-only: it lists tags, resolves a tag to a descriptor, and streams an object
 /// by digest from an offset. Nothing it says is verified; a digest proves itself above.
 ///
-/// Safe for concurrent use. Calls block; all of them end soon, with `Errc::interrupted`, when
-/// `stop` is requested. Failures are `Error`: `denied`, `rate_limited`, `unavailable`, `timed_out`,
-/// `too_large`, or `corrupt` for an answer that makes no sense. Absence that the source is sure of
-/// is a value where the signature has one, and `not_found` elsewhere.
+/// Safe for concurrent use. Calls block; the `Request` of each says how long. All of them end soon,
+/// with `Errc::interrupted`, when its stop is requested. Failures are `Error`: `denied`,
+/// `rate_limited`, `unavailable`, `timed_out`, `too_large`, or `corrupt` for an answer that makes
+/// no sense. Absence that the source is sure of is a value where the signature has one, and
+/// `not_found` elsewhere.
 class Source {
  public:
   Source() = default;
@@ -81,29 +85,29 @@ class Source {
   /// The first page of tags, or the one that an earlier page's `next` stands for. `next` is opaque:
   /// it goes back to the source unchanged (EP-10). `not_found` where there is no such repository.
   [[nodiscard]] virtual TagPage list_tags(const std::optional<std::string>& page,
-                                          std::stop_token stop) = 0;
+                                          const Request& request) = 0;
 
   /// What `tag` (which matches the tag grammar) names now. Digest always; media type and size where
   /// the source says.
   [[nodiscard]] virtual std::optional<Descriptor> resolve(const std::string& tag,
-                                                          std::stop_token stop) = 0;
+                                                          const Request& request) = 0;
 
   /// What has `subject` as its subject, by the source's own account, all pages of it
   /// (distribution-spec, "Listing Referrers"). Nothing where the source keeps no such account; then
   /// a tag may (`fallback_tag`, EP-12).
   [[nodiscard]] virtual std::optional<std::vector<Descriptor>> list_referrers(
-      const Digest& subject, std::stop_token stop) = 0;
+      const Digest& subject, const Request& request) = 0;
 
   /// Whether the object exists, without fetching it and without asking anybody but the source
   /// itself (a redirect means that it does).
   [[nodiscard]] virtual std::optional<ObjectInfo> find(Endpoint endpoint, const Digest& digest,
-                                                       std::stop_token stop) = 0;
+                                                       const Request& request) = 0;
 
-  /// Streams the object from byte `offset` to its end. Returns when the transfer ended in order;
+  /// Streams the bytes `range` of the object. Returns when the transfer ended in order;
   /// whether the bytes are right is for the sink to find out. What the sink throws comes out here.
   /// A signed schema 1 manifest is sent as the payload that its digest is over (MT-6).
-  virtual void fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset,
-                     ObjectSink& sink, std::stop_token stop) = 0;
+  virtual void fetch(Endpoint endpoint, const Digest& digest, const Range& range, ObjectSink& sink,
+                     const Request& request) = 0;
 };
 
 }  // namespace digestfs::registry

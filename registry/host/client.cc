@@ -63,8 +63,10 @@ bool tells_of_no_api(int status) noexcept {
          status == 501;
 }
 
-Urgency urgency_of(const ObjectSink& sink) noexcept {
-  return sink.takes_little() ? Urgency::question : Urgency::content;
+/// The value of the `Range` field that asks for `range` (RFC 9110, 14.2).
+std::string field_of(const Range& range) {
+  return range.end ? str_cat("bytes=", range.offset, "-", *range.end - 1)
+                   : str_cat("bytes=", range.offset, "-");
 }
 
 bool is_coded(const HttpHead& head) {
@@ -114,8 +116,8 @@ class BlobReceiver {
   };
 
   /// `decoded` tells that a coding was undone already.
-  BlobReceiver(ObjectSink& sink, const Digest& digest, std::uint64_t offset, bool decoded)
-      : sink_(sink), digest_(digest), offset_(offset), decoded_(decoded) {}
+  BlobReceiver(ObjectSink& sink, const Digest& digest, const Range& range, bool decoded)
+      : sink_(sink), digest_(digest), range_(range), decoded_(decoded) {}
 
   Flow take(const HttpHead& head, std::span<const std::byte> part) {
     if (!begin(head)) return Flow::enough;
@@ -136,7 +138,7 @@ class BlobReceiver {
     if (begun_) return useful_;
     begun_ = true;
     // A coding is mostly the layer's own, which is none of HTTP's business: the digest tells.
-    if (is_coded(head) && !decoded_ && offset_ == 0 && digest_.is_verifiable()) {
+    if (is_coded(head) && !decoded_ && range_.offset == 0 && digest_.is_verifiable()) {
       hasher_.emplace(digest_.algorithm());
     }
     if (head.status != 206) {
@@ -144,15 +146,21 @@ class BlobReceiver {
       return useful_ = true;
     }
     const auto range = parse_content_range(head.field("Content-Range").value_or(""));
-    useful_ = range && range->span && range->span->first == offset_ &&
-              (!range->total || range->span->last + 1 == *range->total);
-    if (useful_) sink_.begin({offset_, range->total});
+    useful_ = range && range->span && range->span->first == range_.offset &&
+              is_whole(range->span->last + 1, range->total);
+    if (useful_) sink_.begin({range_.offset, range->total});
     return useful_;
+  }
+
+  /// Whether a part that ends before `end` is all that was asked for of `total` bytes.
+  [[nodiscard]] bool is_whole(std::uint64_t end, std::optional<std::uint64_t> total) const {
+    return end == range_.end || (!range_.end && !total) ||
+           (end == total && end <= range_.end.value_or(end));
   }
 
   ObjectSink& sink_;
   const Digest& digest_;
-  std::uint64_t offset_;
+  Range range_;
   bool decoded_;
   std::optional<Hasher> hasher_;
   bool begun_ = false;
@@ -189,13 +197,13 @@ class Client::Impl {
     return doing(str_cat("look for ", digest), stop, [&] { return probe(endpoint, digest, stop); });
   }
 
-  void fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset, ObjectSink& sink,
-             const std::stop_token& stop) {
+  void fetch(Endpoint endpoint, const Digest& digest, const Range& range, ObjectSink& sink,
+             const Request& request) {
     if (endpoint == Endpoint::manifests) {
       std::string document;
       try {
-        document = doing(str_cat("fetch ", digest), stop, [&] {
-          return digested_part(manifest(digest.str(), stop, sink.wanted()).body, digest);
+        document = doing(str_cat("fetch ", digest), request.stop, [&] {
+          return digested_part(manifest(digest.str(), request.stop, sink.wanted()).body, digest);
         });
       } catch (const Error& error) {
         if (error.code() == Errc::not_found) distrust(digest);
@@ -207,7 +215,7 @@ class Client::Impl {
       sink.begin({0, document.size()});
       sink.write(as_bytes(document));
     } else {
-      fetch_blob(digest, offset, sink, stop);
+      fetch_blob(digest, range, sink, request);
     }
   }
 
@@ -435,24 +443,26 @@ class Client::Impl {
   /// What is asked for of a blob, and what became of that.
   struct BlobPart {
     const Digest& digest;
-    std::uint64_t from = 0;
+    Range range = {};
     bool decode = false;
     Clock::time_point since = Clock::now();
     bool moved = false;      ///< something came
     bool from_sink = false;  ///< what was thrown is the sink's
   };
 
-  BlobReceiver::Outcome ask_once(BlobPart& part, ObjectSink& sink, const std::stop_token& stop) {
+  BlobReceiver::Outcome ask_once(BlobPart& part, ObjectSink& sink, const Request& request) {
     Question question{.target = target(Endpoint::blobs, part.digest.str()),
                       .decode = part.decode,
-                      .urgency = urgency_of(sink)};
-    if (part.from > 0) {
-      question.fields.push_back({"Range", str_cat("bytes=", part.from, "-")});
+                      .urgency = request.urgency};
+    if (part.range.offset > 0 || part.range.end) {
+      question.fields.push_back({"Range", field_of(part.range)});
+    }
+    if (part.range.offset > 0) {
       // What was cut may have been cut because the token has expired (AUTH-13).
       question.token_since = part.since;
     }
     if (sink.wanted() == Copy::sources) question.fields.push_back(past_caches());
-    BlobReceiver receiver(sink, part.digest, part.from, part.decode);
+    BlobReceiver receiver(sink, part.digest, part.range, part.decode);
     const auto take = [&](const HttpHead& head, std::span<const std::byte> bytes) {
       part.moved = true;
       part.from_sink = true;
@@ -460,11 +470,11 @@ class Client::Impl {
       part.from_sink = false;
       return flow;
     };
-    const Reply reply = host_.ask(question, take, stop);
-    if (reply.head.status == 416 && part.from > 0) {
+    const Reply reply = host_.ask(question, take, request.stop);
+    if (reply.head.status == 416 && part.range.offset > 0) {
       const auto range = parse_content_range(reply.head.field("Content-Range").value_or(""));
-      if (!range || range->total != part.from) return BlobReceiver::Outcome::useless;
-      sink.begin({part.from, part.from});  // it was all there already
+      if (!range || range->total != part.range.offset) return BlobReceiver::Outcome::useless;
+      sink.begin({part.range.offset, part.range.offset});  // it was all there already
       return BlobReceiver::Outcome::taken;
     }
     if (!is_success(reply.head.status)) throw reply.failure();
@@ -473,14 +483,14 @@ class Client::Impl {
 
   /// Asks again where it fails in passing, unless something came: whoever keeps that knows from
   /// where to go on. The sink's own failures come out as they are.
-  BlobReceiver::Outcome ask_for(BlobPart part, ObjectSink& sink, const std::stop_token& stop) {
+  BlobReceiver::Outcome ask_for(BlobPart part, ObjectSink& sink, const Request& request) {
     try {
-      for (Attempts attempts{.urgency = urgency_of(sink)};;) {
+      for (Attempts attempts{.urgency = request.urgency};;) {
         try {
-          return ask_once(part, sink, stop);
+          return ask_once(part, sink, request);
         } catch (const Error& error) {
           if (part.moved) throw;
-          host_.wait_to_retry(error, attempts, stop);
+          host_.wait_to_retry(error, attempts, request.stop);
         }
       }
     } catch (const Error& error) {
@@ -490,21 +500,22 @@ class Client::Impl {
     }
   }
 
-  void fetch_blob(const Digest& digest, std::uint64_t offset, ObjectSink& sink,
-                  const std::stop_token& stop) {
-    switch (ask_for({.digest = digest, .from = offset}, sink, stop)) {
+  void fetch_blob(const Digest& digest, const Range& range, ObjectSink& sink,
+                  const Request& request) {
+    switch (ask_for({.digest = digest, .range = range}, sink, request)) {
       case BlobReceiver::Outcome::taken:
         return;
       case BlobReceiver::Outcome::coded:
         DIGESTFS_LOG(debug, "asking again, to undo a content coding digest=", digest);
-        static_cast<void>(ask_for({.digest = digest, .decode = true}, sink, stop));
+        static_cast<void>(ask_for({.digest = digest, .decode = true}, sink, request));
         return;
       case BlobReceiver::Outcome::useless:
         break;
     }
     // A part that was not asked for: all of it then (EP-9, B2).
     DIGESTFS_LOG(debug, "starting again from byte 0 digest=", digest);
-    if (offset > 0 && ask_for({.digest = digest}, sink, stop) == BlobReceiver::Outcome::taken) {
+    const bool is_part = range.offset > 0 || range.end;
+    if (is_part && ask_for({.digest = digest}, sink, request) == BlobReceiver::Outcome::taken) {
       return;
     }
     throw Error(Errc::corrupt, str_cat("cannot fetch ", digest, " of ", name_,
@@ -528,27 +539,27 @@ Client::~Client() = default;
 
 const std::string& Client::name() const { return impl_->name(); }
 
-TagPage Client::list_tags(const std::optional<std::string>& page, std::stop_token stop) {
-  return impl_->list_tags(page, stop);
+TagPage Client::list_tags(const std::optional<std::string>& page, const Request& request) {
+  return impl_->list_tags(page, request.stop);
 }
 
-std::optional<Descriptor> Client::resolve(const std::string& tag, std::stop_token stop) {
-  return impl_->resolve(tag, stop);
+std::optional<Descriptor> Client::resolve(const std::string& tag, const Request& request) {
+  return impl_->resolve(tag, request.stop);
 }
 
 std::optional<std::vector<Descriptor>> Client::list_referrers(const Digest& subject,
-                                                              std::stop_token stop) {
-  return impl_->list_referrers(subject, stop);
+                                                              const Request& request) {
+  return impl_->list_referrers(subject, request.stop);
 }
 
 std::optional<ObjectInfo> Client::find(Endpoint endpoint, const Digest& digest,
-                                       std::stop_token stop) {
-  return impl_->find(endpoint, digest, stop);
+                                       const Request& request) {
+  return impl_->find(endpoint, digest, request.stop);
 }
 
-void Client::fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset, ObjectSink& sink,
-                   std::stop_token stop) {
-  impl_->fetch(endpoint, digest, offset, sink, stop);
+void Client::fetch(Endpoint endpoint, const Digest& digest, const Range& range, ObjectSink& sink,
+                   const Request& request) {
+  impl_->fetch(endpoint, digest, range, sink, request);
 }
 
 }  // namespace digestfs::registry

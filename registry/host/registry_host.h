@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/guarded.h"
+#include "base/request.h"
 #include "base/shared_answer.h"
 #include "registry/auth/challenge.h"
 #include "registry/auth/credentials.h"
@@ -29,12 +30,6 @@
 #include "registry/image/reference.h"
 
 namespace digestfs::registry {
-
-/// How long whoever asks will wait.
-enum class Urgency {
-  question,  ///< somebody looks a name up
-  content,   ///< somebody opens a file
-};
 
 /// Attempts at one thing so far.
 struct Attempts {

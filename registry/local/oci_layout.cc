@@ -169,7 +169,8 @@ OciLayout::OciLayout(const std::filesystem::path& directory) {
 
 const std::string& OciLayout::name() const { return name_; }
 
-TagPage OciLayout::list_tags(const std::optional<std::string>& /*page*/, std::stop_token /*stop*/) {
+TagPage OciLayout::list_tags(const std::optional<std::string>& /*page*/,
+                             const Request& /*request*/) {
   Names names = read_names(directory_.get(), name_);
   TagPage page;
   for (const auto& [tag, descriptor] : names.tags) page.tags.push_back(tag);
@@ -178,7 +179,7 @@ TagPage OciLayout::list_tags(const std::optional<std::string>& /*page*/, std::st
   return page;
 }
 
-std::optional<Descriptor> OciLayout::resolve(const std::string& tag, std::stop_token /*stop*/) {
+std::optional<Descriptor> OciLayout::resolve(const std::string& tag, const Request& /*request*/) {
   const Names names = read_names(directory_.get(), name_);
   const auto at = names.tags.find(tag);
   if (at == names.tags.end()) return std::nullopt;
@@ -186,12 +187,12 @@ std::optional<Descriptor> OciLayout::resolve(const std::string& tag, std::stop_t
 }
 
 std::optional<std::vector<Descriptor>> OciLayout::list_referrers(const Digest& /*subject*/,
-                                                                 std::stop_token /*stop*/) {
+                                                                 const Request& /*request*/) {
   return std::nullopt;  // a layout has no API; what refers to an image it has under tags
 }
 
 std::optional<ObjectInfo> OciLayout::find(Endpoint /*endpoint*/, const Digest& digest,
-                                          std::stop_token /*stop*/) {
+                                          const Request& /*request*/) {
   const auto file = open_regular(directory_.get(), blob_path(digest));
   if (!file) return std::nullopt;
   struct stat status {};
@@ -199,19 +200,21 @@ std::optional<ObjectInfo> OciLayout::find(Endpoint /*endpoint*/, const Digest& d
   return ObjectInfo{static_cast<std::uint64_t>(status.st_size)};
 }
 
-void OciLayout::fetch(Endpoint /*endpoint*/, const Digest& digest, std::uint64_t offset,
-                      ObjectSink& sink, std::stop_token stop) {
+void OciLayout::fetch(Endpoint /*endpoint*/, const Digest& digest, const Range& range,
+                      ObjectSink& sink, const Request& request) {
   const auto file = open_regular(directory_.get(), blob_path(digest));
   if (!file) throw Error(Errc::not_found, str_cat(name_, " has no file ", blob_path(digest)));
   struct stat status {};
   if (::fstat(file->get(), &status) != 0) throw_system_error(str_cat("stat ", digest));
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  std::uint64_t at = offset <= size ? offset : 0;
+  std::uint64_t at = range.offset <= size ? range.offset : 0;
+  const std::uint64_t end = at == range.offset ? range.end.value_or(UINT64_MAX) : UINT64_MAX;
   sink.begin({at, size});
   std::vector<std::byte> buffer(kChunk);
-  for (;;) {
-    if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while reading");
-    const std::size_t got = read_at(file->get(), buffer, at);
+  while (at < end) {
+    if (request.stop.stop_requested()) throw Error(Errc::interrupted, "stopped while reading");
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, end - at));
+    const std::size_t got = read_at(file->get(), std::span(buffer).first(want), at);
     if (got == 0) return;
     sink.write(std::span(buffer).first(got));
     at += got;

@@ -23,15 +23,15 @@ class OciLayout final : public Source {
 
   [[nodiscard]] const std::string& name() const override;
   [[nodiscard]] TagPage list_tags(const std::optional<std::string>& page,
-                                  std::stop_token stop) override;
+                                  const Request& request) override;
   [[nodiscard]] std::optional<Descriptor> resolve(const std::string& tag,
-                                                  std::stop_token stop) override;
+                                                  const Request& request) override;
   [[nodiscard]] std::optional<std::vector<Descriptor>> list_referrers(
-      const Digest& subject, std::stop_token stop) override;
+      const Digest& subject, const Request& request) override;
   [[nodiscard]] std::optional<ObjectInfo> find(Endpoint endpoint, const Digest& digest,
-                                               std::stop_token stop) override;
-  void fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset, ObjectSink& sink,
-             std::stop_token stop) override;
+                                               const Request& request) override;
+  void fetch(Endpoint endpoint, const Digest& digest, const Range& range, ObjectSink& sink,
+             const Request& request) override;
 
  private:
   // Constant after construction.

@@ -49,7 +49,7 @@ std::optional<Errc> failure_of(Call&& call) {
 
 std::string fetch_all(Source& source, Endpoint endpoint, const Digest& digest) {
   Collector collector;
-  source.fetch(endpoint, digest, 0, collector, {});
+  source.fetch(endpoint, digest, {}, collector, {});
   EXPECT_TRUE(collector.beginning());
   return collector.bytes();
 }
@@ -156,12 +156,38 @@ TEST_P(SourceConformance, SaysWhereItBeginsAndHowMuchThereIs) {
   const auto source = fixture_->make(set);
   for (const std::uint64_t offset : {0U, 1U, 65536U, 100000U, 199999U, 200000U}) {
     Collector collector;
-    source->fetch(Endpoint::blobs, object.digest, offset, collector, {});
+    source->fetch(Endpoint::blobs, object.digest, {.offset = offset}, collector, {});
     ASSERT_TRUE(collector.beginning()) << offset;
     const auto& [begun, total] = *collector.beginning();
     EXPECT_TRUE(begun == offset || begun == 0) << begun << " instead of " << offset;
     EXPECT_EQ(total.value_or(bytes.size()), bytes.size()) << offset;
     EXPECT_EQ(collector.bytes(), bytes.substr(begun)) << offset;
+  }
+}
+
+TEST_P(SourceConformance, SendsTheRangeThatWasAskedFor) {
+  ObjectSet set;
+  const std::string bytes = test::noise(200000);
+  const auto object = set.add(Endpoint::blobs, bytes);
+  const auto source = fixture_->make(set);
+  const std::vector<Range> ranges = {
+      {.offset = 0, .end = 1},           {.offset = 0, .end = 200000},
+      {.offset = 65536, .end = 131072},  {.offset = 199999, .end = 200000},
+      {.offset = 100000, .end = 300000},
+  };
+  for (const Range& range : ranges) {
+    SCOPED_TRACE(testing::Message() << range.offset << " to " << *range.end);
+    Collector collector;
+    source->fetch(Endpoint::blobs, object.digest, range, collector, {});
+    ASSERT_TRUE(collector.beginning());
+    // A source may send the whole object instead, and says so by the offset.
+    if (collector.bytes() == bytes) {
+      EXPECT_EQ(collector.beginning()->offset, 0U);
+      continue;
+    }
+    EXPECT_EQ(collector.beginning()->offset, range.offset);
+    EXPECT_EQ(collector.beginning()->total.value_or(bytes.size()), bytes.size());
+    EXPECT_EQ(collector.bytes(), bytes.substr(range.offset, *range.end - range.offset));
   }
 }
 
@@ -171,7 +197,7 @@ TEST_P(SourceConformance, BeginsAnewWhereTheOffsetIsBeyondTheEnd) {
   const auto source = fixture_->make(set);
   for (const std::uint64_t offset : {6U, 5000000U}) {
     Collector collector;
-    source->fetch(Endpoint::blobs, object.digest, offset, collector, {});
+    source->fetch(Endpoint::blobs, object.digest, {.offset = offset}, collector, {});
     ASSERT_TRUE(collector.beginning()) << offset;
     EXPECT_EQ(collector.beginning()->offset, 0U) << offset;
     EXPECT_EQ(collector.bytes(), "short") << offset;
@@ -184,7 +210,7 @@ TEST_P(SourceConformance, FailsAsNotFoundToFetchWhatThereIsNot) {
   const auto source = fixture_->make(set);
   for (const Endpoint endpoint : {Endpoint::blobs, Endpoint::manifests}) {
     Collector collector;
-    EXPECT_EQ(failure_of([&] { source->fetch(endpoint, kUnknown, 0, collector, {}); }),
+    EXPECT_EQ(failure_of([&] { source->fetch(endpoint, kUnknown, {}, collector, {}); }),
               Errc::not_found);
     EXPECT_EQ(collector.bytes(), "") << "an error's text is no object";
   }
@@ -210,7 +236,7 @@ TEST_P(SourceConformance, PassesOnWhatTheSinkThrows) {
   const auto source = fixture_->make(set);
   for (const bool at_once : {true, false}) {
     Refuser sink(at_once);
-    EXPECT_THROW(source->fetch(Endpoint::blobs, object.digest, 0, sink, {}), Refusal);
+    EXPECT_THROW(source->fetch(Endpoint::blobs, object.digest, {}, sink, {}), Refusal);
   }
   EXPECT_EQ(fetch_all(*source, Endpoint::blobs, object.digest).size(), *object.size)
       << "the source is as good as before";
@@ -231,7 +257,8 @@ TEST_P(SourceConformance, StopsInTheMiddleOfAnObject) {
   const auto source = fixture_->make(set);
   Stopper sink;
   EXPECT_EQ(failure_of([&] {
-              source->fetch(Endpoint::blobs, object.digest, 0, sink, sink.stop.get_token());
+              source->fetch(Endpoint::blobs, object.digest, {}, sink,
+                            {.stop = sink.stop.get_token()});
             }),
             Errc::interrupted);
   EXPECT_LT(sink.taken, *object.size);
@@ -247,20 +274,20 @@ TEST_P(StallingSourceConformance, StopsWhileItWaitsForAnAnswer) {
   const std::vector<std::pair<const char*, Call>> calls = {
       {"list_tags",
        [](Source& s, const Digest&, std::stop_token stop) {
-         static_cast<void>(s.list_tags(std::nullopt, std::move(stop)));
+         static_cast<void>(s.list_tags(std::nullopt, {.stop = std::move(stop)}));
        }},
       {"resolve",
        [](Source& s, const Digest&, std::stop_token stop) {
-         static_cast<void>(s.resolve("tag", std::move(stop)));
+         static_cast<void>(s.resolve("tag", {.stop = std::move(stop)}));
        }},
       {"find",
        [](Source& s, const Digest& digest, std::stop_token stop) {
-         static_cast<void>(s.find(Endpoint::blobs, digest, std::move(stop)));
+         static_cast<void>(s.find(Endpoint::blobs, digest, {.stop = std::move(stop)}));
        }},
       {"fetch",
        [](Source& s, const Digest& digest, std::stop_token stop) {
          Collector collector;
-         s.fetch(Endpoint::blobs, digest, 0, collector, std::move(stop));
+         s.fetch(Endpoint::blobs, digest, {}, collector, {.stop = std::move(stop)});
        }},
   };
   for (const auto& [name, call] : calls) {

@@ -174,9 +174,9 @@ void MemorySource::answer_or_not(const Digest* digest, const std::stop_token& st
 }
 
 registry::TagPage MemorySource::list_tags(const std::optional<std::string>& page,
-                                          std::stop_token stop) {
+                                          const Request& request) {
   ++state_.lock()->lists;
-  answer_or_not(nullptr, stop);
+  answer_or_not(nullptr, request.stop);
   const auto state = state_.lock();
   if (page && state->further_pages) {
     throw Error(*state->further_pages, str_cat(name_, " fails after the first page"));
@@ -196,9 +196,9 @@ registry::TagPage MemorySource::list_tags(const std::optional<std::string>& page
   return answer;
 }
 
-std::optional<Descriptor> MemorySource::resolve(const std::string& tag, std::stop_token stop) {
+std::optional<Descriptor> MemorySource::resolve(const std::string& tag, const Request& request) {
   ++state_.lock()->resolves;
-  answer_or_not(nullptr, stop);
+  answer_or_not(nullptr, request.stop);
   const auto state = state_.lock();
   const auto at = state->tags.find(tag);
   if (at != state->tags.end()) return at->second;
@@ -214,17 +214,17 @@ void MemorySource::add_referrers(const Digest& subject, const std::vector<Descri
 }
 
 std::optional<std::vector<Descriptor>> MemorySource::list_referrers(const Digest& subject,
-                                                                    std::stop_token stop) {
-  answer_or_not(nullptr, stop);
+                                                                    const Request& request) {
+  answer_or_not(nullptr, request.stop);
   const auto state = state_.lock();
   if (!state->referrers) return std::nullopt;
   return (*state->referrers)[subject];
 }
 
 std::optional<registry::ObjectInfo> MemorySource::find(Endpoint endpoint, const Digest& digest,
-                                                       std::stop_token stop) {
+                                                       const Request& request) {
   ++state_.lock()->finds;
-  answer_or_not(&digest, stop);
+  answer_or_not(&digest, request.stop);
   const auto state = state_.lock();
   const auto& objects = state->objects[endpoint];
   const auto at = objects.find(digest);
@@ -232,16 +232,17 @@ std::optional<registry::ObjectInfo> MemorySource::find(Endpoint endpoint, const 
   return registry::ObjectInfo{at->second->size()};
 }
 
-void MemorySource::fetch(Endpoint endpoint, const Digest& digest, std::uint64_t offset,
-                         registry::ObjectSink& sink, std::stop_token stop) {
+void MemorySource::fetch(Endpoint endpoint, const Digest& digest, const registry::Range& range,
+                         registry::ObjectSink& sink, const Request& request) {
   {
     const auto state = state_.lock();
-    state->fetches[digest].push_back(offset);
+    state->fetches[digest].push_back(range.offset);
     if (sink.wanted() == registry::Copy::sources) ++state->fetches_past_copies;
   }
-  answer_or_not(&digest, stop);
+  answer_or_not(&digest, request.stop);
   std::shared_ptr<const std::string> object;
   Misbehaviour misbehaviour;
+  bool is_whole = false;
   {
     const auto state = state_.lock();
     if (const auto at = state->objects[endpoint].find(digest);
@@ -253,17 +254,21 @@ void MemorySource::fetch(Endpoint endpoint, const Digest& digest, std::uint64_t 
       if (misbehaviour.cut && misbehaviour.cut->times == Times::once) at->second.cut.reset();
     }
     if (misbehaviour.instead) object = misbehaviour.instead;
-    if (state->offsets_refused) offset = 0;
+    is_whole = state->offsets_refused;
   }
   if (!object) throw Error(Errc::not_found, str_cat(name_, " has no ", digest));
 
   const std::span<const std::byte> bytes = as_bytes(*object);
-  if (offset > bytes.size()) offset = 0;
+  is_whole = is_whole || range.offset > bytes.size();
+  const auto offset = static_cast<std::size_t>(is_whole ? 0 : range.offset);
+  const auto end = is_whole ? bytes.size()
+                            : std::min<std::uint64_t>(range.end.value_or(UINT64_MAX), bytes.size());
   sink.begin({offset, misbehaviour.ends_after ? std::nullopt : std::optional(bytes.size())});
-  std::span<const std::byte> left = bytes.subspan(static_cast<std::size_t>(offset));
+  std::span<const std::byte> left = bytes.subspan(offset, static_cast<std::size_t>(end) - offset);
   const auto send = [&](std::size_t count) {
     while (count > 0) {
-      if (stop.stop_requested()) throw Error(Errc::interrupted, str_cat(name_, " was stopped"));
+      if (request.stop.stop_requested())
+        throw Error(Errc::interrupted, str_cat(name_, " was stopped"));
       const auto chunk = left.first(std::min(kChunk, count));
       sink.write(chunk);
       left = left.subspan(chunk.size());
@@ -280,7 +285,7 @@ void MemorySource::fetch(Endpoint endpoint, const Digest& digest, std::uint64_t 
   }
   if (misbehaviour.stalled_after && *misbehaviour.stalled_after < left.size()) {
     send(*misbehaviour.stalled_after);
-    wait_until(stop, [&](const State& state) {
+    wait_until(request.stop, [&](const State& state) {
       const auto at = state.misbehaviour.find(digest);
       return at == state.misbehaviour.end() || !at->second.stalled_after;
     });

@@ -91,16 +91,16 @@ class MemorySource final : public registry::Source {
 
   [[nodiscard]] const std::string& name() const override;
   [[nodiscard]] registry::TagPage list_tags(const std::optional<std::string>& page,
-                                            std::stop_token stop) override;
+                                            const Request& request) override;
   [[nodiscard]] std::optional<registry::Descriptor> resolve(const std::string& tag,
-                                                            std::stop_token stop) override;
+                                                            const Request& request) override;
   [[nodiscard]] std::optional<std::vector<registry::Descriptor>> list_referrers(
-      const Digest& subject, std::stop_token stop) override;
+      const Digest& subject, const Request& request) override;
   [[nodiscard]] std::optional<registry::ObjectInfo> find(registry::Endpoint endpoint,
                                                          const Digest& digest,
-                                                         std::stop_token stop) override;
-  void fetch(registry::Endpoint endpoint, const Digest& digest, std::uint64_t offset,
-             registry::ObjectSink& sink, std::stop_token stop) override;
+                                                         const Request& request) override;
+  void fetch(registry::Endpoint endpoint, const Digest& digest, const registry::Range& range,
+             registry::ObjectSink& sink, const Request& request) override;
 
  private:
   struct Cut {

@@ -15,6 +15,9 @@
 
 namespace digestfs::registry {
 
+/// A request for content, which is retried for longer than a question.
+inline const Request kContent{.urgency = Urgency::content};
+
 using test::FakeRegistry;
 using Request = FakeRegistry::Request;
 using Response = FakeRegistry::Response;
@@ -54,7 +57,7 @@ class ClientTest : public testing::Test {
                                   std::uint64_t offset = 0) {
     Collector sink;
     auto reader = client();
-    reader.fetch(endpoint, digest, offset, sink, {});
+    reader.fetch(endpoint, digest, {.offset = offset}, sink, kContent);
     return sink.bytes;
   }
 

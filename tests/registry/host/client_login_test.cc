@@ -343,9 +343,9 @@ TEST_F(LoginTest, A5RenewsAnExpiredTokenForAResume) {
   });
   auto reader = client();
   Collector sink;
-  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).code(),
+  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent); }).code(),
             Errc::unavailable);
-  reader.fetch(Endpoint::blobs, blob.digest, sink.bytes.size(), sink, {});
+  reader.fetch(Endpoint::blobs, blob.digest, {.offset = sink.bytes.size()}, sink, kContent);
   EXPECT_EQ(sink.bytes, content);
   EXPECT_EQ(made, 2);
 }
@@ -362,10 +362,10 @@ TEST_F(LoginTest, A5TakesANewTokenForEveryResume) {  // AUTH-13
   });
   auto reader = client();
   Collector sink;
-  reader.fetch(Endpoint::blobs, blob.digest, 2, sink, {});
+  reader.fetch(Endpoint::blobs, blob.digest, {.offset = 2}, sink, kContent);
   EXPECT_EQ(made, 1) << "the first is as new as can be";
-  reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
-  reader.fetch(Endpoint::blobs, blob.digest, 4, sink, {});
+  reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
+  reader.fetch(Endpoint::blobs, blob.digest, {.offset = 4}, sink, kContent);
   EXPECT_EQ(authorizations(fake),
             (std::vector<std::string>{"Bearer T1", "Bearer T1", "Bearer T2"}));
 }
@@ -383,7 +383,7 @@ TEST_F(LoginTest, A6KeepsATokenForAsLongAsItSeemsToLive) {  // AUTH-10
     auto reader = client();
     for (int i = 0; i < 20; ++i) {
       Collector sink;
-      reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+      reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
       EXPECT_EQ(sink.bytes, "hello");
     }
     EXPECT_LE(tokens.requests().size(), 2U) << more;
@@ -607,7 +607,7 @@ TEST_F(LoginTest, A7SaysNoSecretThatItsServerSaysAgain) {  // AUTH-18
   const auto blob = fake.add_blob("hello");
   auto reader = client_of("me:secret");
   Collector sink;
-  said = failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).what();
+  said = failure([&] { reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent); }).what();
   EXPECT_EQ(said.find(encode_base64("me:secret")), std::string::npos) << said;
   EXPECT_NE(said.find("not by Basic"), std::string::npos) << said;
 }
@@ -1038,7 +1038,7 @@ TEST_F(LoginTest, R1SendsNoPasswordToWhereARedirectLeads) {
   auto reader = client_of("me:secret");
   for (int i = 0; i < 2; ++i) {
     Collector sink;
-    reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+    reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
     EXPECT_EQ(sink.bytes, "hello");
   }
   EXPECT_EQ(cdn.requests().size(), 2U);
@@ -1078,7 +1078,7 @@ TEST_F(LoginTest, R8IsSomebodyOfItsOwnToAnotherRegistry) {  // EP-8
   });
   const auto read = [&](Client reader) {
     Collector sink;
-    reader.fetch(Endpoint::blobs, blob.digest, 1, sink, {});
+    reader.fetch(Endpoint::blobs, blob.digest, {.offset = 1}, sink, kContent);
     return sink.bytes;
   };
   EXPECT_EQ(read(client_of("me:secret")), "ello");

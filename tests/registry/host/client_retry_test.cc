@@ -48,18 +48,11 @@ TEST_F(RetryTest, B5GivesUpInTheEnd) {  // RTY-2
 }
 
 TEST_F(RetryTest, B6WaitsForNoRegistryWithWhatAnswersAQuestion) {  // promise 5
-  /// A config, which others wait for.
-  class Little final : public ObjectSink {
-   public:
-    [[nodiscard]] bool takes_little() const override { return true; }
-    void begin(const Beginning& /*beginning*/) override {}
-    void write(std::span<const std::byte> /*part*/) override {}
-  };
   const auto blob = fake.add_blob("{}");
   fail_first(1000, {.status = 429, .fields = {{"Retry-After", "20"}}});
   auto reader = client();
-  Little sink;
-  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).code(),
+  Collector sink;
+  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, {}, sink, {}); }).code(),
             Errc::rate_limited);
   EXPECT_EQ(fake.count("GET", fake.path("/blobs/" + blob.digest.str())), 1U);
 }
@@ -96,7 +89,7 @@ TEST_F(RetryTest, LeavesABlobOfWhichSomethingCameToWhoeverKeepsIt) {  // RTY-8
   Collector sink;
   EXPECT_EQ(failure([&] {
               auto reader = client();
-              reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+              reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
             }).code(),
             Errc::unavailable);
   EXPECT_EQ(sink.bytes, "he");
@@ -155,7 +148,7 @@ TEST_F(RetryTest, B6FailsAtOnceWhereItIsToldToWaitForHours) {  // RTY-3, RTY-4
   EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }).code(),
             Errc::rate_limited);
   Collector sink;
-  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).code(),
+  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent); }).code(),
             Errc::rate_limited);
   EXPECT_TRUE(fake.requests().empty());
 }
@@ -174,7 +167,8 @@ TEST_F(RetryTest, EndsItsWaitOnStop) {
   std::jthread waiting([&] {
     Collector sink;
     code = failure([&] {
-             reader.fetch(Endpoint::blobs, blob.digest, 0, sink, stop.get_token());
+             reader.fetch(Endpoint::blobs, blob.digest, {}, sink,
+                          {.stop = stop.get_token(), .urgency = Urgency::content});
            }).code();
   });
   while (fake.requests().size() < 2) std::this_thread::sleep_for(1ms);

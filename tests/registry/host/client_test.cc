@@ -72,7 +72,7 @@ TEST_F(BearerTest, A1FetchesOneTokenForPullingAnonymously) {  // AUTH-8
   auto reader = client();
   for (int i = 0; i < 5; ++i) {
     Collector sink;
-    reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+    reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
     EXPECT_EQ(sink.bytes, "hello");
   }
   EXPECT_EQ(fake.count("GET", "/token"), 1U);
@@ -121,7 +121,7 @@ TEST_F(BearerTest, A17SharesOneTokenAmongAll) {  // AUTH-12
       threads.emplace_back([&] {
         Collector sink;
         ++wanting;
-        reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+        reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
         if (sink.bytes == "hello") ++right;
       });
     }
@@ -404,7 +404,7 @@ TEST_F(ClientTest, M7SaysInOneLineAllThatItReads) {  // EP-1
   auto reader = client();
   static_cast<void>(reader.resolve("t", {}));
   Collector sink;
-  reader.fetch(Endpoint::manifests, manifest.digest, 0, sink, {});
+  reader.fetch(Endpoint::manifests, manifest.digest, {}, sink, kContent);
   EXPECT_EQ(sink.bytes, kManifest);
   for (const Request& request : fake.requests()) {
     if (!request.path().starts_with(fake.path("/manifests/"))) continue;
@@ -456,7 +456,7 @@ TEST_F(ClientTest, M1BelievesAWrongDigestOfNoTag) {  // EP-4: latest and 1.0, sa
   auto reader = client();
   EXPECT_EQ(reader.resolve("a", {})->digest, wrong) << "nothing speaks against it yet";
   Collector sink;
-  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::manifests, wrong, 0, sink, {}); }).code(),
+  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::manifests, wrong, {}, sink, kContent); }).code(),
             Errc::not_found);
   for (const char* tag : {"a", "b"}) EXPECT_EQ(reader.resolve(tag, {})->digest, right) << tag;
 }
@@ -551,7 +551,7 @@ TEST_F(ClientTest, FetchesABlobFromAnOffset) {  // EP-9
   const auto blob = fake.add_blob("0123456789");
   Collector sink;
   auto reader = client();
-  reader.fetch(Endpoint::blobs, blob.digest, 4, sink, {});
+  reader.fetch(Endpoint::blobs, blob.digest, {.offset = 4}, sink, kContent);
   EXPECT_EQ(sink.bytes, "456789");
   ASSERT_EQ(sink.beginnings.size(), 1U);
   EXPECT_EQ(sink.beginnings[0].offset, 4U);
@@ -576,7 +576,7 @@ TEST_F(ClientTest, B2StartsAgainWhereTheRangeIsNotWhatWasAskedFor) {
     });
     Collector sink;
     auto reader = client();
-    reader.fetch(Endpoint::blobs, blob.digest, 4, sink, {});
+    reader.fetch(Endpoint::blobs, blob.digest, {.offset = 4}, sink, kContent);
     EXPECT_EQ(sink.bytes, "0123456789") << answer.status;
     ASSERT_EQ(sink.beginnings.size(), 1U);
     EXPECT_EQ(sink.beginnings[0].offset, 0U);
@@ -587,7 +587,7 @@ TEST_F(ClientTest, B2TakesUnsatisfiableAsCompleteAtTheEnd) {
   const auto blob = fake.add_blob("0123456789");
   Collector sink;
   auto reader = client();
-  reader.fetch(Endpoint::blobs, blob.digest, 10, sink, {});
+  reader.fetch(Endpoint::blobs, blob.digest, {.offset = 10}, sink, kContent);
   EXPECT_EQ(sink.bytes, "");
   ASSERT_EQ(sink.beginnings.size(), 1U);
   EXPECT_EQ(sink.beginnings[0].offset, 10U);
@@ -598,7 +598,8 @@ TEST_F(ClientTest, B1CallsAShortBodyAnInterruption) {  // RTY-8
   fake.on(fake.path("/blobs/"), {.body = std::string(100'000, 'x'), .cut = 50'000});
   Collector sink;
   auto reader = client();
-  const Error error = failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); });
+  const Error error =
+      failure([&] { reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent); });
   EXPECT_EQ(error.code(), Errc::unavailable);
   EXPECT_NE(std::string(error.what()).find("cut"), std::string::npos) << error.what();
   EXPECT_EQ(sink.bytes.size(), 50'000U);
@@ -616,7 +617,7 @@ TEST_F(ClientTest, B4TellsACodingOfTheLayerFromOneOfHttp) {  // VER-9
           {.fields = {{"Content-Encoding", "gzip"}}, .body = test::gzip(layer)});
   Collector sink;
   auto reader = client();
-  reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+  reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
   ASSERT_EQ(sink.beginnings.size(), 2U);
   EXPECT_EQ(sink.beginnings[1].offset, 0U);
   EXPECT_TRUE(sink.bytes.ends_with(layer));
@@ -630,9 +631,10 @@ TEST_F(ClientTest, B3AsksPastCachesForWhatCameWrong) {  // RTY-9
     void write(std::span<const std::byte>) override {}
   } doubter;
   auto reader = client();
-  reader.fetch(Endpoint::blobs, fake.add_blob("hello").digest, 0, doubter, {});
+  reader.fetch(Endpoint::blobs, fake.add_blob("hello").digest, {}, doubter, kContent);
   EXPECT_EQ(fake.requests().back().field("Cache-Control"), "no-cache");
-  reader.fetch(Endpoint::manifests, fake.add_manifest(kManifest, kOci).digest, 0, doubter, {});
+  reader.fetch(Endpoint::manifests, fake.add_manifest(kManifest, kOci).digest, {}, doubter,
+               kContent);
   EXPECT_EQ(fake.requests().back().field("Cache-Control"), "no-cache");
   static_cast<void>(fetch(fake.add_blob("hello").digest));
   EXPECT_EQ(fake.requests().back().field("Cache-Control"), "");
@@ -641,7 +643,7 @@ TEST_F(ClientTest, B3AsksPastCachesForWhatCameWrong) {  // RTY-9
 TEST_F(ClientTest, FetchesAnEmptyBlob) {
   Collector sink;
   auto reader = client();
-  reader.fetch(Endpoint::blobs, fake.add_blob("").digest, 0, sink, {});
+  reader.fetch(Endpoint::blobs, fake.add_blob("").digest, {}, sink, kContent);
   ASSERT_EQ(sink.beginnings.size(), 1U);
   EXPECT_EQ(sink.beginnings[0].total, 0U);
 }
@@ -656,8 +658,9 @@ TEST_F(ClientTest, LetsTheSinksFailureOut) {
   Full sink;
   auto reader = client();
   const auto blob = fake.add_blob("hello");
-  EXPECT_STREQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).what(),
-               "the sink is full");
+  EXPECT_STREQ(
+      failure([&] { reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent); }).what(),
+      "the sink is full");
 }
 
 TEST_F(ClientTest, KeepsConnections) {
@@ -665,7 +668,7 @@ TEST_F(ClientTest, KeepsConnections) {
   auto reader = client();
   for (int i = 0; i < 10; ++i) {
     Collector sink;
-    reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+    reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
   }
   EXPECT_EQ(fake.connections(), 2U);  // one was the greeting in TLS
 }
@@ -750,7 +753,7 @@ TEST_F(RedirectTest, R1SendNoTokenToASubdomain) {  // EP-8: on the same port
   source.replace(source.find(fake.address()), fake.address().size(), "localhost" + port);
   Client reader(Reference::parse(source), options());
   Collector sink;
-  reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+  reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
   EXPECT_EQ(sink.bytes, "hello");
   const auto requests = fake.requests();
   EXPECT_EQ(requests.at(requests.size() - 2).field("Authorization"), "Bearer T");
@@ -861,9 +864,10 @@ TEST_F(RedirectTest, B6HoldUpNobodyWhoDoesNotGoThere) {  // RTY-4
   });
   auto reader = client();
   Collector sink;
-  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, limited.digest, 0, sink, {}); }).code(),
-            Errc::rate_limited);
-  reader.fetch(Endpoint::blobs, other.digest, 0, sink, {});
+  EXPECT_EQ(
+      failure([&] { reader.fetch(Endpoint::blobs, limited.digest, {}, sink, kContent); }).code(),
+      Errc::rate_limited);
+  reader.fetch(Endpoint::blobs, other.digest, {}, sink, kContent);
   EXPECT_EQ(sink.bytes, "other");
 }
 
@@ -888,8 +892,9 @@ TEST_F(RedirectTest, B6LeaveAloneWhomTheyLeadToForAsLongAsThatSays) {  // RTY-3,
   auto reader = client();
   for (int i = 0; i < 3; ++i) {
     Collector sink;
-    EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).code(),
-              Errc::rate_limited);
+    EXPECT_EQ(
+        failure([&] { reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent); }).code(),
+        Errc::rate_limited);
   }
   EXPECT_EQ(cdn.requests().size(), 1U);
   // The registry itself has not asked for that.
@@ -941,7 +946,7 @@ TEST_F(ClientTest, B7EndsAStall) {  // RTY-7
   fake.on(fake.path("/blobs/"), {.body = "hello", .stall_after = 2});
   Collector sink;
   auto reader = client(1s);
-  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {}); }).code(),
+  EXPECT_EQ(failure([&] { reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent); }).code(),
             Errc::timed_out);
   fake.release();
 }
@@ -963,8 +968,9 @@ TEST_F(ClientTest, EndsEveryCallOnStop) {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back([&] {
-        if (failure([&] { static_cast<void>(reader.resolve("t", stop.get_token())); }).code() ==
-            Errc::interrupted) {
+        if (failure([&] {
+              static_cast<void>(reader.resolve("t", {.stop = stop.get_token()}));
+            }).code() == Errc::interrupted) {
           ++interrupted;
         }
       });

@@ -97,12 +97,12 @@ TEST_F(TlsTest, R5FollowsNoRedirectToHttp) {
   Collector sink;
   EXPECT_EQ(failure([&] {
               auto reader = client();
-              reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+              reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
             }),
             Errc::corrupt);
   EXPECT_EQ(plain.connections(), 0U);
   auto insecure = client(/*verify_tls=*/false);
-  insecure.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+  insecure.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
   EXPECT_EQ(sink.bytes, "hello");
 }
 
@@ -114,7 +114,7 @@ TEST_F(TlsTest, R1ShowsTheClientsCertificateToTheRegistryAlone) {  // TLS-7
   redirect_to("https://" + cdn.address());
   auto reader = client();
   Collector sink;
-  reader.fetch(Endpoint::blobs, blob.digest, 0, sink, {});
+  reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
   EXPECT_EQ(sink.bytes, "hello");
   for (const Request& request : secure.requests()) EXPECT_TRUE(request.has_certificate);
   ASSERT_EQ(cdn.requests().size(), 1U);

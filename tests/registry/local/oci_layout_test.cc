@@ -336,7 +336,7 @@ TEST_F(OciLayoutTest, SendsAnObjectFromAnOffset) {
              {11, 0, "0123456789"},
          }) {
       Received received;
-      source.fetch(endpoint, *Digest::parse(digest('a')), c.asked, received, {});
+      source.fetch(endpoint, *Digest::parse(digest('a')), {.offset = c.asked}, received, {});
       ASSERT_EQ(received.beginnings.size(), 1U);
       EXPECT_EQ(received.beginnings[0].offset, c.begins) << c.asked;
       EXPECT_EQ(received.beginnings[0].total, 10U);
@@ -350,14 +350,14 @@ TEST_F(OciLayoutTest, SendsALargeObjectInOrder) {
   for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + i % 23);
   write(blob('a'), text);
   Received received;
-  layout().fetch(Endpoint::blobs, *Digest::parse(digest('a')), 7, received, {});
+  layout().fetch(Endpoint::blobs, *Digest::parse(digest('a')), {.offset = 7}, received, {});
   EXPECT_TRUE(received.text == text.substr(7));
 }
 
 TEST_F(OciLayoutTest, S1SendsWhatIsInTheFile) {  // whether it is right is found out above
   write(blob('a'), "not what the digest promises");
   Received received;
-  layout().fetch(Endpoint::blobs, *Digest::parse(digest('a')), 0, received, {});
+  layout().fetch(Endpoint::blobs, *Digest::parse(digest('a')), {}, received, {});
   EXPECT_EQ(received.text, "not what the digest promises");
 }
 
@@ -380,7 +380,7 @@ TEST_F(OciLayoutTest, S1LacksOnlyTheBlobThatIsMissing) {  // LOC-1
   EXPECT_FALSE(source.find(Endpoint::blobs, missing, {}));
   Received received;
   try {
-    source.fetch(Endpoint::blobs, missing, 0, received, {});
+    source.fetch(Endpoint::blobs, missing, {}, received, {});
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::not_found);
@@ -396,7 +396,7 @@ TEST_F(OciLayoutTest, S1FollowsALinkToABlob) {  // the directory is the user's o
   write("elsewhere", "text");
   std::filesystem::create_symlink("../../elsewhere", blob('a'));
   Received received;
-  layout().fetch(Endpoint::blobs, *Digest::parse(digest('a')), 0, received, {});
+  layout().fetch(Endpoint::blobs, *Digest::parse(digest('a')), {}, received, {});
   EXPECT_EQ(received.text, "text");
   std::filesystem::create_symlink("nowhere", blob('b'));
   EXPECT_FALSE(layout().find(Endpoint::blobs, *Digest::parse(digest('b')), {}));
@@ -419,7 +419,7 @@ TEST_F(OciLayoutTest, S1NeverTakesAnythingButAFileForABlob) {  // and never wait
     const Digest bad = *Digest::parse(digest(c));
     EXPECT_FALSE(source.find(Endpoint::blobs, bad, {})) << c;
     Received received;
-    EXPECT_THROW(source.fetch(Endpoint::blobs, bad, 0, received, {}), Error) << c;
+    EXPECT_THROW(source.fetch(Endpoint::blobs, bad, {}, received, {}), Error) << c;
     EXPECT_TRUE(received.beginnings.empty()) << c;
   }
 }
@@ -435,7 +435,7 @@ TEST_F(OciLayoutTest, LetsOutWhatTheSinkThrows) {
   write(blob('a'), "text");
   Full full;
   try {
-    layout().fetch(Endpoint::blobs, *Digest::parse(digest('a')), 0, full, {});
+    layout().fetch(Endpoint::blobs, *Digest::parse(digest('a')), {}, full, {});
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::too_large);
@@ -448,7 +448,8 @@ TEST_F(OciLayoutTest, StopsWhenItIsAsked) {
   stop.request_stop();
   Received received;
   try {
-    layout().fetch(Endpoint::blobs, *Digest::parse(digest('a')), 0, received, stop.get_token());
+    layout().fetch(Endpoint::blobs, *Digest::parse(digest('a')), {}, received,
+                   {.stop = stop.get_token()});
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::interrupted);
