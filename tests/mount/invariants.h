@@ -19,7 +19,7 @@
 namespace digestfs {
 
 using test::World;
-using Request = World::Request;
+using Received = World::Received;
 using Response = World::Response;
 using Inflict = std::function<void(World&)>;
 

@@ -67,7 +67,7 @@ std::string flipped(const World& world) {
 
 /// All of it comes, in a chunk that is not said to be the last.
 void cut_at_the_end(World& world) {
-  world.answer(world.victim_path(), [&world](const Request& request) -> std::optional<Response> {
+  world.answer(world.victim_path(), [&world](const Received& request) -> std::optional<Response> {
     const std::size_t size = world.victim().size();
     if (request.field("Range") == str_cat("bytes=", size, "-")) {
       return Response{.status = 416, .fields = {{"Content-Range", str_cat("bytes */", size)}}};
@@ -140,7 +140,7 @@ std::vector<Fault> wrong_faults() {
 
 /// Four bytes a second, for as long as somebody asks for more.
 void drip(World& world) {
-  world.answer(world.victim_path(), [&world](const Request& request) -> std::optional<Response> {
+  world.answer(world.victim_path(), [&world](const Received& request) -> std::optional<Response> {
     if (request.method == "HEAD") return std::nullopt;
     const std::string asked = request.field("Range");
     const std::size_t from = asked.empty() ? 0 : std::stoul(asked.substr(asked.find('=') + 1));

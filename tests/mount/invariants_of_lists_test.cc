@@ -36,7 +36,7 @@ std::string next(const std::string& url) { return str_cat("<", url, ">; rel=\"ne
 std::vector<std::string> asked_for_tags(const World& world) {
   const std::string list = world.registry.path("/tags/list");
   std::vector<std::string> targets;
-  for (const Request& request : world.registry.requests()) {
+  for (const Received& request : world.registry.requests()) {
     if (request.path() == list) targets.push_back(request.target);
   }
   // How often it is asked for as a whole is a case of its own (L1_many_tags_in_one_listing).
@@ -51,7 +51,7 @@ Inflict three_pages(const std::function<std::string(const World&, const std::str
                     const std::string& cursor = "last=") {
   return [link, cursor](World& world) {
     const std::string list = world.registry.path("/tags/list");
-    world.answer("/tags/list", [&world, link, list, cursor](const Request& request) {
+    world.answer("/tags/list", [&world, link, list, cursor](const Received& request) {
       const auto page_after = [&](const char* tag, const char* following) {
         return Response{.fields = {{"Link", link(world, str_cat(list, "?", cursor, following))}},
                         .body = tags_json(tag)};
@@ -81,7 +81,7 @@ Inflict endless(const std::function<Response(const World&, int)>& page,
   return [page, tags, pages](World& world) {
     auto number = std::make_shared<std::atomic<int>>(0);
     world.answer("/tags/list",
-                 [&world, page, number](const Request&) { return page(world, (*number)++); });
+                 [&world, page, number](const Received&) { return page(world, (*number)++); });
     world.registry.forget_requests();
     world.outcome.readings = {test::names("tags", tags)};
     world.outcome.problem = "limit";
@@ -92,7 +92,7 @@ Inflict endless(const std::function<Response(const World&, int)>& page,
 /// Each page has a new tag, and leads on. The list goes on from the page that mounting asked for.
 void new_pages(World& world) {
   auto number = std::make_shared<std::atomic<int>>(0);
-  world.answer("/tags/list", [&world, number](const Request&) {
+  world.answer("/tags/list", [&world, number](const Received&) {
     const int page = (*number)++;
     return Response{
         .fields = {{"Link", next(str_cat(world.registry.path("/tags/list"), "?last=", page))}},
@@ -137,7 +137,7 @@ Inflict list(const Response& response, const test::Reading& reading,
 /// A registry that refuses pages of more than a hundred, or insists on being told how many.
 Inflict page_sizes(int status, bool wants_small) {
   return [status, wants_small](World& world) {
-    world.answer("/tags/list", [status, wants_small](const Request& request) {
+    world.answer("/tags/list", [status, wants_small](const Received& request) {
       const bool is_small = request.target.ends_with("?n=100");
       const bool is_none = request.target.find('?') == std::string::npos;
       if (is_small || (is_none && !wants_small)) return Response{.body = tags_json("\"a\"")};
@@ -260,7 +260,7 @@ void two_pages(World& world) {
   const Descriptor& subject = world.image.manifest;
   const Descriptor first = add_referrer(world, "first", subject);
   const Descriptor second = add_referrer(world, "second", subject);
-  world.answer("/referrers/", [first, second](const Request& request) {
+  world.answer("/referrers/", [first, second](const Received& request) {
     if (request.target.ends_with("?page=2")) return index_of({second});
     Response response = index_of({first});
     response.fields.emplace_back("Link", next(request.path() + "?page=2"));

@@ -83,7 +83,7 @@ Inflict tokens_in_turn(const Response& bad, int times) {
   return [bad, times](World& world) {
     world.expire_token();
     world.tokens.on([left = std::make_shared<std::atomic<int>>(times),
-                     bad](const Request&) -> std::optional<Response> {
+                     bad](const Received&) -> std::optional<Response> {
       return (*left)-- > 0 ? std::optional(bad) : std::nullopt;
     });
   };
@@ -132,7 +132,7 @@ Inflict helper(const std::string& script) {
 void take_identity(World& world, bool knows_post) {
   world.secrets.push_back(kIdentity);
   world.secrets.push_back(encode_base64("<token>:" + kIdentity));
-  world.tokens.on([&world, knows_post](const Request& request) -> std::optional<Response> {
+  world.tokens.on([&world, knows_post](const Received& request) -> std::optional<Response> {
     if (request.method == "POST" && !knows_post) return Response{.status = 404};
     const bool is_right =
         request.method == "POST"
@@ -171,7 +171,7 @@ std::vector<Fault> challenge_faults() {
        }},
       {"A5_token_expires_in_mid_body", 0,
        [](World& world) {
-         world.answer(world.victim_path(), [&world](const Request&) -> std::optional<Response> {
+         world.answer(world.victim_path(), [&world](const Received&) -> std::optional<Response> {
            if (!world.first.exchange(false)) return std::nullopt;
            world.expire_token();
            return Response{.body = world.victim(), .cut = 100'000};
@@ -265,7 +265,7 @@ std::vector<Fault> login_faults() {
       {"A15_helper_that_has_none", 0,
        [](World& world) {
          helper("echo 'credentials not found in native keychain'; exit 1\n")(world);
-         world.tokens.on([&world](const Request& request) {
+         world.tokens.on([&world](const Received& request) {
            const bool is_anonymous = request.field("Authorization").empty();
            return is_anonymous ? world.token_response() : Response{.status = 401};
          });

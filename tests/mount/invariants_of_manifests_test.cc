@@ -45,7 +45,7 @@ Inflict named(const std::string& digest) {
 
 Inflict head(int error, const Response& response) {
   return reading_manifest(error, [response](World& world) {
-    world.answer("/manifests/t", [response](const Request& request) {
+    world.answer("/manifests/t", [response](const Received& request) {
       return request.method == "HEAD" ? std::optional(response) : std::nullopt;
     });
   });
@@ -70,7 +70,7 @@ Inflict typed(const std::string& type) {
     Response response{.fields = {{"Docker-Content-Digest", world.manifest_digest}},
                       .body = world.manifest};
     if (!type.empty()) response.fields.emplace_back("Content-Type", type);
-    world.answer("/manifests/", [&world, response](const Request& request) {
+    world.answer("/manifests/", [&world, response](const Received& request) {
       const bool is_it =
           request.path().ends_with("/t") || request.path().ends_with(world.manifest_digest);
       return is_it ? std::optional(response) : std::nullopt;
@@ -122,26 +122,27 @@ void rewrite_lists(World& world) {
   world.push(more);
   world.registry.tag("x", index.digest);
   world.registry.forget_requests();
-  const auto accepts = [](const Request& request) {
+  const auto accepts = [](const Received& request) {
     const std::string accept = request.field("Accept");
     return std::ranges::all_of(
         std::array{media_type::kOciIndex, media_type::kDockerList, media_type::kOciManifest,
                    media_type::kDockerManifest},
         [&](std::string_view type) { return accept.find(type) != std::string::npos; });
   };
-  world.answer("/manifests/", [&world, accepts](const Request& request) -> std::optional<Response> {
-    if (accepts(request)) return std::nullopt;
-    return Response{.fields = {{"Content-Type", world.manifest_type},
-                               {"Docker-Content-Digest", world.manifest_digest}},
-                    .body = world.manifest};
-  });
+  world.answer("/manifests/",
+               [&world, accepts](const Received& request) -> std::optional<Response> {
+                 if (accepts(request)) return std::nullopt;
+                 return Response{.fields = {{"Content-Type", world.manifest_type},
+                                            {"Docker-Content-Digest", world.manifest_digest}},
+                                 .body = world.manifest};
+               });
   world.outcome.readings = {
       test::content("tags/x/manifest.json", more.objects().at(index.digest).bytes),
       test::content("tags/x/platforms/linux_arm64/manifest.json",
                     more.objects().at(image.manifest.digest).bytes)};
   world.outcome.check = [&world, accepts] {
     int asked = 0;
-    for (const Request& request : world.registry.requests()) {
+    for (const Received& request : world.registry.requests()) {
       if (!request.path().starts_with(world.registry.path("/manifests/"))) continue;
       ++asked;
       EXPECT_TRUE(accepts(request)) << request.method << " " << request.target;

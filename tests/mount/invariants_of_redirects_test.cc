@@ -26,7 +26,7 @@ Inflict relative(const std::string& location, const std::string& path) {
   return [location, path](World& world) {
     world.redirect(location);
     const std::string full = path.starts_with('/') ? path : world.registry.path("/" + path);
-    world.registry.on([&world, full](const Request& request) -> std::optional<Response> {
+    world.registry.on([&world, full](const Received& request) -> std::optional<Response> {
       if (request.path() != full) return std::nullopt;
       if (!world.is_authorised(request)) return World::refusal(world.bearer());
       return Response{.body = world.victim()};
@@ -37,7 +37,7 @@ Inflict relative(const std::string& location, const std::string& path) {
 /// Through `hops` paths of the CDN.
 Inflict chain(int hops) {
   return [hops](World& world) {
-    world.cdn.on([&world, hops](const Request& request) -> std::optional<Response> {
+    world.cdn.on([&world, hops](const Received& request) -> std::optional<Response> {
       const int hop = std::stoi(request.path().substr(1));
       if (hop == hops) return Response{.body = world.victim()};
       return Response{.status = 307, .fields = {{"Location", str_cat("/", hop + 1)}}};
@@ -63,12 +63,12 @@ Inflict manifest_on_cdn(bool is_right) {
 
 void expire_url_for_the_second_part(World& world) {
   auto links = std::make_shared<std::atomic<int>>(0);
-  world.answer(world.victim_path(), [&world, links](const Request&) {
+  world.answer(world.victim_path(), [&world, links](const Received&) {
     return Response{
         .status = 307,
         .fields = {{"Location", world.on_cdn(str_cat("/", ++*links, "?sig=", World::kSignature))}}};
   });
-  world.cdn.on([&world](const Request& request) -> std::optional<Response> {
+  world.cdn.on([&world](const Received& request) -> std::optional<Response> {
     if (world.first.exchange(false)) return Response{.body = world.victim(), .cut = 100'000};
     if (request.path() == "/2") return Response{.status = 403, .body = "<Error/>"};
     if (request.field("Range") != "bytes=100000-") return Response{.status = 400};
@@ -117,7 +117,7 @@ std::vector<Fault> redirect_faults() {
       {"R6_url_has_expired_for_the_second_part", 0, expire_url_for_the_second_part},
       {"R7_cdn_refuses_head", 0,
        [](World& world) {
-         world.cdn.on([&world](const Request& request) -> std::optional<Response> {
+         world.cdn.on([&world](const Received& request) -> std::optional<Response> {
            if (request.method == "HEAD") return Response{.status = 403};
            return Response{.body = world.victim()};
          });

@@ -22,7 +22,7 @@ namespace digestfs {
 namespace {
 
 using test::World;
-using Request = World::Request;
+using Received = World::Received;
 using Response = World::Response;
 using Transport = World::Transport;
 using namespace std::chrono_literals;
@@ -101,7 +101,7 @@ void PrintTo(const Start& start, std::ostream* out) { *out << start.name; }
 // --- challenges ------------------------------------------------------------------------
 
 void greet_without_a_challenge(Scene& scene) {
-  scene.world.registry.on([](const Request& request) -> std::optional<Response> {
+  scene.world.registry.on([](const Received& request) -> std::optional<Response> {
     if (request.path() != "/v2/") return std::nullopt;
     return Response{.body = "{}"};
   });
@@ -114,10 +114,10 @@ void greet_without_a_challenge(Scene& scene) {
 void want_basic_of_nobody(Scene& scene) {
   World& world = scene.world;
   world.write_authfile("{}");
-  world.registry.on([](const Request&) { return World::refusal("Basic realm=\"x\""); });
+  world.registry.on([](const Received&) { return World::refusal("Basic realm=\"x\""); });
   scene.check = [&world] {
     std::set<std::string> asked;
-    for (const Request& request : world.registry.requests()) {
+    for (const Received& request : world.registry.requests()) {
       EXPECT_EQ(request.field("Authorization"), "") << request.target;
       EXPECT_TRUE(asked.insert(request.target).second) << request.target << " is asked again";
     }
@@ -225,11 +225,11 @@ std::function<void(Scene&)> proxy_answers(int status) {
         .status = status,
         .fields = {{"Content-Type", "text/html"}, {"Proxy-Authenticate", "Basic realm=\"proxy\""}},
         .body = "<html><h1>The proxy says no</h1></html>"};
-    scene.world.cdn.on([answer](const Request&) { return answer; });
+    scene.world.cdn.on([answer](const Received&) { return answer; });
     scene.heal = [&scene] { scene.environment.push_back("NO_PROXY=*"); };
     scene.check = [&world = scene.world] {
       ASSERT_FALSE(world.cdn.requests().empty()) << "the proxy was not asked";
-      for (const Request& request : world.cdn.requests()) EXPECT_EQ(request.method, "CONNECT");
+      for (const Received& request : world.cdn.requests()) EXPECT_EQ(request.method, "CONNECT");
       EXPECT_EQ(world.registry.connections(), 0U) << "the registry is asked past the proxy";
     };
   };
@@ -263,7 +263,7 @@ std::string addresses_of(const World& world) {
 std::function<void(Scene&)> named(const std::string& words, bool is_asked) {
   return [words, is_asked](Scene& scene) {
     scene.use_proxy(words);
-    scene.world.cdn.on([](const Request&) { return Response{.status = 407}; });
+    scene.world.cdn.on([](const Received&) { return Response{.status = 407}; });
     scene.source = "registry.proxied.invalid/test/repo";
     scene.heal = [&scene] { scene.source = scene.world.registry.source(); };
     scene.check = [&world = scene.world, is_asked] {
@@ -277,7 +277,7 @@ std::function<void(Scene&)> named(const std::string& words, bool is_asked) {
 void kill_in_mid_download(Scene& scene) {
   static constexpr std::uint64_t kSent = 100'000;
   World& world = scene.world;
-  world.answer(world.victim_path(), [&world](const Request& request) -> std::optional<Response> {
+  world.answer(world.victim_path(), [&world](const Received& request) -> std::optional<Response> {
     if (request.method != "GET" || !world.first.exchange(false)) return std::nullopt;
     return Response{.body = world.victim(), .stall_after = kSent};
   });
@@ -299,7 +299,7 @@ void kill_in_mid_download(Scene& scene) {
   world.registry.release();
   scene.check = [&world] {
     const auto requests = world.registry.requests();
-    EXPECT_TRUE(std::ranges::any_of(requests, [&](const Request& request) {
+    EXPECT_TRUE(std::ranges::any_of(requests, [&](const Received& request) {
       return request.path() == world.registry.path(world.victim_path()) &&
              request.field("Range").starts_with("bytes=");
     })) << "the download does not go on where it was cut";

@@ -41,11 +41,11 @@ void World::heal() {
   for (FakeRegistry* server : {&registry, &tokens, &cdn}) server->clear_handlers();
   registry.release();
   keep_login(str_cat(R"({"auth":")", kBasic, "\"}"));
-  registry.on([this](const Request& request) -> std::optional<Response> {
+  registry.on([this](const Received& request) -> std::optional<Response> {
     if (is_authorised(request)) return std::nullopt;
     return refusal(bearer());
   });
-  tokens.on([this](const Request& request) -> std::optional<Response> {
+  tokens.on([this](const Received& request) -> std::optional<Response> {
     if (request.field("Authorization") != "Basic " + kBasic) return Response{.status = 401};
     return token_response();
   });
@@ -85,39 +85,39 @@ void World::want_login(const std::string& user_and_password) {
   const std::string basic = encode_base64(user_and_password);
   secrets.push_back(basic);
   secrets.push_back(user_and_password.substr(user_and_password.find(':') + 1));
-  tokens.on([this, basic](const Request& request) -> std::optional<Response> {
+  tokens.on([this, basic](const Received& request) -> std::optional<Response> {
     if (request.field("Authorization") != "Basic " + basic) return Response{.status = 401};
     return token_response();
   });
 }
 
 void World::challenge(const Response& response) {
-  registry.on([this, response](const Request& request) -> std::optional<Response> {
+  registry.on([this, response](const Received& request) -> std::optional<Response> {
     return is_authorised(request) ? std::nullopt : std::optional(response);
   });
 }
 
 void World::answer(const std::string& prefix, Answer response) {
   registry.on([this, prefix = registry.path(prefix),
-               response = std::move(response)](const Request& request) -> std::optional<Response> {
+               response = std::move(response)](const Received& request) -> std::optional<Response> {
     if (!is_authorised(request) || !request.path().starts_with(prefix)) return std::nullopt;
     return response(request);
   });
 }
 
 void World::answer(const std::string& prefix, const Response& response) {
-  answer(prefix, [response](const Request&) { return response; });
+  answer(prefix, [response](const Received&) { return response; });
 }
 
 void World::blob_answer(const Response& response, int times) {
   auto left = std::make_shared<std::atomic<int>>(times);
-  answer(victim_path(), [left, response](const Request&) {
+  answer(victim_path(), [left, response](const Received&) {
     return (*left)-- > 0 ? std::optional(response) : std::nullopt;
   });
 }
 
 void World::resumed_answer(const Response& response) {
-  answer(victim_path(), [this, response](const Request& request) {
+  answer(victim_path(), [this, response](const Received& request) {
     return request.field("Range").empty() && request.method == "GET" && first.exchange(false)
                ? std::optional(Response{.body = victim(), .cut = 100'000})
            : request.field("Range").empty() ? std::nullopt
@@ -155,13 +155,13 @@ void World::expect_no_secret(const std::string& text, const std::string& where) 
 
 void World::expect_requests_are_harmless() const {
   const auto expect_without = [](const std::string& text, const std::string& never,
-                                 const Request& request) {
+                                 const Received& request) {
     EXPECT_EQ(text.find(never), std::string::npos) << never << " in " << request.target;
   };
   // `own` are the secrets that a server is told, and no others.
   const auto expect_not_told = [&](const FakeRegistry& server,
                                    const std::vector<std::string>& own) {
-    for (const Request& request : server.requests()) {
+    for (const Received& request : server.requests()) {
       std::string all = request.target + "\n" + request.body;
       for (const auto& [name, value] : request.fields) all += str_cat("\n", name, ": ", value);
       for (const std::string& secret : secrets) {

@@ -34,10 +34,10 @@ struct Outcome {
 /// A registry that wants tokens, its token server, which wants a password, a CDN, and what a user
 /// keeps about them; all well. Rows of the reference's tables are inflicted on it.
 struct World {
-  using Request = FakeRegistry::Request;
+  using Received = FakeRegistry::Request;
   using Response = FakeRegistry::Response;
   using Transport = FakeRegistry::Transport;
-  using Answer = std::function<std::optional<Response>(const Request&)>;
+  using Answer = std::function<std::optional<Response>(const Received&)>;
 
   static const std::string kPassword;
   static const std::string kBasic;      ///< what proves that we are who we say
@@ -55,7 +55,7 @@ struct World {
 
   [[nodiscard]] std::string token() const { return kToken + std::to_string(generation); }
   void expire_token() { ++generation; }
-  [[nodiscard]] bool is_authorised(const Request& request) const {
+  [[nodiscard]] bool is_authorised(const Received& request) const {
     return request.field("Authorization") == "Bearer " + token();
   }
   /// Where the token server is.
