@@ -34,8 +34,7 @@
 #include "cache/store.h"
 #include "cache/tags.h"
 #include "fs/fuse/session.h"
-#include "fs/image/repository.h"
-#include "fs/tree.h"
+#include "fs/repository/repository.h"
 #include "registry/host/catalog.h"
 #include "registry/host/client.h"
 #include "registry/image/reference.h"
@@ -251,22 +250,22 @@ std::string ask_password(const std::string& user) {
 
 /// Asks for the first page of tags, or for what SOURCE names: a wrong repository or credential
 /// fails here, not in some later `ls` (promise 4).
-void greet(fs::Repository& repository, Workers& workers, const std::string& name) {
-  const fs::Selection& selection = repository.selection();
+void greet(fs::Repository& repository, cache::Tags& tags, Workers& workers,
+           const fs::Selection& selection, const std::string& name) {
   if (selection.digest) {
     wait_for([&, patience = Patience::unlimited()] {
-      static_cast<void>(repository.document(*selection.digest, {}, patience));
+      static_cast<void>(repository.document(*selection.digest, patience));
     });
   } else if (selection.tag) {
     wait_for([&, patience = Patience::unlimited()] {
-      if (!repository.tags().resolve(*selection.tag, patience)) {
+      if (!tags.resolve(*selection.tag, patience)) {
         throw Error(Errc::not_found, str_cat(name, " has no tag ", *selection.tag));
       }
     });
   } else {
     const auto flight = std::make_shared<Flight>();
     workers.launch(Lane::question, flight,
-                   [&](std::stop_token stop) { repository.tags().start(std::move(stop)); });
+                   [&](std::stop_token stop) { tags.start(std::move(stop)); });
     wait_for([&] { await(flight, Patience::unlimited()); });
   }
 }
@@ -290,24 +289,23 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   cache::Content content(*store, *origin.source, workers, problems, options.network);
   cache::Tags tags(*store, *origin.source, workers, problems, options.network, options.tag_ttl);
   cache::Referrers referrers(*origin.source, workers, options.network, options.tag_ttl);
-  fs::Repository repository(content, tags, referrers, problems, workers,
-                            {.tag = origin.tag,
-                             .digest = origin.digest,
-                             .platform = options.platform,
-                             .absolute_links = options.absolute_links,
-                             .tag_ttl = options.tag_ttl});
+  const fs::Selection selection{.tag = origin.tag,
+                                .digest = origin.digest,
+                                .platform = options.platform,
+                                .absolute_links = options.absolute_links,
+                                .tag_ttl = options.tag_ttl};
+  fs::Repository repository(content, tags, referrers, problems, workers, selection);
   // Flights refer to all of the above, so they end first, whatever happens.
   struct StopFirst {
     Workers& workers;
     ~StopFirst() { workers.stop(); }
   };
   const StopFirst stop_first{workers};
-  greet(repository, workers, origin.source->name());
-  const fs::Tree tree(repository);
+  greet(repository, tags, workers, selection, origin.source->name());
   std::optional<fs::Session> session;
   try {
     session.emplace(
-        tree, mountpoint,
+        repository.inodes(), mountpoint,
         fs::SessionOptions{
             .name = options.source, .mount_options = options.mount_options, .trace = options.trace},
         [&daemon] { daemon.is_ready(); });

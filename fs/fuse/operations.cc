@@ -106,7 +106,7 @@ fuse_entry_param to_entry(const Operations& operations, const Entry& entry) {
 
 /// The node `inode`; the kernel only asks for numbers that it was given.
 const Node& node_of(const Operations& operations, fuse_ino_t inode) {
-  const Node* node = operations.tree().find(inode);
+  const Node* node = operations.inodes().find(inode);
   if (node == nullptr) throw std::system_error(ESTALE, std::generic_category(), "unknown inode");
   return *node;
 }
@@ -309,7 +309,7 @@ void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) noexcept {
     fuse_reply_err(request, EROFS);
     return;
   }
-  const Node* node = operations_of(request).tree().find(inode);
+  const Node* node = operations_of(request).inodes().find(inode);
   const auto before = node == nullptr ? Attributes{} : node->attributes();
   answer(request, "open", [request, inode, before, info = *file](const Patience& patience) mutable {
     Operations& operations = operations_of(request);
@@ -452,8 +452,8 @@ int error_number(const std::exception_ptr& failure) noexcept {
   }
 }
 
-Operations::Operations(const Tree& tree, Parking& parking, std::function<void()> ready)
-    : tree_(tree),
+Operations::Operations(const Inodes& inodes, Parking& parking, std::function<void()> ready)
+    : inodes_(inodes),
       parking_(parking),
       ready_(std::move(ready)),
       owner_(::getuid()),

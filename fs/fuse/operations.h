@@ -8,7 +8,7 @@
 #include "fs/fuse/channel.h"
 #include "fs/fuse/open_files.h"
 #include "fs/fuse/parking.h"
-#include "fs/tree.h"
+#include "fs/inodes.h"
 
 struct fuse_lowlevel_ops;
 struct fuse_session;
@@ -19,12 +19,13 @@ namespace digestfs::fs {
 /// EIO.
 [[nodiscard]] int error_number(const std::exception_ptr& failure) noexcept;
 
-/// The kernel's requests, answered from a tree. The only code that replies: every callback
-/// completes its value first and then replies once, now or, when it has to wait, from `parking`.
+/// The kernel's requests, answered from the nodes of a mount. The only code that replies: every
+/// callback completes its value first and then replies once, now or, when it has to wait, from
+/// `parking`.
 class Operations {
  public:
   /// `ready` is called once, when the kernel has said hello.
-  Operations(const Tree& tree, Parking& parking, std::function<void()> ready);
+  Operations(const Inodes& inodes, Parking& parking, std::function<void()> ready);
 
   /// The callbacks, to be registered with this object as their user data.
   [[nodiscard]] static const fuse_lowlevel_ops& table();
@@ -32,7 +33,7 @@ class Operations {
   /// Whose session this is; known only once it was made with this object.
   void set_session(fuse_session* session) noexcept { session_ = session; }
   [[nodiscard]] fuse_session* session() const noexcept { return session_; }
-  [[nodiscard]] const Tree& tree() const noexcept { return tree_; }
+  [[nodiscard]] const Inodes& inodes() const noexcept { return inodes_; }
   [[nodiscard]] Parking& parking() const noexcept { return parking_; }
   [[nodiscard]] Channel& channel() noexcept { return channel_; }
   [[nodiscard]] OpenFiles& open_files() noexcept { return open_files_; }
@@ -42,7 +43,7 @@ class Operations {
 
  private:
   // Constant after construction.
-  const Tree& tree_;
+  const Inodes& inodes_;
   Parking& parking_;
   std::function<void()> ready_;
   uid_t owner_;

@@ -88,8 +88,8 @@ ssize_t channel_write(int fd, iovec* parts, int count, void* userdata) {
 
 class Session::Impl {
  public:
-  Impl(const Tree& tree, const SessionOptions& options, std::function<void()> ready)
-      : operations_(tree, parking_, std::move(ready)), ended_(::eventfd(0, EFD_CLOEXEC)) {
+  Impl(const Inodes& inodes, const SessionOptions& options, std::function<void()> ready)
+      : operations_(inodes, parking_, std::move(ready)), ended_(::eventfd(0, EFD_CLOEXEC)) {
     if (!ended_) throw_system_error("make an eventfd");
     fuse_set_log_func(log_of_fuse);
     std::vector<std::string> words = {"digestfs", "-o", mount_option_list(options)};
@@ -206,14 +206,14 @@ class Session::Impl {
   bool mounted_ = false;
 };
 
-Session::Session(const Tree& tree, const std::string& mountpoint, const SessionOptions& options,
+Session::Session(const Inodes& inodes, const std::string& mountpoint, const SessionOptions& options,
                  std::function<void()> ready)
-    : impl_(std::make_unique<Impl>(tree, options, std::move(ready))) {
+    : impl_(std::make_unique<Impl>(inodes, options, std::move(ready))) {
   impl_->mount(mountpoint);
 }
 
-Session::Session(const Tree& tree, int socket, std::function<void()> ready)
-    : impl_(std::make_unique<Impl>(tree, SessionOptions{.name = "test"}, std::move(ready))) {
+Session::Session(const Inodes& inodes, int socket, std::function<void()> ready)
+    : impl_(std::make_unique<Impl>(inodes, SessionOptions{.name = "test"}, std::move(ready))) {
   impl_->serve(socket);
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "fs/tree.h"
+#include "fs/inodes.h"
 
 namespace digestfs::fs {
 
@@ -20,24 +20,25 @@ struct SessionOptions {
   bool trace = false;
 };
 
-/// A mounted tree, or one that is served over a socket without any kernel. One thread makes, runs
-/// and destroys it. Before it is destroyed everything that could still wake a parked request has to
-/// end: stop the workers first.
+/// A file system that is mounted, or that is served over a socket without any kernel. One thread
+/// makes, runs and destroys it. Before it is destroyed everything that could still wake a parked
+/// request has to end: stop the workers first.
 class Session {
  public:
-  /// Mounts `tree` at `mountpoint`, an absolute path. Throws `Errc::unavailable` where that fails;
-  /// libfuse has said why on stderr. `ready` is called when the kernel has said hello.
-  Session(const Tree& tree, const std::string& mountpoint, const SessionOptions& options,
+  /// Mounts the nodes of `inodes` at `mountpoint`, an absolute path. Throws `Errc::unavailable`
+  /// where that fails; libfuse has said why on stderr. `ready` is called when the kernel has said
+  /// hello.
+  Session(const Inodes& inodes, const std::string& mountpoint, const SessionOptions& options,
           std::function<void()> ready);
   /// Serves whoever speaks the kernel's side of the protocol at the other end of `socket`, a
   /// SOCK_SEQPACKET that becomes the session's own.
-  Session(const Tree& tree, int socket, std::function<void()> ready);
+  Session(const Inodes& inodes, int socket, std::function<void()> ready);
   ~Session();
 
-  /// Serves until the tree is unmounted, or one of SIGINT, SIGTERM and SIGHUP comes, which the
-  /// caller has blocked in all threads. Then ends all waiting, calls `quiesce`, and unmounts what
-  /// is still mounted. `quiesce` ends whatever could still wake a request: once it has returned
-  /// nobody may write to the connection, whose number soon belongs to another file.
+  /// Serves until the file system is unmounted, or one of SIGINT, SIGTERM and SIGHUP comes, which
+  /// the caller has blocked in all threads. Then ends all waiting, calls `quiesce`, and unmounts
+  /// what is still mounted. `quiesce` ends whatever could still wake a request: once it has
+  /// returned nobody may write to the connection, whose number soon belongs to another file.
   void run(const std::function<void()>& quiesce);
 
  private:

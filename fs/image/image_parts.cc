@@ -88,8 +88,9 @@ class Collector {
 
 }  // namespace
 
-std::vector<Digest> image_parts(Repository& repository, const Digest& digest,
-                                const std::string& hint, const Patience& patience) {
+std::vector<Digest> image_parts(ImageReader& images, cache::Problems& problems,
+                                const Digest& digest, const std::string& hint,
+                                const Patience& patience) {
   Collector collector;
   collector.add_document({digest, hint, 1});
   SideBySide side_by_side;
@@ -97,7 +98,7 @@ std::vector<Digest> image_parts(Repository& repository, const Digest& digest,
   while (const auto unread = collector.next()) {
     try {
       side_by_side.run([&] {
-        const auto document = repository.document(unread->digest, unread->hint, patience);
+        const auto document = images.document(unread->digest, unread->hint, patience);
         if (!document->manifest) return;
         if (document->is_index && unread->level > kMaxLevels) {
           too_deep = unread->digest;
@@ -116,8 +117,7 @@ std::vector<Digest> image_parts(Repository& repository, const Digest& digest,
     const std::string detail =
         str_cat("cannot list the parts of ", digest, ": ", *too_deep, " is the index at level ",
                 kMaxLevels + 1, ", and ", kMaxLevels, " are read");
-    repository.problems().report(
-        {.kind = cache::ProblemKind::limit, .object = digest.str(), .detail = detail});
+    problems.report({.kind = cache::ProblemKind::limit, .object = digest.str(), .detail = detail});
     throw Error(Errc::too_large, detail);
   }
   return std::move(collector).parts();

@@ -6,7 +6,8 @@
 
 #include "base/digest.h"
 #include "base/flight.h"
-#include "fs/image/repository.h"
+#include "cache/problems.h"
+#include "fs/object/image_reader.h"
 
 namespace digestfs::fs {
 
@@ -16,7 +17,8 @@ namespace digestfs::fs {
 /// platforms only; what would be below it is not. Throws `Pending`, whatever reading the first
 /// document fails with, and `Error(too_large)` where indexes are nested more than 8 deep or name
 /// too much (MT-5).
-[[nodiscard]] std::vector<Digest> image_parts(Repository& repository, const Digest& digest,
-                                              const std::string& hint, const Patience& patience);
+[[nodiscard]] std::vector<Digest> image_parts(ImageReader& images, cache::Problems& problems,
+                                              const Digest& digest, const std::string& hint,
+                                              const Patience& patience);
 
 }  // namespace digestfs::fs

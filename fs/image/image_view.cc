@@ -6,11 +6,11 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "fs/image/facts.h"
 #include "fs/image/layer_directory.h"
-#include "fs/image/oci_directory.h"
+#include "fs/image/oci_layout.h"
 #include "fs/image/referrers_directory.h"
 #include "fs/image/titles.h"
+#include "fs/object/facts.h"
 #include "fs/static_directory.h"
 #include "fs/tree/tree_entrance.h"
 #include "registry/image/media_type.h"
@@ -61,11 +61,11 @@ std::string entry_target(const registry::Descriptor& descriptor) {
 }  // namespace
 
 std::shared_ptr<const Document> ImageView::document(const Patience& patience) const {
-  return repository_.document(digest_, hint_, patience);
+  return context_.images.document(digest_, hint_, patience);
 }
 
 Entry ImageView::link(const std::string& name, const std::string& target) const {
-  return {name, repository_.inodes().symlink(str_cat(path_, "/", name), target)};
+  return {name, context_.inodes.symlink(str_cat(path_, "/", name), target)};
 }
 
 Entry ImageView::manifest_link(const Document& document) const {
@@ -84,7 +84,7 @@ std::vector<PlatformEntry> ImageView::platforms(const Manifest& manifest,
   // A plain image is its own only platform, the one that its config tells.
   registry::Descriptor self{.digest = digest_,
                             .media_type = std::string(registry::media_type::kOciManifest)};
-  const auto config = repository_.config(digest_, manifest, patience);
+  const auto config = context_.images.config(digest_, manifest, patience);
   if (config) self.platform = config->config->platform;
   Manifest alone;
   alone.manifests.push_back(std::move(self));
@@ -97,71 +97,66 @@ const Directory* ImageView::platforms_directory(const std::vector<PlatformEntry>
   std::vector<Entry> aliases;
   for (const PlatformEntry& entry : entries) {
     const std::string target = entry_target(entry.descriptor);
-    links.push_back(
-        {entry.name, repository_.inodes().symlink(str_cat(path, "/", entry.name), target)});
+    links.push_back({entry.name, context_.inodes.symlink(str_cat(path, "/", entry.name), target)});
     if (!entry.spelled.empty() && entry.spelled != entry.name) {
       aliases.push_back(
-          {entry.spelled, repository_.inodes().symlink(str_cat(path, "/", entry.spelled), target)});
+          {entry.spelled, context_.inodes.symlink(str_cat(path, "/", entry.spelled), target)});
     }
   }
-  return repository_.inodes().intern<PlatformsDirectory>(str_cat(path, "@", digest_),
-                                                         std::move(links), std::move(aliases));
+  return context_.inodes.intern<PlatformsDirectory>(str_cat(path, "@", digest_), std::move(links),
+                                                    std::move(aliases));
 }
 
 std::optional<Entry> ImageView::host_link(const std::vector<PlatformEntry>& entries) const {
-  const PlatformEntry* best = best_entry(entries, repository_.selection().platform);
+  const PlatformEntry* best = best_entry(entries, context_.selection.platform);
   if (best == nullptr) return std::nullopt;
   return link("host", str_cat("platforms/", best->name));
 }
 
 const Directory* ImageView::layers_directory(const Manifest& manifest,
                                              const Patience& patience) const {
-  const std::vector<ImageLayer> layers = repository_.layers(digest_, manifest, patience);
+  const std::vector<ImageLayer> layers = context_.images.layers(digest_, manifest, patience);
   const std::string path = str_cat(path_, "/layers");
   std::vector<Entry> entries;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const std::string name = layer_name(i, layers.size());
     const std::string layer_path = str_cat(path, "/", name);
-    entries.push_back({name, repository_.inodes().intern<LayerDirectory>(
-                                 str_cat(layer_path, "@", digest_), repository_,
+    entries.push_back({name, context_.inodes.intern<LayerDirectory>(
+                                 str_cat(layer_path, "@", digest_), context_,
                                  str_cat(path_, "@", digest_, "/layers/", name), layers[i])});
   }
-  return repository_.inodes().intern<StaticDirectory>(str_cat(path, "@", digest_),
-                                                      std::move(entries));
+  return context_.inodes.intern<StaticDirectory>(str_cat(path, "@", digest_), std::move(entries));
 }
 
 /// Null where no blob of the artifact has a title.
 const Directory* ImageView::files_directory(const Manifest& manifest) const {
   const TitledBlobs titled = titled_blobs(manifest);
   for (const std::string& problem : titled.problems) {
-    repository_.problems().report(
+    context_.problems.report(
         {.kind = cache::ProblemKind::bad_name, .object = digest_.str(), .detail = problem});
   }
   if (titled.blobs.empty()) return nullptr;
   const std::string path = str_cat(path_, "/files");
   std::vector<Entry> links;
   for (const TitledBlob& blob : titled.blobs) {
-    links.push_back(
-        {blob.name, repository_.inodes().symlink(str_cat(path, "/", blob.name),
-                                                 str_cat("../../../blobs/", blob.blob))});
+    links.push_back({blob.name, context_.inodes.symlink(str_cat(path, "/", blob.name),
+                                                        str_cat("../../../blobs/", blob.blob))});
   }
-  return repository_.inodes().intern<StaticDirectory>(str_cat(path, "@", digest_),
-                                                      std::move(links));
+  return context_.inodes.intern<StaticDirectory>(str_cat(path, "@", digest_), std::move(links));
 }
 
 const Node* ImageView::rootfs(const Manifest& manifest) const {
   const std::string path = str_cat(path_, "/rootfs");
-  const auto enter = [&repository = repository_, path, digest = digest_,
+  const auto enter = [&context = context_, path, digest = digest_,
                       manifest](const Patience& patience) -> const FileNodes& {
-    const auto diffs = repository.rootfs_diffs(digest, manifest, patience);
-    const FileNodes& view = repository.trees().rootfs(path, diffs, patience);
-    for (const ImageLayer& layer : repository.layers(digest, manifest, patience)) {
-      repository.check_size(layer, patience);
+    const auto diffs = context.images.rootfs_diffs(digest, manifest, patience);
+    const FileNodes& view = context.trees.rootfs(path, diffs, patience);
+    for (const ImageLayer& layer : context.images.layers(digest, manifest, patience)) {
+      context.images.check_size(layer, patience);
     }
     return view;
   };
-  return repository_.inodes().intern<TreeEntrance>(str_cat(path, "@", digest_),
-                                                   repository_.inodes(), enter);
+  return context_.inodes.intern<TreeEntrance>(str_cat(path, "@", digest_), context_.inodes, enter);
 }
 
 std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& patience) const {
@@ -189,10 +184,10 @@ std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& pa
   }
   if (name == "referrers") {
     const std::string path = str_cat(path_, "/referrers");
-    return Entry{"referrers", repository_.inodes().intern<ReferrersDirectory>(
-                                  str_cat(path, "@", digest_), repository_, path, digest_)};
+    return Entry{"referrers", context_.inodes.intern<ReferrersDirectory>(
+                                  str_cat(path, "@", digest_), context_, path, digest_)};
   }
-  if (name == "oci") return Entry{"oci", image_layout(repository_, path_, digest_, hint_, tag_)};
+  if (name == "oci") return Entry{"oci", image_layout(context_, path_, digest_, hint_, tag_)};
   if (manifest.kind == ManifestKind::index) return std::nullopt;
   if (name == "config.json") {
     if (manifest.kind != ManifestKind::image || !manifest.config) return std::nullopt;
@@ -227,11 +222,11 @@ std::vector<Entry> ImageView::list(const Patience& patience) const {
 Xattrs ImageView::xattrs() const {
   Xattrs facts;
   facts[kFactDigest] = digest_.str();
-  if (const auto size = repository_.content().size(digest_); size && size->exact) {
+  if (const auto size = context_.content.size(digest_); size && size->exact) {
     facts[kFactSize] = std::to_string(size->bytes);
   }
   if (!hint_.empty()) facts[kFactMediaType] = hint_;
-  const auto document = repository_.known_document(digest_);
+  const auto document = context_.images.known_document(digest_);
   if (!document || !document->manifest) return facts;
   const Manifest& manifest = *document->manifest;
   if (!manifest.media_type.empty()) facts[kFactMediaType] = manifest.media_type;

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "fs/image/image_context.h"
 #include "fs/image/platforms.h"
-#include "fs/image/repository.h"
 #include "fs/node.h"
 
 namespace digestfs::fs {
@@ -21,9 +21,9 @@ class ImageView {
   /// `path` is the image directory's own, two levels down; together with `digest` it says which
   /// inodes are meant. `tag` is the tag that it stands for, if any; `hint` the media type by which
   /// the image was referred to.
-  ImageView(Repository& repository, std::optional<std::string> tag, std::string path, Digest digest,
-            std::string hint)
-      : repository_(repository),
+  ImageView(const ImageContext& context, std::optional<std::string> tag, std::string path,
+            Digest digest, std::string hint)
+      : context_(context),
         tag_(std::move(tag)),
         path_(std::move(path)),
         digest_(std::move(digest)),
@@ -49,7 +49,7 @@ class ImageView {
   [[nodiscard]] const Node* rootfs(const registry::Manifest& manifest) const;
   [[nodiscard]] bool shows_platforms(const registry::Manifest& manifest) const;
 
-  Repository& repository_;
+  const ImageContext& context_;
   std::optional<std::string> tag_;
   std::string path_;
   Digest digest_;

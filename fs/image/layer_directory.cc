@@ -4,20 +4,19 @@
 #include <utility>
 
 #include "base/text.h"
-#include "fs/image/facts.h"
-#include "fs/image/trees_directory.h"
+#include "fs/object/facts.h"
 #include "fs/static_directory.h"
 #include "fs/text_file.h"
 
 namespace digestfs::fs {
 
-LayerDirectory::LayerDirectory(InodeNumber inode, Repository& repository, std::string path,
+LayerDirectory::LayerDirectory(InodeNumber inode, const ImageContext& context, std::string path,
                                ImageLayer layer)
-    : Directory(inode), repository_(repository), path_(std::move(path)), layer_(std::move(layer)) {}
+    : Directory(inode), context_(context), path_(std::move(path)), layer_(std::move(layer)) {}
 
 std::optional<cache::ActualDiff> LayerDirectory::actual() const {
   if (!layer_.diff || !layer_.blob) return std::nullopt;
-  return repository_.content().actual_diff(*layer_.diff, layer_.blob->digest);
+  return context_.content.actual_diff(*layer_.diff, layer_.blob->digest);
 }
 
 Attributes LayerDirectory::attributes() const {
@@ -35,7 +34,7 @@ std::optional<Entry> LayerDirectory::lookup(std::string_view name, const Patienc
 }
 
 Listing LayerDirectory::list(const Patience& /*patience*/) const {
-  Inodes& inodes = repository_.inodes();
+  Inodes& inodes = context_.inodes;
   const auto link = [&](const std::string& name, const std::string& target) {
     return Entry{name, inodes.symlink(str_cat(path_, "/", name), target)};
   };
@@ -45,10 +44,10 @@ Listing LayerDirectory::list(const Patience& /*patience*/) const {
   }
   if (layer_.diff) entries.push_back(link("diff", str_cat("../../../../diffs/", *layer_.diff)));
   if (layer_.diff) {
-    entries.push_back({"tree", layer_tree(repository_, str_cat(path_, "/tree"), layer_)});
+    entries.push_back({"tree", context_.layer_trees.at(str_cat(path_, "/tree"), layer_)});
   }
   if (const auto diff = actual()) {
-    repository_.diffs.add(diff->digest);
+    context_.seen.of(ObjectKind::diffs).add(diff->digest);
     entries.push_back(link("diff.actual", str_cat("../../../../diffs/", diff->digest)));
   }
   if (layer_.created_by) {

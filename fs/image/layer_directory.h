@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "fs/image/repository.h"
+#include "fs/image/image_context.h"
 #include "fs/node.h"
 
 namespace digestfs::fs {
@@ -14,7 +14,8 @@ namespace digestfs::fs {
 class LayerDirectory final : public Directory {
  public:
   /// `path` is the directory's own, from the mount's root, four levels down.
-  LayerDirectory(InodeNumber inode, Repository& repository, std::string path, ImageLayer layer);
+  LayerDirectory(InodeNumber inode, const ImageContext& context, std::string path,
+                 ImageLayer layer);
 
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] Xattrs xattrs() const override;
@@ -27,7 +28,7 @@ class LayerDirectory final : public Directory {
   [[nodiscard]] std::optional<cache::ActualDiff> actual() const;
 
   // Constant after construction.
-  Repository& repository_;
+  const ImageContext& context_;
   std::string path_;
   ImageLayer layer_;
 };

@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/side_by_side.h"
 #include "base/text.h"
-#include "fs/image/digest_directory.h"
 #include "fs/static_directory.h"
 #include "registry/image/media_type.h"
 #include "registry/image/reference.h"
@@ -50,19 +49,19 @@ Rank rank_of(const Document& document) {
 
 Attributes ReferrersDirectory::attributes() const {
   return {.type = FileType::directory,
-          .modified = from_nanoseconds(repository_.referrers().version(subject_)),
+          .modified = from_nanoseconds(context_.referrers.version(subject_)),
           .valid = Clock::duration::zero()};
 }
 
 Clock::duration ReferrersDirectory::absence_valid() const {
-  return std::min(kBriefMemory, repository_.selection().tag_ttl);
+  return std::min(kBriefMemory, context_.selection.tag_ttl);
 }
 
 /// What `tag` names. Most images are not signed: where the list of tags says so nobody is asked.
 std::optional<cache::Tag> ReferrersDirectory::resolve(const std::string& tag, Look& look) const {
-  if (repository_.tags().is_unlisted(tag)) return std::nullopt;
+  if (context_.tags.is_unlisted(tag)) return std::nullopt;
   try {
-    return repository_.tags().resolve(tag, look.patience);
+    return context_.tags.resolve(tag, look.patience);
   } catch (const Error& error) {
     // Artifactory denies what does not exist (EP-13).
     if (error.code() != Errc::denied) throw;
@@ -74,20 +73,21 @@ std::optional<cache::Tag> ReferrersDirectory::resolve(const std::string& tag, Lo
 
 /// What the source, or the index under the fallback tag, says has our image as its subject.
 std::vector<Descriptor> ReferrersDirectory::by_subject(Look& look) const {
-  if (auto referrers = repository_.referrers().list(subject_, look.patience)) {
+  if (auto referrers = context_.referrers.list(subject_, look.patience)) {
     return std::move(*referrers);
   }
   const auto tag = resolve(registry::fallback_tag(subject_), look);
   if (!tag) return {};
   const Descriptor& fallback = tag->descriptor;
   try {
-    const auto document = repository_.document(fallback.digest, fallback.media_type, look.patience);
+    const auto document =
+        context_.images.document(fallback.digest, fallback.media_type, look.patience);
     // Anybody may have pushed something else under that name (L7).
     if (document->is_index && document->manifest) return document->manifest->manifests;
   } catch (const Error& error) {
     // What is there and cannot be had may list any number.
     if (error.code() != Errc::not_found && error.code() != Errc::unsupported) throw;
-    repository_.problems().report(
+    context_.problems.report(
         {.kind = cache::ProblemKind::bad_document,
          .object = fallback.digest.str(),
          .detail = str_cat("said to list what refers to ", subject_, ": ", error.what())});
@@ -107,14 +107,14 @@ std::vector<ReferrersDirectory::Candidate> ReferrersDirectory::candidates(Look& 
       }
     }
     if (named.size() > kMaxListed) {
-      repository_.problems().report(
+      context_.problems.report(
           {.kind = cache::ProblemKind::limit,
            .object = subject_.str(),
            .detail = str_cat(named.size(), " are listed as referring to it; only ", kMaxListed,
                              " are looked at")});
     }
   });
-  for (const Descriptor& attestation : repository_.attestations(subject_)) {
+  for (const Descriptor& attestation : context_.images.attestations(subject_)) {
     candidates.push_back({attestation, Relation::said});
   }
   for (const std::string& name : registry::cosign_tags(subject_)) {
@@ -134,14 +134,14 @@ bool ReferrersDirectory::refers(const Candidate& candidate, const Document& subj
                                 Look& look) const {
   const Digest& digest = candidate.descriptor.digest;
   const auto report = [&](std::string_view why) {
-    repository_.problems().report({.kind = cache::ProblemKind::bad_document,
-                                   .object = digest.str(),
-                                   .detail = str_cat("said to refer to ", subject_, ": ", why)});
+    context_.problems.report({.kind = cache::ProblemKind::bad_document,
+                              .object = digest.str(),
+                              .detail = str_cat("said to refer to ", subject_, ": ", why)});
     return false;
   };
   std::shared_ptr<const Document> document;
   try {
-    document = repository_.document(digest, candidate.descriptor.media_type, look.patience);
+    document = context_.images.document(digest, candidate.descriptor.media_type, look.patience);
   } catch (const Error& error) {
     // Anybody who may push can name what cannot be had.
     if (!is_answer(error.code())) throw;
@@ -169,7 +169,7 @@ Listing ReferrersDirectory::list(const Patience& patience) const {
 }
 
 Listing ReferrersDirectory::ask(const Patience& patience) const {
-  const auto subject = repository_.document(subject_, {}, patience);
+  const auto subject = context_.images.document(subject_, {}, patience);
   Look look{.patience = patience};
   std::vector<Entry> entries;
   std::unordered_set<Digest> seen;
@@ -179,14 +179,14 @@ Listing ReferrersDirectory::ask(const Patience& patience) const {
       const Digest& digest = candidate.descriptor.digest;
       if (!refers(candidate, *subject, look) || !seen.insert(digest).second) return;
       entries.push_back({digest.str(),
-                         repository_.inodes().symlink(str_cat(path_, "/", digest),
-                                                      str_cat("../../../images/", digest)),
-                         repository_.selection().tag_ttl});
+                         context_.inodes.symlink(str_cat(path_, "/", digest),
+                                                 str_cat("../../../images/", digest)),
+                         context_.selection.tag_ttl});
     });
   }
   side_by_side.wait();
   // Whom everything is denied by now is not to take that for absence (DEC-6).
-  if (look.was_denied) repository_.referrers().check_access(subject_, patience);
+  if (look.was_denied) context_.referrers.check_access(subject_, patience);
   return make_listing(std::move(entries));
 }
 
@@ -195,7 +195,7 @@ std::optional<Entry> ReferrersDirectory::lookup(std::string_view name,
   if (auto entry = find_entry(list(patience), name)) return entry;
   const auto digest = Digest::parse_hyphenated(name);
   if (!digest || !find_entry(list(patience), digest->str())) return std::nullopt;
-  return hyphenated_entry(repository_, path_, name, *digest);
+  return context_.digests.hyphenated_link(path_, name, *digest);
 }
 
 }  // namespace digestfs::fs

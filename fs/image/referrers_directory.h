@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/guarded.h"
-#include "fs/image/repository.h"
+#include "fs/image/image_context.h"
 #include "fs/node.h"
 
 namespace digestfs::fs {
@@ -21,11 +21,9 @@ namespace digestfs::fs {
 class ReferrersDirectory final : public Directory {
  public:
   /// `path` is the directory's own, three levels down.
-  ReferrersDirectory(InodeNumber inode, Repository& repository, std::string path, Digest subject)
-      : Directory(inode),
-        repository_(repository),
-        path_(std::move(path)),
-        subject_(std::move(subject)) {}
+  ReferrersDirectory(InodeNumber inode, const ImageContext& context, std::string path,
+                     Digest subject)
+      : Directory(inode), context_(context), path_(std::move(path)), subject_(std::move(subject)) {}
 
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
@@ -56,7 +54,7 @@ class ReferrersDirectory final : public Directory {
   [[nodiscard]] bool refers(const Candidate& candidate, const Document& subject, Look& look) const;
 
   // Constant after construction.
-  Repository& repository_;
+  const ImageContext& context_;
   std::string path_;
   Digest subject_;
   // Guarded by the lock it lives in: what was found last.

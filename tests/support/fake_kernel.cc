@@ -35,7 +35,7 @@ std::string FakeKernel::Reply::text() const {
   return {reinterpret_cast<const char*>(body.data()), body.size()};
 }
 
-FakeKernel::FakeKernel(const fs::Tree& tree, std::function<void()> quiesce) {
+FakeKernel::FakeKernel(const fs::Inodes& inodes, std::function<void()> quiesce) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     throw_system_error("make a socketpair");
@@ -46,7 +46,7 @@ FakeKernel::FakeKernel(const fs::Tree& tree, std::function<void()> quiesce) {
   const int room = static_cast<int>(kMaxMessage);
   ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-  session_ = std::make_unique<fs::Session>(tree, ends[1], [] {});
+  session_ = std::make_unique<fs::Session>(inodes, ends[1], [] {});
   serving_ = std::jthread([this, quiesce = std::move(quiesce)] { session_->run(quiesce); });
   fuse_init_in hello{};
   hello.major = FUSE_KERNEL_VERSION;

@@ -39,9 +39,9 @@ class FakeKernel {
     fuse_entry_out entry{};
   };
 
-  /// Serves `tree` in a thread of its own and says hello. `quiesce` as for `Session::run`.
+  /// Serves `inodes` in a thread of its own and says hello. `quiesce` as for `Session::run`.
   explicit FakeKernel(
-      const fs::Tree& tree, std::function<void()> quiesce = [] {});
+      const fs::Inodes& inodes, std::function<void()> quiesce = [] {});
   /// Closes what is open, hangs up and waits for the session to end.
   ~FakeKernel();
 

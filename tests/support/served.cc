@@ -62,20 +62,19 @@ struct Served::Mount {
         content(store, source, workers, problems, settings.network),
         tags(store, source, workers, problems, settings.network, settings.selection.tag_ttl),
         referrers(source, workers, settings.network, settings.selection.tag_ttl),
+        selected(settings.selection),
         repository(content, tags, referrers, problems, workers, settings.selection),
         stop_first{workers} {
     greet();
-    tree.emplace(repository);
-    kernel.emplace(*tree, [this] { workers.stop(); });
+    kernel.emplace(repository.inodes(), [this] { workers.stop(); });
   }
 
   void greet() {
-    const fs::Selection& selection = repository.selection();
     const auto patience = Patience::unlimited();
-    if (selection.digest) {
-      landed([&] { return repository.document(*selection.digest, {}, patience); });
-    } else if (selection.tag) {
-      if (!landed([&] { return tags.resolve(*selection.tag, patience); })) {
+    if (selected.digest) {
+      landed([&] { return repository.document(*selected.digest, patience); });
+    } else if (selected.tag) {
+      if (!landed([&] { return tags.resolve(*selected.tag, patience); })) {
         throw Error(Errc::not_found, "there is no such tag");
       }
     } else {
@@ -94,9 +93,9 @@ struct Served::Mount {
   cache::Content content;
   cache::Tags tags;
   cache::Referrers referrers;
+  fs::Selection selected;
   fs::Repository repository;
   StopFirst stop_first;
-  std::optional<fs::Tree> tree;
   std::optional<FakeKernel> kernel;
 };
 

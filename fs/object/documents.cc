@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/image/documents.h"
+#include "fs/object/documents.h"
 
 #include <utility>
 

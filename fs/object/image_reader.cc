@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/image/repository.h"
+#include "fs/object/image_reader.h"
 
 #include <utility>
 
@@ -17,35 +17,26 @@ using registry::Endpoint;
 using registry::Manifest;
 using registry::ManifestKind;
 
-Repository::Repository(cache::Content& content, cache::Tags& tags, cache::Referrers& referrers,
-                       cache::Problems& problems, Workers& workers, Selection selection)
-    : content_(content),
-      tags_(tags),
-      referrers_(referrers),
-      problems_(problems),
-      selection_(std::move(selection)),
-      documents_(content, problems),
-      trees_(content, problems, inodes_, workers, selection_.absolute_links) {}
-
-void Repository::meet_manifest(const Descriptor& descriptor) {
+void ImageReader::meet_manifest(const Descriptor& descriptor) {
   content_.meet(descriptor.digest, Endpoint::manifests, descriptor.size);
   if (known_document(descriptor.digest)) return;  // it is known what it really is
   const bool index = registry::document_class(descriptor.media_type) == DocumentClass::index;
-  (index ? indexes : manifests).add(descriptor.digest);
+  seen_.of(index ? ObjectKind::indexes : ObjectKind::manifests).add(descriptor.digest);
 }
 
-void Repository::meet_blob(const Descriptor& descriptor) {
+void ImageReader::meet_blob(const Descriptor& descriptor) {
   content_.meet(descriptor.digest, Endpoint::blobs, descriptor.size);
-  blobs.add(descriptor.digest);
+  seen_.of(ObjectKind::blobs).add(descriptor.digest);
 }
 
-void Repository::meet_all_of(const Digest& digest, const Document& document) {
+void ImageReader::meet_all_of(const Digest& digest, const Document& document) {
   content_.meet(digest, Endpoint::manifests, std::nullopt);
   // Whoever named it may have been wrong about what it is; its bytes are not. Where they say
   // nothing, it may be the one to somebody and the other to somebody else.
   const auto own = known_document(digest);
-  if (own->manifest) (document.is_index ? manifests : indexes).remove(digest);
-  (document.is_index ? indexes : manifests).add(digest);
+  if (own->manifest)
+    seen_.of(document.is_index ? ObjectKind::manifests : ObjectKind::indexes).remove(digest);
+  seen_.of(document.is_index ? ObjectKind::indexes : ObjectKind::manifests).add(digest);
   if (!document.manifest) return;
   const Manifest& manifest = *document.manifest;
   for (const Descriptor& entry : manifest.manifests) {
@@ -68,42 +59,23 @@ void Repository::meet_all_of(const Digest& digest, const Document& document) {
   }
   if (manifest.config) {
     meet_blob(*manifest.config);
-    if (manifest.kind == ManifestKind::image) configs.add(manifest.config->digest);
+    if (manifest.kind == ManifestKind::image)
+      seen_.of(ObjectKind::configs).add(manifest.config->digest);
   }
   for (const auto& layer : manifest.layers) {
     if (layer) meet_blob(*layer);
   }
 }
 
-std::vector<Descriptor> Repository::attestations(const Digest& image) const {
+std::vector<Descriptor> ImageReader::attestations(const Digest& image) const {
   const auto attestations = attestations_.lock();
   const auto at = attestations->find(image);
   return at == attestations->end() ? std::vector<Descriptor>{} : at->second;
 }
 
-bool Repository::is_met(const Digest& digest) const {
-  return blobs.contains(digest) || manifests.contains(digest) || indexes.contains(digest) ||
-         configs.contains(digest);
-}
-
-std::vector<Digest> Repository::all_met() const {
-  std::unordered_set<Digest> seen;
-  std::vector<Digest> all;
-  for (const DigestSet* set : {&indexes, &manifests, &configs, &blobs}) {
-    for (const Digest& digest : set->all()) {
-      if (seen.insert(digest).second) all.push_back(digest);
-    }
-  }
-  return all;
-}
-
-std::int64_t Repository::version() const {
-  return indexes.version() + manifests.version() + configs.version() + blobs.version();
-}
-
-bool Repository::has(const Digest& digest, const Patience& patience) {
+bool ImageReader::has(const Digest& digest, const Patience& patience) {
   if (content_.has_blob(digest, patience)) {
-    blobs.add(digest);
+    seen_.of(ObjectKind::blobs).add(digest);
     return true;
   }
   try {
@@ -115,12 +87,12 @@ bool Repository::has(const Digest& digest, const Patience& patience) {
   }
 }
 
-std::shared_ptr<const Document> Repository::known_document(const Digest& digest) const {
+std::shared_ptr<const Document> ImageReader::known_document(const Digest& digest) const {
   return documents_.known_document(digest);
 }
 
-std::shared_ptr<const Document> Repository::document(const Digest& digest, const std::string& hint,
-                                                     const Patience& patience) {
+std::shared_ptr<const Document> ImageReader::document(const Digest& digest, const std::string& hint,
+                                                      const Patience& patience) {
   if (!known_document(digest)) content_.meet(digest, Endpoint::manifests, std::nullopt);
   auto document = documents_.document(digest, hint, patience);
   // What its bytes say it names is met however it was referred to.
@@ -131,13 +103,13 @@ std::shared_ptr<const Document> Repository::document(const Digest& digest, const
   return document;
 }
 
-bool Repository::is_config(const Digest& digest, const Patience& patience) {
+bool ImageReader::is_config(const Digest& digest, const Patience& patience) {
   return documents_.config(digest, patience)->config.has_value();
 }
 
-std::shared_ptr<const ConfigDocument> Repository::config(const Digest& digest,
-                                                         const Manifest& manifest,
-                                                         const Patience& patience) {
+std::shared_ptr<const ConfigDocument> ImageReader::config(const Digest& digest,
+                                                          const Manifest& manifest,
+                                                          const Patience& patience) {
   if (manifest.kind != ManifestKind::image || !manifest.config) return nullptr;
   auto document = documents_.config(manifest.config->digest, patience);
   if (!document->config) {
@@ -165,13 +137,13 @@ std::shared_ptr<const ConfigDocument> Repository::config(const Digest& digest,
     const auto& diff = config.diff_ids[i];
     if (!layer || !diff || registry::is_encrypted(layer->media_type)) continue;
     content_.meet_diff(*diff, layer->digest);
-    diffs.add(*diff);
+    seen_.of(ObjectKind::diffs).add(*diff);
   }
   return document;
 }
 
-std::vector<ImageLayer> Repository::layers(const Digest& digest, const Manifest& manifest,
-                                           const Patience& patience) {
+std::vector<ImageLayer> ImageReader::layers(const Digest& digest, const Manifest& manifest,
+                                            const Patience& patience) {
   const auto document = config(digest, manifest, patience);
   const bool paired = document && document->config->diff_ids.size() == manifest.layers.size();
   const std::vector<std::string>& created_by =
@@ -186,13 +158,13 @@ std::vector<ImageLayer> Repository::layers(const Digest& digest, const Manifest&
   return layers;
 }
 
-void Repository::check_size(const ImageLayer& layer, const Patience& patience) {
+void ImageReader::check_size(const ImageLayer& layer, const Patience& patience) {
   if (!layer.blob || !layer.blob->size) return;
   content_.check_size(layer.blob->digest, *layer.blob->size, patience);
 }
 
-std::vector<Digest> Repository::rootfs_diffs(const Digest& digest, const Manifest& manifest,
-                                             const Patience& patience) {
+std::vector<Digest> ImageReader::rootfs_diffs(const Digest& digest, const Manifest& manifest,
+                                              const Patience& patience) {
   std::vector<Digest> ordered;
   for (const ImageLayer& layer : layers(digest, manifest, patience)) {
     if (!layer.diff) {

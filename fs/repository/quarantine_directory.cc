@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/image/quarantine_directory.h"
+#include "fs/repository/quarantine_directory.h"
 
 #include <utility>
 #include <vector>
 
 #include "base/text.h"
-#include "fs/image/digest_directory.h"
-#include "fs/image/digest_file.h"
 #include "fs/static_directory.h"
 
 namespace digestfs::fs {
 
 Attributes QuarantineDirectory::attributes() const {
   return {.type = FileType::directory,
-          .modified = from_nanoseconds(repository_.content().quarantined().version),
+          .modified = from_nanoseconds(content_.quarantined().version),
           .valid = Clock::duration::zero()};
 }
 
@@ -22,13 +20,13 @@ std::optional<Entry> QuarantineDirectory::lookup(std::string_view name,
   if (auto entry = find_entry(list(patience), name)) return entry;
   const auto digest = Digest::parse_hyphenated(name);
   if (!digest || !find_entry(list(patience), digest->str())) return std::nullopt;
-  return hyphenated_entry(repository_, str_cat(inode()), name, *digest);
+  return digests_.hyphenated_link(str_cat(inode()), name, *digest);
 }
 
 Listing QuarantineDirectory::list(const Patience& /*patience*/) const {
   std::vector<Entry> entries;
-  for (const Digest& digest : repository_.content().quarantined().digests) {
-    entries.push_back({digest.str(), DigestFile::of(repository_, digest)});
+  for (const Digest& digest : content_.quarantined().digests) {
+    entries.push_back({digest.str(), digests_.file(digest)});
   }
   return make_listing(std::move(entries));
 }

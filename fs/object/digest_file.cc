@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/image/digest_file.h"
+#include "fs/object/digest_file.h"
 
+#include <memory>
+#include <string>
 #include <utility>
 
-#include "fs/image/facts.h"
+#include "base/text.h"
+#include "fs/object/facts.h"
 
 namespace digestfs::fs {
 namespace {
@@ -25,12 +28,8 @@ class OpenContent final : public OpenFile {
 
 }  // namespace
 
-const DigestFile* DigestFile::of(Repository& repository, const Digest& digest) {
-  return repository.inodes().intern<DigestFile>(digest.str(), repository, digest);
-}
-
 Attributes DigestFile::attributes() const {
-  const auto size = repository_.content().size(digest_);
+  const auto size = content_.size(digest_);
   Attributes attributes;
   attributes.size = size ? size->bytes : 1;
   attributes.links = 2;
@@ -40,16 +39,20 @@ Attributes DigestFile::attributes() const {
 }
 
 Xattrs DigestFile::xattrs() const {
-  const auto document = repository_.known_document(digest_);
-  return content_facts(repository_.content(), digest_,
+  const auto document = images_.known_document(digest_);
+  return content_facts(content_, digest_,
                        document && document->manifest ? document->manifest->media_type : "");
 }
 
 Opened DigestFile::open(const Patience& patience) const {
-  auto& content = repository_.content();
-  auto file = content.open(digest_, patience);
-  return {std::make_unique<OpenContent>(content, std::move(file)),
-          content.take_healed(digest_) ? Opened::Caching::drop : Opened::Caching::keep};
+  auto file = content_.open(digest_, patience);
+  return {std::make_unique<OpenContent>(content_, std::move(file)),
+          content_.take_healed(digest_) ? Opened::Caching::drop : Opened::Caching::keep};
+}
+
+Entry DigestNodes::hyphenated_link(std::string_view directory, std::string_view name,
+                                   const Digest& digest) const {
+  return {std::string(name), inodes_.symlink(str_cat(directory, "/", name), digest.str())};
 }
 
 }  // namespace digestfs::fs

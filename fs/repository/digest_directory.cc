@@ -1,34 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/image/digest_directory.h"
+#include "fs/repository/digest_directory.h"
 
 #include "base/error.h"
 #include "base/text.h"
-#include "fs/image/digest_file.h"
 #include "fs/static_directory.h"
 #include "registry/image/config.h"
 
 namespace digestfs::fs {
-Entry hyphenated_entry(Repository& repository, std::string_view directory, std::string_view name,
-                       const Digest& digest) {
-  const auto* link = repository.inodes().symlink(str_cat(directory, "/", name), digest.str());
-  return {std::string(name), link};
-}
-
-DigestSet& DigestDirectory::members() const {
-  switch (kind_) {
-    case Kind::indexes:
-      return repository_.indexes;
-    case Kind::manifests:
-      return repository_.manifests;
-    case Kind::configs:
-      return repository_.configs;
-    case Kind::blobs:
-      return repository_.blobs;
-    case Kind::diffs:
-      break;
-  }
-  return repository_.diffs;
-}
+DigestSet& DigestDirectory::members() const { return seen_.of(kind_); }
 
 Attributes DigestDirectory::attributes() const {
   return {.type = FileType::directory,
@@ -45,43 +24,44 @@ std::optional<Entry> DigestDirectory::lookup(std::string_view name,
       if (!has(*digest, patience)) return std::nullopt;
       members().add(*digest);
     }
-    return Entry{std::string(name), DigestFile::of(repository_, *digest)};
+    return Entry{std::string(name), digests_.file(*digest)};
   }
   const auto digest = Digest::parse_hyphenated(name);
   if (!digest || !lookup(digest->str(), patience)) return std::nullopt;
-  return hyphenated_entry(repository_, str_cat(inode()), name, *digest);
+  return digests_.hyphenated_link(str_cat(inode()), name, *digest);
 }
 
 Listing DigestDirectory::list(const Patience& /*patience*/) const {
   std::vector<Entry> entries;
   for (const Digest& digest : members().all()) {
-    entries.push_back({digest.str(), DigestFile::of(repository_, digest)});
+    entries.push_back({digest.str(), digests_.file(digest)});
   }
   return make_listing(std::move(entries));
 }
 
 bool DigestDirectory::has(const Digest& digest, const Patience& patience) const {
   switch (kind_) {
-    case Kind::indexes:
-    case Kind::manifests:
+    case ObjectKind::indexes:
+    case ObjectKind::manifests:
       return has_document(digest, patience);
-    case Kind::configs:
+    case ObjectKind::configs:
       return has_config(digest, patience);
-    case Kind::blobs:
-      return repository_.content().has_blob(digest, patience);
-    case Kind::diffs:
-      return repository_.content().has_diff(digest);
+    case ObjectKind::blobs:
+      return content_.has_blob(digest, patience);
+    case ObjectKind::diffs:
+      return content_.has_diff(digest);
   }
   return false;
 }
 
 bool DigestDirectory::has_document(const Digest& digest, const Patience& patience) const {
   // One that was met as the other kind is not fetched just to be told so.
-  const DigestSet& others = kind_ == Kind::indexes ? repository_.manifests : repository_.indexes;
-  if (others.contains(digest) && repository_.known_document(digest)) return false;
+  const DigestSet& others =
+      seen_.of(kind_ == ObjectKind::indexes ? ObjectKind::manifests : ObjectKind::indexes);
+  if (others.contains(digest) && images_.known_document(digest)) return false;
   try {
-    const auto document = repository_.document(digest, {}, patience);
-    return document->is_index == (kind_ == Kind::indexes);
+    const auto document = images_.document(digest, {}, patience);
+    return document->is_index == (kind_ == ObjectKind::indexes);
   } catch (const Error& error) {
     if (error.code() == Errc::not_found) return false;
     throw;
@@ -89,16 +69,16 @@ bool DigestDirectory::has_document(const Digest& digest, const Patience& patienc
 }
 
 bool DigestDirectory::has_config(const Digest& digest, const Patience& patience) const {
-  if (!repository_.content().has_blob(digest, patience)) return false;
-  const auto size = repository_.content().size(digest);
+  if (!content_.has_blob(digest, patience)) return false;
+  const auto size = content_.size(digest);
   if (size && size->exact && size->bytes > registry::kMaxConfigBytes) return false;
   try {
-    if (!repository_.is_config(digest, patience)) return false;
+    if (!images_.is_config(digest, patience)) return false;
   } catch (const Error& error) {
     if (error.code() == Errc::too_large) return false;
     throw;
   }
-  repository_.blobs.add(digest);
+  seen_.of(ObjectKind::blobs).add(digest);
   return true;
 }
 

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "base/guarded.h"
+#include "fs/image/image_context.h"
 #include "fs/image/image_view.h"
-#include "fs/image/repository.h"
 #include "fs/node.h"
 
 namespace digestfs::fs {
@@ -15,8 +15,8 @@ namespace digestfs::fs {
 /// none of them; it is resolved when it is entered, and again after its time to live.
 class TagDirectory final : public Directory {
  public:
-  TagDirectory(InodeNumber inode, Repository& repository, std::string tag)
-      : Directory(inode), repository_(repository), tag_(std::move(tag)) {}
+  TagDirectory(InodeNumber inode, const ImageContext& context, std::string tag)
+      : Directory(inode), context_(context), tag_(std::move(tag)) {}
 
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] Xattrs xattrs() const override;
@@ -32,15 +32,15 @@ class TagDirectory final : public Directory {
   [[nodiscard]] ImageView view_of(const cache::Tag& tag) const;
 
   // Constant after construction.
-  Repository& repository_;
+  const ImageContext& context_;
   std::string tag_;
 };
 
-/// `tags/`: the tags of the repository, or the one that the mount selects.
+/// `tags/`: the tags of the context, or the one that the mount selects.
 class TagsDirectory final : public Directory {
  public:
-  TagsDirectory(InodeNumber inode, Repository& repository)
-      : Directory(inode), repository_(repository) {}
+  TagsDirectory(InodeNumber inode, const ImageContext& context)
+      : Directory(inode), context_(context) {}
 
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
@@ -57,7 +57,7 @@ class TagsDirectory final : public Directory {
   [[nodiscard]] Entry entry(const std::string& tag, Clock::duration valid) const;
 
   // Constant after construction.
-  Repository& repository_;
+  const ImageContext& context_;
   // Guarded by the lock it lives in: the last listing that was made, of which names.
   mutable Guarded<Snapshot> snapshot_;
 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fs/image/repository.h"
+#include "cache/content.h"
 #include "fs/node.h"
+#include "fs/object/digest_file.h"
 
 namespace digestfs::fs {
 
@@ -10,8 +11,8 @@ namespace digestfs::fs {
 /// digest that it really has (promise 3). As far as this mount has met it and the cache keeps it.
 class QuarantineDirectory final : public Directory {
  public:
-  QuarantineDirectory(InodeNumber inode, Repository& repository)
-      : Directory(inode), repository_(repository) {}
+  QuarantineDirectory(InodeNumber inode, const DigestNodes& digests, const cache::Content& content)
+      : Directory(inode), digests_(digests), content_(content) {}
 
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
@@ -20,7 +21,9 @@ class QuarantineDirectory final : public Directory {
   [[nodiscard]] Clock::duration absence_valid() const override { return Clock::duration::zero(); }
 
  private:
-  Repository& repository_;
+  // Constant after construction.
+  const DigestNodes& digests_;
+  const cache::Content& content_;
 };
 
 }  // namespace digestfs::fs

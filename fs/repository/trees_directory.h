@@ -3,19 +3,21 @@
 
 #include <chrono>
 #include <optional>
-#include <string>
 #include <string_view>
 
-#include "fs/image/repository.h"
+#include "cache/content.h"
+#include "fs/image/layer_trees.h"
 #include "fs/node.h"
+#include "fs/object/digest_file.h"
 
 namespace digestfs::fs {
 
 /// `trees/`: any layer by its diff_id; lists those that were opened here.
 class TreesDirectory final : public Directory {
  public:
-  TreesDirectory(InodeNumber inode, Repository& repository)
-      : Directory(inode), repository_(repository) {}
+  TreesDirectory(InodeNumber inode, const DigestNodes& digests, LayerTrees& layer_trees,
+                 const cache::Content& content)
+      : Directory(inode), digests_(digests), layer_trees_(layer_trees), content_(content) {}
 
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
@@ -27,12 +29,9 @@ class TreesDirectory final : public Directory {
   [[nodiscard]] Entry entry(const Digest& diff) const;
 
   // Constant after construction.
-  Repository& repository_;
+  const DigestNodes& digests_;
+  LayerTrees& layer_trees_;
+  const cache::Content& content_;
 };
-
-/// The way into the files of `layer`, which has a diff, at `path`. A size that its descriptor gets
-/// wrong bars it.
-[[nodiscard]] const Node* layer_tree(Repository& repository, const std::string& path,
-                                     const ImageLayer& layer);
 
 }  // namespace digestfs::fs

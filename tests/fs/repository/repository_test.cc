@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/tree.h"
+#include "fs/repository/repository.h"
 
 #include <cerrno>
 #include <set>

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
+#include <optional>
+#include <string_view>
 
-#include "fs/image/repository.h"
+#include "cache/content.h"
 #include "fs/node.h"
+#include "fs/object/digest_file.h"
+#include "fs/object/image_reader.h"
+#include "fs/object/seen_objects.h"
 
 namespace digestfs::fs {
 
@@ -12,10 +16,14 @@ namespace digestfs::fs {
 /// any digest of the repository that is of its kind.
 class DigestDirectory final : public Directory {
  public:
-  enum class Kind { indexes, manifests, configs, blobs, diffs };
-
-  DigestDirectory(InodeNumber inode, Repository& repository, Kind kind)
-      : Directory(inode), repository_(repository), kind_(kind) {}
+  DigestDirectory(InodeNumber inode, ObjectKind kind, const DigestNodes& digests, SeenObjects& seen,
+                  ImageReader& images, cache::Content& content)
+      : Directory(inode),
+        kind_(kind),
+        digests_(digests),
+        seen_(seen),
+        images_(images),
+        content_(content) {}
 
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
@@ -30,12 +38,11 @@ class DigestDirectory final : public Directory {
   [[nodiscard]] bool has_config(const Digest& digest, const Patience& patience) const;
 
   // Constant after construction.
-  Repository& repository_;
-  Kind kind_;
+  ObjectKind kind_;
+  const DigestNodes& digests_;
+  SeenObjects& seen_;
+  ImageReader& images_;
+  cache::Content& content_;
 };
-
-/// The unlisted link from `sha256-<hex>` to `sha256:<hex>` beside it, for a digest that exists.
-[[nodiscard]] Entry hyphenated_entry(Repository& repository, std::string_view directory,
-                                     std::string_view name, const Digest& digest);
 
 }  // namespace digestfs::fs

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/image/tags_directory.h"
+#include "fs/repository/tags_directory.h"
 
 #include <algorithm>
 #include <set>
@@ -7,15 +7,15 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "fs/image/facts.h"
+#include "fs/object/facts.h"
 #include "fs/static_directory.h"
 #include "registry/image/reference.h"
 
 namespace digestfs::fs {
 cache::Tag TagDirectory::resolve(const Patience& patience) const {
-  auto tag = repository_.tags().resolve(tag_, patience);
+  auto tag = context_.tags.resolve(tag_, patience);
   if (!tag) throw Error(Errc::not_found, str_cat("there is no tag ", tag_, " any more"));
-  repository_.meet_manifest(tag->descriptor);
+  context_.images.meet_manifest(tag->descriptor);
   return *std::move(tag);
 }
 
@@ -29,8 +29,7 @@ auto TagDirectory::find(const Patience& patience, const Look& look) const {
   } catch (const Error& error) {
     const bool is_wrong = error.code() == Errc::not_found || error.code() == Errc::corrupt;
     const Digest& digest = tag.descriptor.digest;
-    if (!is_wrong || repository_.known_document(digest) ||
-        !repository_.tags().doubt(tag_, digest)) {
+    if (!is_wrong || context_.images.known_document(digest) || !context_.tags.doubt(tag_, digest)) {
       throw;
     }
   }
@@ -38,18 +37,18 @@ auto TagDirectory::find(const Patience& patience, const Look& look) const {
 }
 
 ImageView TagDirectory::view_of(const cache::Tag& tag) const {
-  return {repository_, tag_, "tags/" + tag_, tag.descriptor.digest, tag.descriptor.media_type};
+  return {context_, tag_, "tags/" + tag_, tag.descriptor.digest, tag.descriptor.media_type};
 }
 
 Attributes TagDirectory::attributes() const {
   return {.type = FileType::directory,
-          .modified = from_nanoseconds(repository_.tags().version(tag_)),
+          .modified = from_nanoseconds(context_.tags.version(tag_)),
           .valid = Clock::duration::zero()};
 }
 
 Xattrs TagDirectory::xattrs() const {
   // Only once it was entered: `ls -l tags` asks for attributes of all of them.
-  const auto tag = repository_.tags().known(tag_);
+  const auto tag = context_.tags.known(tag_);
   if (!tag) return {};
   Xattrs facts = view_of(*tag).xattrs();
   if (tag->stale) facts[kFactStale] = "true";
@@ -73,41 +72,41 @@ Listing TagDirectory::list(const Patience& patience) const {
 }
 
 Clock::duration TagDirectory::absence_valid() const {
-  return std::min(repository_.selection().tag_ttl, kBriefMemory);
+  return std::min(context_.selection.tag_ttl, kBriefMemory);
 }
 
 Attributes TagsDirectory::attributes() const {
   return {.type = FileType::directory,
-          .modified = from_nanoseconds(repository_.tags().list_version()),
+          .modified = from_nanoseconds(context_.tags.list_version()),
           .valid = Clock::duration::zero()};
 }
 
 Clock::duration TagsDirectory::absence_valid() const {
-  return std::min(repository_.selection().tag_ttl, kBriefMemory);
+  return std::min(context_.selection.tag_ttl, kBriefMemory);
 }
 
 Entry TagsDirectory::entry(const std::string& tag, Clock::duration valid) const {
-  return {tag, repository_.inodes().intern<TagDirectory>("tags/" + tag, repository_, tag), valid};
+  return {tag, context_.inodes.intern<TagDirectory>("tags/" + tag, context_, tag), valid};
 }
 
 std::optional<Entry> TagsDirectory::lookup(std::string_view name, const Patience& patience) const {
-  const Selection& selection = repository_.selection();
+  const Selection& selection = context_.selection;
   if (!registry::is_tag(name) || selection.digest) return std::nullopt;
   if (selection.tag && *selection.tag != name) return std::nullopt;
   const std::string tag(name);
-  if (!repository_.tags().is_listed(tag) && !repository_.tags().resolve(tag, patience)) {
+  if (!context_.tags.is_listed(tag) && !context_.tags.resolve(tag, patience)) {
     return std::nullopt;
   }
   return entry(tag, selection.tag_ttl);
 }
 
 Listing TagsDirectory::list(const Patience& patience) const {
-  const Selection& selection = repository_.selection();
+  const Selection& selection = context_.selection;
   if (selection.digest) return make_listing({});
   if (selection.tag) return make_listing({entry(*selection.tag, selection.tag_ttl)});
-  const cache::TagList tags = repository_.tags().list(patience);
-  for (const registry::Descriptor& descriptor : repository_.tags().untagged()) {
-    repository_.meet_manifest(descriptor);
+  const cache::TagList tags = context_.tags.list(patience);
+  for (const registry::Descriptor& descriptor : context_.tags.untagged()) {
+    context_.images.meet_manifest(descriptor);
   }
   {
     const auto snapshot = snapshot_.lock();

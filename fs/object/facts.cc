@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fs/image/facts.h"
+#include "fs/object/facts.h"
 
 #include <string>
 

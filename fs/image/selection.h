@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/digest.h"
+#include "base/flight.h"
+#include "fs/tree/rootfs_builder.h"
+#include "registry/image/platform.h"
+
+namespace digestfs::fs {
+
+/// Which part of a repository a mount shows, and how.
+struct Selection {
+  /// `SOURCE:TAG`: this is the only tag.
+  std::optional<std::string> tag;
+  /// `SOURCE@DIGEST`: there are no tags, and `images/` lists this image from the start.
+  std::optional<Digest> digest;
+  /// What `host` points to.
+  registry::Platform platform;
+  /// What becomes of absolute links in a rootfs.
+  AbsoluteLinks absolute_links = AbsoluteLinks::keep;
+  /// `--tag-ttl`.
+  Clock::duration tag_ttl{};
+};
+
+}  // namespace digestfs::fs

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include "base/digest.h"
+#include "cache/content.h"
+#include "fs/inodes.h"
+#include "fs/node.h"
+#include "fs/object/image_reader.h"
+
+namespace digestfs::fs {
+
+/// The bytes of a digest. Every path that shows them leads to this one inode (design, "The tree").
+class DigestFile final : public File {
+ public:
+  DigestFile(InodeNumber inode, cache::Content& content, const ImageReader& images, Digest digest)
+      : File(inode), content_(content), images_(images), digest_(std::move(digest)) {}
+
+  [[nodiscard]] Attributes attributes() const override;
+  [[nodiscard]] Xattrs xattrs() const override;
+  [[nodiscard]] Opened open(const Patience& patience) const override;
+
+ private:
+  // Constant after construction.
+  cache::Content& content_;
+  const ImageReader& images_;
+  Digest digest_;
+};
+
+/// Makes the nodes that stand for digests. Safe for concurrent use.
+class DigestNodes {
+ public:
+  DigestNodes(Inodes& inodes, cache::Content& content, const ImageReader& images)
+      : inodes_(inodes), content_(content), images_(images) {}
+
+  /// Returns the file of `digest`, which exists.
+  [[nodiscard]] const DigestFile* file(const Digest& digest) const {
+    return inodes_.intern<DigestFile>(digest.str(), content_, images_, digest);
+  }
+  /// Returns the unlisted link `sha256-<hex>` in `directory` that leads to `sha256:<hex>` beside
+  /// it. `name` is the link's name; `digest` exists.
+  [[nodiscard]] Entry hyphenated_link(std::string_view directory, std::string_view name,
+                                      const Digest& digest) const;
+
+ private:
+  // Constant after construction.
+  Inodes& inodes_;
+  cache::Content& content_;
+  const ImageReader& images_;
+};
+
+}  // namespace digestfs::fs
