@@ -23,7 +23,7 @@ same options \
   "$("$DIGESTFS" --help | sed -nE 's/^ +(-[^ ]*,? ?--?[^ ]+).*/\1/p' | grep -oE -- '--?[A-Za-z-]+')" \
   "$(items OPTIONS | grep -oE 'Fl [^ ]+' | sed 's/^Fl /-/')"
 same 'exit codes' \
-  "$(sed -n '/^enum class ExitCode/,/^}/s/.*= \([0-9]*\),/\1/p' tools/digestfs.cc)" \
+  "$(sed -n '/^enum class ExitCode/,/^}/s/.*= \([0-9]*\),/\1/p' tools/exit_code.h)" \
   "$(items 'EXIT STATUS')"
 same 'kinds of problems' \
   "$(sed -n '/to_string(ProblemKind/,/^}/s/.*return "\(.*\)";/\1/p' cache/problems.cc | grep -v unknown)" \

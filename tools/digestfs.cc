@@ -2,12 +2,8 @@
 
 // digestfs(1): puts the parts together and runs them.
 
-#include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstddef>
-#include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <functional>
@@ -22,9 +18,6 @@
 #include <utility>
 #include <vector>
 
-#include <termios.h>
-#include <unistd.h>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -35,57 +28,14 @@
 #include "cache/tags.h"
 #include "fs/fuse/session.h"
 #include "fs/repository/repository.h"
-#include "registry/host/catalog.h"
-#include "registry/host/client.h"
-#include "registry/image/reference.h"
-#include "registry/local/oci_layout.h"
 #include "tools/daemon.h"
+#include "tools/exit_code.h"
 #include "tools/options.h"
+#include "tools/password.h"
+#include "tools/source.h"
 
 namespace digestfs::tools {
 namespace {
-
-/// EXIT STATUS of digestfs(1).
-enum class ExitCode {
-  ok = 0,
-  other = 1,
-  usage = 2,
-  cannot_mount = 10,
-  not_found = 11,
-  denied = 12,
-  unreachable = 13,
-  cache_unusable = 14,
-};
-
-/// A failure that ends the program: what to say, and the exit code.
-class Failure final : public std::runtime_error {
- public:
-  Failure(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
-  [[nodiscard]] ExitCode code() const noexcept { return code_; }
-
- private:
-  ExitCode code_;
-};
-
-ExitCode exit_code_of(Errc code) {
-  switch (code) {
-    case Errc::not_found:
-      return ExitCode::not_found;
-    case Errc::denied:
-      return ExitCode::denied;
-    case Errc::rate_limited:
-    case Errc::unavailable:
-    case Errc::untrusted:
-    case Errc::timed_out:
-      return ExitCode::unreachable;
-    case Errc::corrupt:
-    case Errc::too_large:
-    case Errc::unsupported:
-    case Errc::interrupted:
-      break;
-  }
-  return ExitCode::other;
-}
 
 sigset_t ending_signals() {
   sigset_t signals;
@@ -126,128 +76,6 @@ std::string resolve_mountpoint(const std::string& mountpoint) {
   throw Failure(ExitCode::cannot_mount, message);
 }
 
-struct Origin {
-  std::unique_ptr<registry::Source> source;
-  std::optional<std::string> tag;
-  std::optional<Digest> digest;
-};
-
-registry::ClientOptions client_options(const Options& options) {
-  const auto environment = [](const char* name) {
-    const char* const value = std::getenv(name);
-    return value == nullptr ? std::string() : std::string(value);
-  };
-  return {.stall = options.timeout,
-          .user_agent = "digestfs/" DIGESTFS_VERSION,
-          .credentials = {.given = options.credentials,
-                          .file = options.auth_file,
-                          .environment = environment},
-          .certificates = options.certificates,
-          .verify_tls = options.verify_tls};
-}
-
-/// The repositories of `registry` for people: at most a screenful.
-std::string to_string(const registry::Catalog& catalog, const registry::Reference& registry) {
-  constexpr std::size_t kShown = 50;
-  if (catalog.refusal) return str_cat(", and it does not say which it has: ", *catalog.refusal);
-  if (catalog.repositories.empty()) return ", and it has none";
-  std::string text = ":";
-  for (std::size_t i = 0; i < std::min(kShown, catalog.repositories.size()); ++i) {
-    text += str_cat("\n  ", registry.domain, "/", catalog.repositories[i]);
-  }
-  if (catalog.repositories.size() > kShown || !catalog.is_complete) text += "\n  and others";
-  return text;
-}
-
-/// Where SOURCE is a registry, and no repository: says which ones it has.
-void refuse_registry(const Options& options) {
-  const auto registry = registry::Reference::parse_registry(options.source);
-  if (!registry) return;
-  std::string message =
-      str_cat(options.source, " is a registry; SOURCE must name one of its repositories");
-  if (options.network == cache::Network::allowed) {
-    try {
-      const auto catalog = registry::list_repositories(*registry, client_options(options), {});
-      message += to_string(catalog, *registry);
-    } catch (const Error& error) {
-      message += str_cat(", and it cannot be asked which it has: ", error.what());
-    }
-  }
-  throw Failure(ExitCode::usage, message);
-}
-
-constexpr std::string_view kLayout = "oci:";
-
-Origin open_source(const Options& options) {
-  if (options.source.starts_with(kLayout)) {
-    const std::string directory = options.source.substr(kLayout.size());
-    return {std::make_unique<registry::OciLayout>(directory), {}, {}};
-  }
-  std::optional<registry::Reference> reference;
-  try {
-    reference = registry::Reference::parse(options.source);
-  } catch (const Error& error) {
-    throw UsageError(error.what());
-  }
-  Origin origin{nullptr, reference->tag, reference->digest};
-  // REF-4: the digest wins.
-  if (origin.digest) origin.tag.reset();
-  origin.source = std::make_unique<registry::Client>(*reference, client_options(options));
-  return origin;
-}
-
-volatile std::sig_atomic_t caught_signal = 0;
-
-/// A terminal that does not show what is typed, for as long as it lives. Who ends the program
-/// meanwhile (Ctrl-C) gets it back as it was.
-class SilentTerminal {
- public:
-  explicit SilentTerminal(const termios& before) : before_(before) {
-    struct sigaction catching {};
-    // Not restarted: whoever reads comes back.
-    catching.sa_handler = [](int signal) { caught_signal = signal; };
-    for (std::size_t i = 0; i < kSignals.size(); ++i) {
-      ::sigaction(kSignals[i], &catching, &handlers_[i]);
-    }
-    termios silent = before_;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-  }
-  ~SilentTerminal() {
-    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-    std::cerr << '\n';
-    for (std::size_t i = 0; i < kSignals.size(); ++i) {
-      ::sigaction(kSignals[i], &handlers_[i], nullptr);
-    }
-    if (caught_signal != 0) ::raise(caught_signal);
-  }
-  SilentTerminal(const SilentTerminal&) = delete;
-  SilentTerminal& operator=(const SilentTerminal&) = delete;
-
- private:
-  static constexpr std::array<int, 4> kSignals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-
-  termios before_;
-  std::array<struct sigaction, kSignals.size()> handlers_{};
-};
-
-/// The first line of standard input, not shown while it is typed.
-std::string ask_password(const std::string& user) {
-  std::string password;
-  bool got = false;
-  {
-    termios terminal{};
-    std::optional<SilentTerminal> silent;
-    if (::tcgetattr(STDIN_FILENO, &terminal) == 0) {
-      std::cerr << "Password of " << user << ": " << std::flush;
-      silent.emplace(terminal);
-    }
-    got = static_cast<bool>(std::getline(std::cin, password));
-  }
-  if (!got) throw UsageError("--creds names no password, and none was typed");
-  return password;
-}
-
 /// Asks for the first page of tags, or for what SOURCE names: a wrong repository or credential
 /// fails here, not in some later `ls` (promise 4).
 void greet(fs::Repository& repository, cache::Tags& tags, Workers& workers,
@@ -282,7 +110,7 @@ std::unique_ptr<cache::Store> open_cache(const Options& options) {
 
 void mount_and_serve(const Options& options, const std::string& mountpoint, Daemon daemon) {
   const auto store = open_cache(options);
-  const Origin origin = open_source(options);
+  const OpenedSource origin = open_source(options);
   // Objects live in the order of their use: what is below uses what is above.
   Workers workers({/*question=*/16, /*download=*/options.jobs, /*disk=*/2});
   cache::Problems problems(origin.source->name());
@@ -335,8 +163,7 @@ int run(const std::vector<std::string>& arguments) {
   for (auto* path : {&absolute.auth_file, &absolute.certificates}) {
     if (*path) *path = std::filesystem::absolute(**path);
   }
-  const bool is_asked =
-      options.network == cache::Network::allowed && !options.source.starts_with(kLayout);
+  const bool is_asked = options.network == cache::Network::allowed && is_remote(options.source);
   if (is_asked && absolute.credentials && absolute.credentials->find(':') == std::string::npos) {
     *absolute.credentials += str_cat(":", ask_password(*absolute.credentials));
   }

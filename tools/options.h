@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,14 +13,9 @@
 #include "cache/content.h"
 #include "fs/tree/rootfs_builder.h"
 #include "registry/image/platform.h"
+#include "tools/exit_code.h"
 
 namespace digestfs::tools {
-
-/// The command line makes no sense; `what()` says why.
-class UsageError final : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 enum class Action { mount, help, version };
 
