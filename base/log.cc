@@ -23,6 +23,7 @@ std::optional<LogLevel> parse_log_level(std::string_view word) noexcept {
   for (std::size_t i = 0; i < kWords.size(); ++i) {
     if (kWords[i] == word) return static_cast<LogLevel>(i);
   }
+  if (word == "warn") return LogLevel::warning;
   return std::nullopt;
 }
 

@@ -2,19 +2,18 @@
 #include "tools/options.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <string_view>
 #include <utility>
 
 #include <cxxopts.hpp>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "tools/home.h"
+#include "tools/mount_options.h"
 
 namespace digestfs::tools {
 namespace {
@@ -33,7 +32,8 @@ cxxopts::Options definition() {
         cxxopts::value<std::string>()->default_value("60"), "SECONDS")
     ("platform", "what 'host' points to (default: this machine's)",
         cxxopts::value<std::string>(), "OS/ARCH[/VARIANT]")
-    ("offline", "show what is cached, ask nobody")
+    ("offline", "show what is cached, ask nobody",
+        cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
     ("creds", "who to be for the registry; asks for a missing password",
         cxxopts::value<std::string>(), "USER[:PASSWORD]")
     ("authfile", "where credentials are (default: what podman and docker keep)",
@@ -47,8 +47,10 @@ cxxopts::Options definition() {
         cxxopts::value<std::string>()->default_value("30"), "SECONDS")
     ("log-level", "error, warning, info or debug",
         cxxopts::value<std::string>()->default_value("warning"), "LEVEL")
-    ("f,foreground", "do not become a daemon")
-    ("d,debug", "foreground, --log-level debug, and every message of FUSE")
+    ("f,foreground", "do not become a daemon",
+        cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
+    ("d,debug", "foreground, --log-level debug, and every message of FUSE",
+        cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
     ("o,options", "mount options; every long option works here too",
         cxxopts::value<std::string>(), "OPT[,OPT...]")
     ("h,help", "print this help")
@@ -58,28 +60,6 @@ cxxopts::Options definition() {
       "mountpoint", "", cxxopts::value<std::string>());
   options.parse_positional({"source", "mountpoint"});
   return options;
-}
-
-/// Long options of ours that `-o` takes too.
-constexpr std::array<std::string_view, 13> kOurs = {
-    "cache-dir", "cache-size", "tag-ttl", "platform", "offline",  "jobs",      "timeout",
-    "log-level", "foreground", "creds",   "authfile", "cert-dir", "tls-verify"};
-
-/// Mount options that are handed on.
-constexpr std::array<std::string_view, 8> kHandedOn = {
-    "allow_other", "allow_root", "auto_unmount", "default_permissions",
-    "noatime",     "noexec",     "sync",         "dirsync"};
-
-/// What mount(8) and fstab(5) put among the options and what means nothing to us, or what ours
-/// override anyway.
-constexpr std::array<std::string_view, 19> kIgnored = {
-    "rw",    "ro",       "dev",     "nodev",    "suid", "nosuid", "exec",
-    "atime", "relatime", "async",   "auto",     "user", "noauto", "nouser",
-    "users", "nofail",   "_netdev", "defaults", "owner"};
-
-template <class List>
-bool contains(const List& list, std::string_view word) {
-  return std::ranges::find(list, word) != list.end();
 }
 
 std::uint64_t parse_number(const std::string& option, const std::string& text, std::uint64_t least,
@@ -94,43 +74,43 @@ std::uint64_t parse_number(const std::string& option, const std::string& text, s
   return number;
 }
 
+/// Reads what Go's flags take, and so skopeo, and the words that fstab(5) is full of.
 bool parse_switch(const std::string& option, const std::string& text) {
-  for (const char* on : {"true", "True", "TRUE", "t", "T", "1"}) {
-    if (text == on) return true;
+  std::string word = text;
+  std::ranges::transform(word, word.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  for (const char* on : {"true", "yes", "on", "1", "t"}) {
+    if (word == on) return true;
   }
-  for (const char* off : {"false", "False", "FALSE", "f", "F", "0"}) {
-    if (text == off) return false;
+  for (const char* off : {"false", "no", "off", "0", "f"}) {
+    if (word == off) return false;
   }
   throw UsageError(str_cat("--", option, " takes true or false, not '", text, "'"));
-}
-
-std::filesystem::path default_cache_dir() {
-  if (::getuid() == 0) return "/var/cache/digestfs";
-  // XDG Base Directory Specification: a relative path is to be ignored.
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
-    return std::filesystem::path(cache) / "digestfs";
-  }
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') {
-    return std::filesystem::path(home) / ".cache" / "digestfs";
-  }
-  throw UsageError("neither XDG_CACHE_HOME nor HOME is set; give --cache-dir");
 }
 
 /// Sorts the parts of one `-o` list: ours become long options, the rest mount options.
 void take_mount_options(const std::string& list, std::vector<std::string>& arguments,
                         Options& options) {
   for (const std::string& part : split_mount_options(list)) {
-    const std::string name = part.substr(0, part.find('='));
-    if (contains(kOurs, name)) {
-      arguments.push_back("--" + part);
-    } else if (name == "debug") {
-      arguments.emplace_back("--debug");
-    } else if (part == "transform_symlinks") {
+    if (part == "transform_symlinks") {
       options.absolute_links = fs::AbsoluteLinks::transform;
-    } else if (contains(kHandedOn, part)) {
-      options.mount_options.push_back(part);
-    } else if (!contains(kIgnored, part) && !part.starts_with("x-")) {
-      throw UsageError(str_cat("unknown mount option '", part, "'"));
+      continue;
+    }
+    if (part == "remount") {
+      throw UsageError("a mount cannot be changed by remounting it; unmount it first");
+    }
+    switch (kind_of(part)) {
+      case MountOption::ours:
+        arguments.push_back("--" + part);
+        break;
+      case MountOption::handed_on:
+        options.mount_options.push_back(part);
+        break;
+      case MountOption::ignored:
+        break;
+      case MountOption::unknown:
+        throw UsageError(str_cat("unknown mount option '", part, "'"));
     }
   }
 }
@@ -161,21 +141,6 @@ std::vector<std::string> without_lists(const std::vector<std::string>& arguments
 }
 
 }  // namespace
-
-std::vector<std::string> split_mount_options(const std::string& list) {
-  std::vector<std::string> parts(1);
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    if (list[i] == '\\' && i + 1 < list.size()) {
-      parts.back() += list[++i];
-    } else if (list[i] == ',') {
-      parts.emplace_back();
-    } else {
-      parts.back() += list[i];
-    }
-  }
-  std::erase(parts, std::string());
-  return parts;
-}
 
 std::uint64_t parse_size(const std::string& text) {
   std::uint64_t number = 0;
@@ -247,15 +212,21 @@ Options parse_options(const std::vector<std::string>& arguments) {
   options.mountpoint = parsed["mountpoint"].as<std::string>();
   const auto text = [&](const char* name) { return parsed[name].as<std::string>(); };
   options.cache_dir = parsed.count("cache-dir") > 0 ? std::filesystem::path(text("cache-dir"))
-                                                    : default_cache_dir();
+                                                    : default_cache_dir(look_around());
   options.cache_size = parse_size(text("cache-size"));
+  // A smaller cache could not even hold the documents of one image beside a layer.
+  constexpr std::uint64_t kSmallestCache = std::uint64_t{16} << 20U;
+  if (options.cache_size < kSmallestCache) {
+    throw UsageError(str_cat("--cache-size takes at least 16M, not '", text("cache-size"), "'"));
+  }
   constexpr std::uint64_t kDay = 86400;
   options.tag_ttl = std::chrono::seconds(parse_number("tag-ttl", text("tag-ttl"), 0, 365 * kDay));
   options.timeout = std::chrono::seconds(parse_number("timeout", text("timeout"), 1, kDay));
   if (parsed.count("creds") > 0) options.credentials = text("creds");
   if (parsed.count("authfile") > 0) options.auth_file = text("authfile");
   if (parsed.count("cert-dir") > 0) options.certificates = text("cert-dir");
-  options.verify_tls = parse_switch("tls-verify", text("tls-verify"));
+  const auto is_on = [&](const char* name) { return parse_switch(name, text(name)); };
+  options.verify_tls = is_on("tls-verify");
   if (options.credentials && options.auth_file) {
     throw UsageError("--creds and --authfile exclude each other");
   }
@@ -264,7 +235,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
     throw UsageError("--creds takes USER[:PASSWORD]");
   }
   options.jobs = parse_number("jobs", text("jobs"), 1, 64);
-  if (parsed.count("offline") > 0) options.network = cache::Network::offline;
+  if (is_on("offline")) options.network = cache::Network::offline;
   try {
     options.platform = parsed.count("platform") > 0 ? registry::parse_platform(text("platform"))
                                                     : registry::host_platform();
@@ -274,8 +245,8 @@ Options parse_options(const std::vector<std::string>& arguments) {
   const auto level = parse_log_level(text("log-level"));
   if (!level) throw UsageError("--log-level takes error, warning, info or debug");
   options.log_level = *level;
-  options.trace = parsed.count("debug") > 0;
-  options.foreground = options.trace || parsed.count("foreground") > 0;
+  options.trace = is_on("debug");
+  options.foreground = is_on("foreground") || options.trace;
   if (options.trace) options.log_level = LogLevel::debug;
   return options;
 }

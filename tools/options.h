@@ -57,7 +57,4 @@ void hide_passwords(std::span<char* const> words) noexcept;
 /// `10G`, `512M`, `1048576`: bytes, in powers of 1024. Throws `UsageError`.
 [[nodiscard]] std::uint64_t parse_size(const std::string& text);
 
-/// The parts of an `-o` list; `\,` stands for a comma, `\\` for a backslash.
-[[nodiscard]] std::vector<std::string> split_mount_options(const std::string& list);
-
 }  // namespace digestfs::tools

@@ -2,6 +2,7 @@
 #include "tools/source.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdlib>
 #include <string_view>
@@ -12,14 +13,22 @@
 #include "registry/image/reference.h"
 #include "registry/local/oci_layout.h"
 #include "tools/exit_code.h"
+#include "tools/home.h"
 
 namespace digestfs::tools {
 namespace {
 
 constexpr std::string_view kLayout = "oci:";
 
+/// Transports of skopeo, and `registry-storage:`, that cannot be mounted. Docker Hub may have
+/// repositories of these names, which can be mounted as `docker://docker.io/library/dir`.
+constexpr std::array<std::string_view, 9> kUnsupported = {
+    "containers-storage:", "dir:", "docker-archive:", "docker-daemon:", "oci-archive:", "ostree:",
+    "registry-storage:",   "sif:", "tarball:"};
+
 registry::ClientOptions client_options(const Options& options) {
-  const auto environment = [](const char* name) {
+  const auto environment = [home = home_directory(look_around())](const char* name) {
+    if (std::string_view(name) == "HOME") return home;
     const char* const value = std::getenv(name);
     return value == nullptr ? std::string() : std::string(value);
   };
@@ -49,11 +58,20 @@ std::string to_string(const registry::Catalog& catalog, const registry::Referenc
 
 bool is_remote(const std::string& source) { return !source.starts_with(kLayout); }
 
+void refuse_transport(const std::string& source) {
+  for (const std::string_view transport : kUnsupported) {
+    if (!source.starts_with(transport)) continue;
+    throw UsageError(str_cat(transport, " is not supported yet; SOURCE is ",
+                             "[docker://]HOST/REPOSITORY or oci:DIRECTORY, not '", source, "'"));
+  }
+}
+
 OpenedSource open_source(const Options& options) {
   if (options.source.starts_with(kLayout)) {
     const std::string directory = options.source.substr(kLayout.size());
     return {std::make_unique<registry::OciLayout>(directory), {}, {}};
   }
+  refuse_transport(options.source);
   std::optional<registry::Reference> reference;
   try {
     reference = registry::Reference::parse(options.source);

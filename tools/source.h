@@ -24,6 +24,10 @@ struct OpenedSource {
 /// Returns true if SOURCE is a registry's, so that the network has to be asked for it.
 [[nodiscard]] bool is_remote(const std::string& source);
 
+/// Throws `UsageError` if `source` begins with a transport that cannot be mounted yet. Otherwise it
+/// would be taken for a name on Docker Hub, and sent there.
+void refuse_transport(const std::string& source);
+
 /// Opens what `options.source` names. Throws `UsageError` if it names nothing that can be opened,
 /// and `Error` if it cannot be opened.
 [[nodiscard]] OpenedSource open_source(const Options& options);

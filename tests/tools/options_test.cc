@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/options.h"
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace digestfs::tools {
@@ -41,7 +45,6 @@ TEST(Options, WorkInAMountOptionListToo) {
 
 TEST(Options, TakeACommaInAValueWhenItIsEscaped) {
   EXPECT_EQ(parse_options({"alpine", "/mnt", "-ocache-dir=/a\\,b"}).cache_dir, "/a,b");
-  EXPECT_EQ(split_mount_options("a\\,b,,c\\\\,d"), (std::vector<std::string>{"a,b", "c\\", "d"}));
 }
 
 TEST(Options, UnderstandWhatMountAndFstabAdd) {
@@ -58,6 +61,7 @@ TEST(Options, TransformAbsoluteLinksOnRequest) {
 TEST(Options, RefuseAMountOptionNobodyKnows) {
   EXPECT_THROW(static_cast<void>(parse({"-o", "cache_size=5G"})), UsageError);
   EXPECT_THROW(static_cast<void>(parse({"-o", "allow_other=1"})), UsageError);
+  EXPECT_THROW(static_cast<void>(parse({"-o", "remount"})), UsageError);
   EXPECT_THROW(static_cast<void>(parse_options({"alpine", "/mnt", "-o"})), UsageError);
 }
 
@@ -78,7 +82,7 @@ TEST(Options, VerifyUnlessTheyAreToldNotTo) {  // TLS-5
   for (const char* off : {"--tls-verify=false", "--tls-verify=0", "-otls-verify=False"}) {
     EXPECT_FALSE(parse({off}).verify_tls) << off;
   }
-  for (const char* neither : {"--tls-verify=", "--tls-verify=no", "--tls-verify=falsee"}) {
+  for (const char* neither : {"--tls-verify=", "--tls-verify=never", "--tls-verify=falsee"}) {
     try {
       static_cast<void>(parse({neither}));
       FAIL() << neither;
@@ -86,6 +90,42 @@ TEST(Options, VerifyUnlessTheyAreToldNotTo) {  // TLS-5
       EXPECT_NE(std::string(error.what()).find("--tls-verify takes true or false, not '"),
                 std::string::npos)
           << error.what();
+    }
+  }
+}
+
+// Every switch once took true and false only, and --offline=false meant --offline.
+TEST(Options, TakeEveryWordForYesAndNo) {
+  for (const std::string on : {"true", "yes", "on", "1", "True", "YES", "t"}) {
+    EXPECT_TRUE(parse({"--tls-verify=" + on}).verify_tls) << on;
+    EXPECT_EQ(parse({"--offline=" + on}).network, cache::Network::offline) << on;
+    EXPECT_TRUE(parse({"--foreground=" + on}).foreground) << on;
+    EXPECT_TRUE(parse({"-o", "debug=" + on}).trace) << on;
+  }
+  for (const std::string off : {"false", "no", "off", "0", "False", "NO", "f"}) {
+    EXPECT_FALSE(parse({"--tls-verify=" + off}).verify_tls) << off;
+    EXPECT_EQ(parse({"-o", "offline=" + off}).network, cache::Network::allowed) << off;
+    EXPECT_FALSE(parse({"--foreground=" + off}).foreground) << off;
+  }
+  EXPECT_EQ(parse({"--offline"}).network, cache::Network::offline);
+  EXPECT_TRUE(parse({"-fd"}).trace);
+  EXPECT_TRUE(parse({"-f"}).foreground);
+  EXPECT_THROW(static_cast<void>(parse({"--offline=maybe"})), UsageError);
+}
+
+TEST(Options, CallTheLevelOfWarningsWarnToo) {
+  EXPECT_EQ(parse({"--log-level=warn"}).log_level, LogLevel::warning);
+}
+
+// A cache of 0 or 500 bytes once was accepted, and nothing fitted into it.
+TEST(Options, RefuseACacheThatIsTooSmallToUse) {
+  EXPECT_EQ(parse({"--cache-size=16M"}).cache_size, std::uint64_t{16} << 20U);
+  for (const char* size : {"--cache-size=0", "--cache-size=500", "-ocache-size=15M"}) {
+    try {
+      static_cast<void>(parse({size}));
+      FAIL() << size;
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find("16M"), std::string::npos) << error.what();
     }
   }
 }
