@@ -1,21 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <csignal>
+
 #include "base/handle.h"
 
 namespace digestfs::tools {
 
-/// Becoming a daemon in two steps, so that what goes wrong before the mount answers is said on the
-/// terminal and in the exit code. Use it before there is any thread.
+/// Opens /dev/null as each of the descriptors 0, 1 and 2 that is closed, so that no other file ever
+/// gets one of these numbers and is then read as the terminal or overwritten by a message. Call it
+/// before anything is opened. Throws `std::system_error`.
+void occupy_standard_streams();
+
+/// Returns the signals that end the program: SIGINT, SIGTERM and SIGHUP.
+[[nodiscard]] sigset_t ending_signals() noexcept;
+
+/// Makes a daemon of the program in two steps, so that the terminal and the exit code tell what
+/// goes wrong before the mount answers. Start it before there is any thread, and after the ending
+/// signals have been blocked.
 class Daemon {
  public:
-  /// Forks. The parent never returns: it waits until the child says `is_ready`, then exits with 0;
-  /// if the child exits first, with the child's exit code.
+  /// Forks, and returns in the child only. The parent passes the ending signals on to the child. It
+  /// exits with 0 when the child calls `is_ready`, or with the child's exit code when the child
+  /// ends before.
   static Daemon start();
-  /// For the foreground: nothing happens, now or later.
+  /// For a program that stays in the foreground: does nothing, now or later.
   static Daemon in_foreground() { return Daemon(UniqueFd()); }
 
-  /// Lets the parent go, and leaves the terminal: standard streams to /dev/null, log to syslog.
+  /// Lets the parent exit, and leaves the terminal: the standard streams become /dev/null, and the
+  /// log goes to syslog.
   void is_ready();
 
  private:

@@ -37,13 +37,6 @@
 namespace digestfs::tools {
 namespace {
 
-sigset_t ending_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
-  return signals;
-}
-
 /// Runs `work` until it no longer throws `Pending`. The signals that end the program end it too.
 template <class Work>
 void wait_for(const Work& work) {
@@ -146,6 +139,7 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
 }
 
 int run(const std::vector<std::string>& arguments) {
+  occupy_standard_streams();
   const Options options = parse_options(arguments);
   if (options.action == Action::help) {
     std::cout << help_text();
@@ -155,6 +149,7 @@ int run(const std::vector<std::string>& arguments) {
     std::cout << "digestfs " DIGESTFS_VERSION "\n";
     return 0;
   }
+  refuse_transport(options.source);
   set_log_level(options.log_level);
   const std::string mountpoint = resolve_mountpoint(options.mountpoint);
   Options absolute = options;
