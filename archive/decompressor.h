@@ -11,18 +11,20 @@
 
 namespace digestfs::archive {
 
-/// How bytes are compressed, told from the bytes themselves (MT-2): media types lie.
+/// How bytes are compressed. The bytes themselves tell, because media types lie (MT-2).
 enum class Compression { none, gzip, zstd, bzip2, xz };
 
 [[nodiscard]] std::string_view to_string(Compression compression) noexcept;
 
-/// How many bytes `sniff` wants to see, fewer only where the object is shorter.
+/// How many bytes `sniff` has to see; fewer only if the object is shorter.
 inline constexpr std::size_t kSniffBytes = 6;
 
+/// Returns the compression of an object that begins with `first`.
 [[nodiscard]] Compression sniff(std::span<const std::byte> first) noexcept;
 
-/// Takes compressed bytes, hands the content to a sink as it comes. One stream, one thread.
-/// Throws `Errc::corrupt` where the stream is broken or ends early, and what the sink throws.
+/// Takes the bytes of one compressed stream, and gives the decompressed bytes to a sink. Only one
+/// thread may use it at a time. Throws `Errc::corrupt` if the stream is broken or ends early, and
+/// passes on what the sink throws.
 class Decompressor {
  public:
   Decompressor() = default;
@@ -31,16 +33,17 @@ class Decompressor {
   virtual ~Decompressor() = default;
 
   virtual void write(std::span<const std::byte> compressed) = 0;
-  /// The input ends here: throws where that is too early (D3).
+  /// Tells the decompressor that the input ends here. Throws `Errc::corrupt` if that is too early
+  /// (D3).
   virtual void finish() = 0;
-  /// A sentence about bytes after the end that were left aside (DEC-a), or empty.
+  /// Returns a sentence about bytes after the end that were left aside (DEC-a), or an empty text.
   [[nodiscard]] virtual std::string remark() const { return {}; }
 };
 
-/// A decompressor for `compression` that writes to `output`, which must outlive it.
-/// gzip: any number of members; zeros after the last are padding, other bytes are remarked on
-/// (DEC-a). zstd: any number of frames, skippable ones anywhere, windows up to 2^31 (DEC-b). `none`
-/// passes through. bzip2 and xz throw `Errc::unsupported` (DEC-c).
+/// Returns a decompressor for `compression` that writes to `output`, which must outlive it.
+/// gzip may have any number of members. Zeros after the last member are padding; other bytes get a
+/// remark (DEC-a). zstd may have any number of frames, skippable frames anywhere, and windows up to
+/// 2^31 (DEC-b). `none` passes the bytes on. bzip2 and xz throw `Errc::unsupported` (DEC-c).
 [[nodiscard]] std::unique_ptr<Decompressor> make_decompressor(Compression compression,
                                                               ByteSink& output);
 

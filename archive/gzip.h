@@ -7,7 +7,7 @@
 
 namespace digestfs::archive {
 
-/// gzip (RFC 1952), any number of members (DEC-a).
+/// Returns a decompressor for gzip (RFC 1952) with any number of members (DEC-a).
 [[nodiscard]] std::unique_ptr<Decompressor> make_gzip_decompressor(ByteSink& output);
 
 }  // namespace digestfs::archive

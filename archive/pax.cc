@@ -3,12 +3,17 @@
 
 #include <charconv>
 #include <limits>
+#include <utility>
 #include <vector>
+
+#include "base/base64.h"
 
 namespace digestfs::archive {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::string_view kSchilyXattr = "SCHILY.xattr.";
+constexpr std::string_view kLibarchiveXattr = "LIBARCHIVE.xattr.";
 
 struct Record {
   std::string_view key;
@@ -37,6 +42,27 @@ bool has_forbidden_nul(const Record& record) {
   const bool is_name = record.key == "path" || record.key == "linkpath" || record.key == "uname" ||
                        record.key == "gname";
   return (is_name ? record.value : record.key).find('\0') != std::string_view::npos;
+}
+
+std::optional<std::string> decode_percent(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  const auto digit = [&](char c) {
+    return kDigits.find(static_cast<char>(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c));
+  };
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    if (i + 2 >= text.size()) return std::nullopt;
+    const auto high = digit(text[i + 1]);
+    const auto low = digit(text[i + 2]);
+    if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
+    decoded += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return decoded;
 }
 
 }  // namespace
@@ -96,6 +122,21 @@ std::optional<Timestamp> parse_pax_time(std::string_view text) {
   if (*seconds == std::numeric_limits<std::int64_t>::min()) return std::nullopt;
   // -1.5 is half a second before -1, which is half a second after -2.
   return Timestamp{*seconds - 1, static_cast<std::uint32_t>(kSecond - nanoseconds)};
+}
+
+std::map<std::string, std::string> xattrs_of(const PaxRecords& records) {
+  std::map<std::string, std::string> xattrs;
+  for (const auto& [key, value] : records) {
+    if (value.empty() || !key.starts_with(kLibarchiveXattr)) continue;
+    const auto name = decode_percent(std::string_view(key).substr(kLibarchiveXattr.size()));
+    auto bytes = decode_base64(value);
+    if (name && bytes) xattrs.insert_or_assign(*name, std::move(*bytes));
+  }
+  for (const auto& [key, value] : records) {
+    if (value.empty() || !key.starts_with(kSchilyXattr)) continue;
+    xattrs.insert_or_assign(key.substr(kSchilyXattr.size()), value);
+  }
+  return xattrs;
 }
 
 }  // namespace digestfs::archive

@@ -14,21 +14,25 @@
 
 namespace digestfs::archive {
 
-/// Keys and their values; of a key that is there twice the last. An empty value means that the
-/// header's own field holds.
+/// The values by their keys. If a key occurs twice, the last value counts. An empty value means
+/// that the header's own field counts.
 using PaxRecords = std::map<std::string, std::string, std::less<>>;
 
-/// Nothing where `text` is not a sequence of records. The repeated keys of GNU's sparse format 0.0
-/// become the one key `GNU.sparse.map` of format 0.1.
+/// Returns the records of `text`, or nothing if `text` is not a sequence of records. The repeated
+/// keys of GNU's sparse format 0.0 become the single key `GNU.sparse.map` of format 0.1.
 [[nodiscard]] std::optional<PaxRecords> parse_pax(std::string_view text);
 
-/// `key`'s value, empty where there is none.
+/// Returns the value of `key`, or an empty text if there is none.
 [[nodiscard]] std::string_view find_record(const PaxRecords& records, std::string_view key);
 
-/// A decimal number with an optional sign, of 64 bits, and nothing else.
+/// Returns the number that `text` is: 64 bits, decimal, with an optional sign, and nothing else.
 [[nodiscard]] std::optional<std::int64_t> parse_decimal(std::string_view text);
 
-/// `[-]seconds[.fraction]`; what is finer than a nanosecond is cut off (TAR-6).
+/// Returns the time that `text` is: `[-]seconds[.fraction]`, cut off after the nanoseconds (TAR-6).
 [[nodiscard]] std::optional<Timestamp> parse_pax_time(std::string_view text);
+
+/// Returns the extended attributes that the records carry (TAR-10). If an attribute has both
+/// spellings, that of SCHILY counts, because unpackers read that one.
+[[nodiscard]] std::map<std::string, std::string> xattrs_of(const PaxRecords& records);
 
 }  // namespace digestfs::archive

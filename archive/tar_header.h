@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-// One block of a tar that is a header: v7, ustar, pax, GNU or star (TAR-1, TAR-3, TAR-4).
+// A header of a tar, which is one block: v7, ustar, pax, GNU or star (TAR-1, TAR-3, TAR-4).
 
 namespace digestfs::archive {
 
@@ -18,7 +18,7 @@ using TarBlock = std::array<char, kTarBlock>;
 
 enum class TarFormat { v7, ustar, gnu, star };
 
-/// The fields as they stand in the block, not yet overridden by what came before it.
+/// The fields as the block has them. Extended headers before the block may override them.
 struct TarHeader {
   TarFormat format = TarFormat::v7;
   char type = 0;
@@ -33,7 +33,7 @@ struct TarHeader {
   std::int64_t device_minor = 0;
 };
 
-/// Bytes of a sparse file that are stored; what lies between two runs is zeros.
+/// A run of bytes of a sparse file that the tar stores. The bytes between two runs are zeros.
 struct SparseRun {
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
@@ -45,21 +45,24 @@ struct SparseRun {
 /// The part of a sparse map that one block holds, in GNU's old format (TAR-9).
 struct SparsePart {
   std::vector<SparseRun> runs;
-  bool goes_on = false;  ///< in a block of its own that follows
+  bool goes_on = false;  ///< another block of the map follows
 };
 
+/// Returns true if the block has nothing but zeros. Two such blocks end an archive.
 [[nodiscard]] bool is_zero(const TarBlock& block) noexcept;
 
-/// Nothing where the checksum is wrong or a field makes no number.
+/// Returns the header that `block` is, or nothing if its checksum or one of its numbers is wrong.
 [[nodiscard]] std::optional<TarHeader> parse_header(const TarBlock& block);
 
-/// The size of a file in GNU's old sparse format, and the beginning of its map.
+/// The size of a file in GNU's old sparse format, and the first part of its map.
 struct SparseHeader {
   std::int64_t size = 0;
   SparsePart map;
 };
+/// Returns them from a header's block, or nothing if one of its numbers is wrong.
 [[nodiscard]] std::optional<SparseHeader> parse_sparse_header(const TarBlock& block);
-/// A block that goes on with such a map.
+/// Returns the part of such a map that a block after the header holds, or nothing if one of its
+/// numbers is wrong.
 [[nodiscard]] std::optional<SparsePart> parse_sparse_extension(const TarBlock& block);
 
 }  // namespace digestfs::archive

@@ -2,14 +2,13 @@
 #include "archive/tar_reader.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "archive/pax.h"
-#include "base/base64.h"
+#include "archive/tar_sparse.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -17,132 +16,7 @@
 namespace digestfs::archive {
 namespace {
 
-// Of a long name, a pax header or a sparse map.
-constexpr std::uint64_t kMaxSpecial = std::uint64_t{1} << 20U;
-
-constexpr std::string_view kSchilyXattr = "SCHILY.xattr.";
-constexpr std::string_view kLibarchiveXattr = "LIBARCHIVE.xattr.";
-
-/// Types that have no content, whatever their header's size says (TAR-8).
-bool is_header_only(char type) noexcept { return type >= '1' && type <= '6'; }
-
-TarType type_of(char flag) noexcept {
-  switch (flag) {
-    case '0':
-    case '7':  // contiguous: a file to whoever reads it
-    case 'S':
-      return TarType::file;
-    case '1':
-      return TarType::hardlink;
-    case '2':
-      return TarType::symlink;
-    case '3':
-      return TarType::character_device;
-    case '4':
-      return TarType::block_device;
-    case '5':
-      return TarType::directory;
-    case '6':
-      return TarType::fifo;
-    default:
-      return TarType::other;
-  }
-}
-
 std::uint64_t padding_of(std::uint64_t size) noexcept { return (0 - size) % kTarBlock; }
-
-/// Whether runs are in order, apart from each other, and within `size`.
-bool is_valid_map(const std::vector<SparseRun>& runs, std::uint64_t size) {
-  std::uint64_t end = 0;
-  for (const SparseRun& run : runs) {
-    if (run.offset < end || run.length > size || run.offset > size - run.length) return false;
-    end = run.end();
-  }
-  return true;
-}
-
-/// The numbers of a sparse map in pairs.
-std::optional<std::vector<SparseRun>> to_runs(const std::vector<std::int64_t>& numbers) {
-  std::vector<SparseRun> runs;
-  for (std::size_t i = 0; i + 1 < numbers.size(); i += 2) {
-    if (numbers[i] < 0 || numbers[i + 1] < 0) return std::nullopt;
-    runs.push_back(
-        {static_cast<std::uint64_t>(numbers[i]), static_cast<std::uint64_t>(numbers[i + 1])});
-  }
-  return runs;
-}
-
-std::optional<std::string> decode_percent(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  const auto digit = [&](char c) {
-    return kDigits.find(static_cast<char>(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c));
-  };
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const auto high = digit(text[i + 1]);
-    const auto low = digit(text[i + 2]);
-    if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
-    decoded += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return decoded;
-}
-
-/// The extended attributes that pax records carry (TAR-10). Of one that is there in both spellings
-/// SCHILY's counts, which is the one that unpackers read.
-std::map<std::string, std::string> xattrs_of(const PaxRecords& records) {
-  std::map<std::string, std::string> xattrs;
-  for (const auto& [key, value] : records) {
-    if (value.empty() || !key.starts_with(kLibarchiveXattr)) continue;
-    const auto name = decode_percent(std::string_view(key).substr(kLibarchiveXattr.size()));
-    auto bytes = decode_base64(value);
-    if (name && bytes) xattrs.insert_or_assign(*name, std::move(*bytes));
-  }
-  for (const auto& [key, value] : records) {
-    if (value.empty() || !key.starts_with(kSchilyXattr)) continue;
-    xattrs.insert_or_assign(key.substr(kSchilyXattr.size()), value);
-  }
-  return xattrs;
-}
-
-/// How a pax header says that a file is sparse (TAR-9).
-enum class PaxSparse { none, map_in_header, map_in_content };
-
-PaxSparse pax_sparse(const PaxRecords& records) {
-  const auto major = find_record(records, "GNU.sparse.major");
-  const auto minor = find_record(records, "GNU.sparse.minor");
-  if (major == "0" && (minor == "0" || minor == "1")) return PaxSparse::map_in_header;
-  if (major == "1" && minor == "0") return PaxSparse::map_in_content;
-  if (!major.empty() || !minor.empty()) return PaxSparse::none;
-  // Versions 0.0 and 0.1 did not always say so.
-  return find_record(records, "GNU.sparse.map").empty() ? PaxSparse::none
-                                                        : PaxSparse::map_in_header;
-}
-
-std::optional<std::vector<SparseRun>> header_map(const PaxRecords& records) {
-  const auto count = parse_decimal(find_record(records, "GNU.sparse.numblocks"));
-  std::vector<std::int64_t> numbers;
-  std::string_view map = find_record(records, "GNU.sparse.map");
-  for (bool goes_on = !map.empty(); goes_on;) {
-    const auto comma = map.find(',');
-    const auto number = parse_decimal(map.substr(0, comma));
-    if (!number) return std::nullopt;
-    numbers.push_back(*number);
-    if (numbers.size() > kMaxSpecial / sizeof(std::int64_t)) return std::nullopt;
-    goes_on = comma != std::string_view::npos;
-    if (goes_on) map.remove_prefix(comma + 1);
-  }
-  if (!count || *count < 0 || numbers.size() % 2 != 0 ||
-      numbers.size() / 2 != static_cast<std::uint64_t>(*count)) {
-    return std::nullopt;
-  }
-  return to_runs(numbers);
-}
 
 }  // namespace
 
@@ -163,15 +37,15 @@ class TarReader::Impl {
         return;
       case State::content:
         if (content_left_ > 0) fail("it ends inside the content of an entry");
-        return;  // without its padding: so be it (TAR-2)
+        return;  // the padding may be missing (TAR-2)
       case State::header:
       case State::after_zero:
         if (filled_ > 0) fail("it ends inside a header");
         return;
       case State::special:
         if (special_.size() < special_size_) fail("it ends inside an extended header");
-        // Whole but for its padding: it says something of an entry that does not come, but it has
-        // to say it well.
+        // Only the padding is missing. No entry follows that the header could describe, but the
+        // header must be valid.
         take_special();
         return;
       case State::sparse_extension:
@@ -201,8 +75,8 @@ class TarReader::Impl {
     sparse_extension,  ///< collecting a block of GNU's old sparse map
     sparse_map,        ///< collecting the map at the start of a file's content
     content,           ///< passing over content and padding
-    ended,             ///< two blocks of zeros: nothing more counts
-    broken,            ///< it has thrown
+    ended,             ///< two blocks of zeros have come: what follows does not count
+    broken,            ///< the reader has thrown
   };
 
   [[noreturn]] void fail(std::string_view why) {
@@ -210,8 +84,8 @@ class TarReader::Impl {
     throw Error(Errc::corrupt, str_cat("no valid tar: ", why, " (at byte ", at_, ")"));
   }
 
-  /// Takes some of `bytes`; how many. What it makes of them, and says of them, does not depend on
-  /// how the archive is cut into pieces.
+  /// Takes some of `bytes`, and returns how many. The result and the messages do not depend on how
+  /// the archive is cut into pieces.
   std::size_t step(std::string_view bytes) {
     switch (state_) {
       case State::header:
@@ -288,7 +162,7 @@ class TarReader::Impl {
   void begin_special(const TarHeader& header) {
     special_type_ = header.type;
     special_size_ = static_cast<std::uint64_t>(header.size);
-    if (special_size_ > kMaxSpecial) {
+    if (special_size_ > kMaxTarSpecial) {
       state_ = State::broken;
       throw Error(Errc::too_large, str_cat("no usable tar: a long name or extended header is of ",
                                            special_size_, " bytes (at byte ", at_, ")"));
@@ -332,7 +206,7 @@ class TarReader::Impl {
     auto records = parse_pax(special_);
     if (!records) fail("a pax header is no sequence of records");
     if (special_type_ == 'g') {
-      // Go hands it out as an entry, whatever it says, and with it goes what was pending (13.1).
+      // Go returns a global header as an entry, and forgets what was pending for the next (13.1).
       forget_pending();
       return;
     }
@@ -343,36 +217,6 @@ class TarReader::Impl {
     records_.clear();
     long_name_.clear();
     long_link_.clear();
-  }
-
-  /// Lets what the records say go before the header; false where that is no number or time.
-  static bool merge(const PaxRecords& records, TarEntry& entry, std::int64_t& size) {
-    for (const auto& [key, value] : records) {
-      if (value.empty()) continue;
-      const auto number = [&value = value](std::int64_t& into) {
-        const auto parsed = parse_decimal(value);
-        into = parsed.value_or(0);
-        return parsed.has_value();
-      };
-      bool good = true;
-      if (key == "path") {
-        entry.name = value;
-      } else if (key == "linkpath") {
-        entry.link = value;
-      } else if (key == "uid") {
-        good = number(entry.uid);
-      } else if (key == "gid") {
-        good = number(entry.gid);
-      } else if (key == "size") {
-        good = number(size);
-      } else if (key == "mtime" || key == "atime" || key == "ctime") {
-        const auto time = parse_pax_time(value);
-        good = time.has_value();
-        if (good && key == "mtime") entry.modified = *time;
-      }
-      if (!good) return false;
-    }
-    return true;
   }
 
   void take_entry(TarHeader header) {
@@ -387,7 +231,7 @@ class TarReader::Impl {
     entry.device_major = header.device_major;
     entry.device_minor = header.device_minor;
     std::int64_t size = header.size;
-    if (!merge(records_, entry, size)) fail("a pax header has a number that is none");
+    if (!override_fields(entry, size, records_)) fail("a pax header has a number that is none");
     if (!long_name_.empty()) entry.name = long_name_;
     if (!long_link_.empty()) entry.link = long_link_;
     if (entry.flag == '\0') entry.flag = entry.name.ends_with('/') ? '5' : '0';
@@ -429,7 +273,7 @@ class TarReader::Impl {
 
   void take_old_sparse(TarFormat format) {
     auto sparse = format == TarFormat::gnu ? parse_sparse_header(block_) : std::nullopt;
-    // Where the map goes on is part of it: without, nobody knows where the next header is.
+    // The map says whether more blocks of it follow, and so where the next header is.
     if (!sparse) fail("a sparse file has no sparse map");
     if (sparse->size < 0) fail("a size is negative");
     entry_.size = static_cast<std::uint64_t>(sparse->size);
@@ -445,7 +289,7 @@ class TarReader::Impl {
   void take_sparse_part(SparsePart part) {
     entry_.sparse = true;
     entry_.runs.insert(entry_.runs.end(), part.runs.begin(), part.runs.end());
-    if (entry_.runs.size() > kMaxSpecial / sizeof(SparseRun)) {
+    if (entry_.runs.size() > kMaxSparseRuns) {
       state_ = State::broken;
       throw Error(Errc::too_large,
                   str_cat("no usable tar: a sparse map is too long (at byte ", at_, ")"));
@@ -476,7 +320,7 @@ class TarReader::Impl {
     }
     entry_.sparse = true;
     if (kind == PaxSparse::map_in_header) {
-      auto runs = header_map(records);
+      auto runs = sparse_map_of(records);
       if (!runs) entry_.defect = "its sparse map makes no sense";
       if (runs) entry_.runs = std::move(*runs);
       hand_out();
@@ -487,69 +331,48 @@ class TarReader::Impl {
       hand_out();
       return;
     }
-    map_.clear();
-    map_numbers_.clear();
-    map_wanted_.reset();
+    map_ = SparseMapText();
     state_ = State::sparse_map;
   }
 
-  /// A block of the decimal numbers, one a line, that a file of GNU's sparse format 1.0 begins
-  /// with: how many runs, then their offsets and lengths.
   void take_sparse_map() {
     content_left_ -= kTarBlock;
-    for (const char c : block_) {
-      if (map_wanted_ && map_numbers_.size() == *map_wanted_) break;  // padding
-      if (c != '\n') {
-        map_ += c;
-        continue;
-      }
-      const auto number = parse_decimal(map_);
-      map_.clear();
-      if (!number || *number < 0) return give_up_map("its sparse map has a number that is none");
-      if (map_wanted_) {
-        map_numbers_.push_back(*number);
-      } else if (static_cast<std::uint64_t>(*number) > kMaxSpecial / sizeof(SparseRun)) {
-        return give_up_map("its sparse map is too long");
-      } else {
-        map_wanted_ = static_cast<std::uint64_t>(*number) * 2;
-      }
+    switch (map_.take(block_)) {
+      case SparseMapText::State::complete:
+        entry_.runs = map_.runs();
+        entry_.offset = at_;
+        break;
+      case SparseMapText::State::defective:
+        entry_.defect = map_.defect();
+        break;
+      case SparseMapText::State::incomplete:
+        if (content_left_ >= kTarBlock) return;
+        entry_.defect = "its sparse map does not end";
+        break;
     }
-    if (map_wanted_ && map_numbers_.size() == *map_wanted_) {
-      entry_.runs = to_runs(map_numbers_).value_or(std::vector<SparseRun>{});
-      entry_.offset = at_;
-      hand_out();
-    } else if (content_left_ < kTarBlock || map_.size() > kTarBlock) {
-      give_up_map("its sparse map does not end");
-    }
-  }
-
-  void give_up_map(std::string_view why) {
-    entry_.defect = why;
     hand_out();
   }
 
   // Constant after construction.
   TarSink& sink_;
-  // Where the reading is.
+  // The position in the archive.
   State state_ = State::header;
   std::uint64_t at_ = 0;  ///< bytes taken
   TarBlock block_{};
   std::size_t filled_ = 0;
   std::uint64_t content_left_ = 0;
   std::uint64_t padding_left_ = 0;
-  // A long name or pax header that is being collected.
+  // The long name or pax header that is being collected.
   char special_type_ = 0;
   std::uint64_t special_size_ = 0;
   std::string special_;
-  // What those that were collected say of the entry to come.
+  // What the collected long names and pax headers say of the next entry.
   PaxRecords records_;
   std::string long_name_;
   std::string long_link_;
   // The entry whose sparse map is being collected.
   TarEntry entry_;
-  std::string map_;
-  std::optional<std::uint64_t> map_wanted_;
-  std::vector<std::int64_t> map_numbers_;
+  SparseMapText map_;
 };
 
 TarReader::TarReader(TarSink& sink) : impl_(std::make_unique<Impl>(sink)) {}

@@ -7,7 +7,8 @@
 
 namespace digestfs::archive {
 
-/// zstd (RFC 8878), any number of frames, skippable ones anywhere (DEC-b).
+/// Returns a decompressor for zstd (RFC 8878) with any number of frames, and skippable frames
+/// anywhere (DEC-b).
 [[nodiscard]] std::unique_ptr<Decompressor> make_zstd_decompressor(ByteSink& output);
 
 }  // namespace digestfs::archive
