@@ -8,11 +8,11 @@
 
 namespace digestfs {
 
-/// Steps that each may have to wait for something: all of them are begun, so that what they wait
-/// for comes side by side, and only then is waited.
+/// Runs several steps that may each throw `Pending`, and waits only after the last, so that the
+/// flights of all steps are under way at the same time.
 class SideBySide {
  public:
-  /// Runs `step`; where it throws `Pending`, that is kept for `wait`.
+  /// Runs `step`. If the step throws `Pending`, keeps that for `wait`.
   template <class Step>
   void run(const Step& step) {
     try {
@@ -22,7 +22,8 @@ class SideBySide {
     }
   }
 
-  /// Returns if no step has to wait; throws the first `Pending` otherwise.
+  /// Returns if no step had to wait, and throws the first `Pending` otherwise. Whoever runs the
+  /// steps again later finds the next one that has to wait.
   void wait() {
     if (pending_) throw *std::exchange(pending_, std::nullopt);
   }

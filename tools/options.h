@@ -19,7 +19,7 @@ namespace digestfs::tools {
 
 enum class Action { mount, help, version };
 
-/// What the command line of digestfs(1) asks for.
+/// The command line of digestfs(1), with the defaults for what it does not say.
 struct Options {
   Action action = Action::mount;
   std::string source;
@@ -40,21 +40,22 @@ struct Options {
   bool trace = false;  ///< `-d`
   /// `-o transform_symlinks`
   fs::AbsoluteLinks absolute_links = fs::AbsoluteLinks::keep;
-  /// What libfuse and the kernel are to be given of `-o`.
+  /// The parts of `-o` that libfuse and the kernel are given.
   std::vector<std::string> mount_options;
 };
 
-/// Reads the arguments, without the program's name. Throws `UsageError`.
+/// Reads the arguments, which do not include the program's name. Throws `UsageError`.
 [[nodiscard]] Options parse_options(const std::vector<std::string>& arguments);
 
-/// What `--help` prints.
+/// Returns the text that `--help` prints.
 [[nodiscard]] std::string help_text();
 
-/// Overwrites passwords among the words of a command line, which everybody on the machine can read
-/// for as long as the program runs (promise 8).
+/// Overwrites the passwords in the words of a command line. Everybody on the machine can read these
+/// words while the program runs (promise 8).
 void hide_passwords(std::span<char* const> words) noexcept;
 
-/// `10G`, `512M`, `1048576`: bytes, in powers of 1024. Throws `UsageError`.
+/// Returns the number of bytes that `text` is: `10G`, `512M` or `1048576`, with units that are
+/// powers of 1024. Throws `UsageError`.
 [[nodiscard]] std::uint64_t parse_size(const std::string& text);
 
 }  // namespace digestfs::tools

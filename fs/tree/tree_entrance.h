@@ -17,7 +17,8 @@ namespace digestfs::fs {
 /// (promise 5).
 class TreeEntrance final : public Directory {
  public:
-  /// Gives what is inside, or throws.
+  /// Returns the files of the tree, or throws, also `Pending`. Whoever makes the entrance knows
+  /// which tree it leads to: `ImageView::rootfs`, `LayerTrees::at`.
   using Enter = std::function<const FileNodes&(const Patience&)>;
 
   TreeEntrance(InodeNumber inode, Inodes& inodes, Enter enter)
