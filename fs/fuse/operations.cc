@@ -5,7 +5,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -19,7 +18,8 @@
 #include "base/caller.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/text.h"
+#include "fs/fuse/error_number.h"
+#include "fs/fuse/stat.h"
 
 namespace digestfs::fs {
 namespace {
@@ -36,62 +36,8 @@ Operations& operations_of(fuse_req_t request) {
 
 double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-mode_t type_bits(FileType type) {
-  switch (type) {
-    case FileType::directory:
-      return S_IFDIR;
-    case FileType::file:
-      return S_IFREG;
-    case FileType::symlink:
-      return S_IFLNK;
-    case FileType::character_device:
-      return S_IFCHR;
-    case FileType::block_device:
-      return S_IFBLK;
-    case FileType::fifo:
-      return S_IFIFO;
-  }
-  return 0;
-}
-
-/// What may be done with something of ours: nobody changes it.
-mode_t our_permissions(FileType type) {
-  switch (type) {
-    case FileType::directory:
-      return 0555;
-    case FileType::symlink:
-      return 0777;
-    default:
-      return 0444;
-  }
-}
-
 struct stat to_stat(const Operations& operations, const Node& node, const Attributes& attributes) {
-  struct stat status {};
-  status.st_ino = node.inode();
-  status.st_mode = type_bits(attributes.type);
-  if (const auto& ownership = attributes.ownership) {
-    status.st_mode |= ownership->mode;
-    status.st_uid = ownership->uid;
-    status.st_gid = ownership->gid;
-  } else {
-    status.st_mode |= our_permissions(attributes.type);
-    status.st_uid = operations.owner();
-    status.st_gid = operations.group();
-  }
-  status.st_nlink = attributes.links;
-  status.st_rdev = attributes.device;
-  status.st_size = static_cast<off_t>(attributes.size);
-  // Of the size, never of what the cache holds: tar -S takes a file with few blocks for a hole.
-  status.st_blocks =
-      static_cast<blkcnt_t>((attributes.stored.value_or(attributes.size) + 511) / 512);
-  status.st_blksize = 128 << 10;
-  status.st_mtim = {attributes.modified.seconds, attributes.modified.nanoseconds};
-  // Files of an image have no such time. It must not move either when the attributes of a tree's
-  // root take the place of the placeholder, or tar says that the root changed as it was read.
-  if (!attributes.ownership) status.st_ctim = status.st_mtim;
-  status.st_atim = status.st_mtim;
-  return status;
+  return to_stat(node.inode(), attributes, operations.owner());
 }
 
 fuse_entry_param to_entry(const Operations& operations, const Entry& entry) {
@@ -410,54 +356,13 @@ fuse_lowlevel_ops make_table() {
   return table;
 }
 
-int error_number(Errc code) noexcept {
-  switch (code) {
-    case Errc::not_found:
-      return ENOENT;
-    case Errc::denied:
-      return EACCES;
-    case Errc::rate_limited:
-      return EAGAIN;
-    case Errc::unavailable:
-    case Errc::untrusted:
-    case Errc::timed_out:
-      return ETIMEDOUT;
-    case Errc::corrupt:
-      return EIO;
-    case Errc::too_large:
-      return EFBIG;
-    case Errc::unsupported:
-      return EOPNOTSUPP;
-    case Errc::interrupted:
-      return EINTR;
-  }
-  return EIO;
-}
-
 }  // namespace
-
-int error_number(const std::exception_ptr& failure) noexcept {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const Error& error) {
-    return error_number(error.code());
-  } catch (const std::system_error& error) {
-    const auto& category = error.code().category();
-    const bool is_errno = category == std::generic_category() || category == std::system_category();
-    return is_errno && error.code().value() > 0 ? error.code().value() : EIO;
-  } catch (const std::bad_alloc&) {
-    return ENOMEM;
-  } catch (...) {
-    return EIO;
-  }
-}
 
 Operations::Operations(const Inodes& inodes, Parking& parking, std::function<void()> ready)
     : inodes_(inodes),
       parking_(parking),
       ready_(std::move(ready)),
-      owner_(::getuid()),
-      group_(::getgid()) {}
+      owner_{::getuid(), ::getgid()} {}
 
 const fuse_lowlevel_ops& Operations::table() {
   static const fuse_lowlevel_ops table = make_table();

@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <exception>
-
-#include <sys/types.h>
+#include <functional>
 
 #include "fs/fuse/channel.h"
 #include "fs/fuse/open_files.h"
 #include "fs/fuse/parking.h"
+#include "fs/fuse/stat.h"
 #include "fs/inodes.h"
 
 struct fuse_lowlevel_ops;
 struct fuse_session;
 
 namespace digestfs::fs {
-
-/// The errno of a failure: one failure, always the same number (promise 9). Anything unknown is
-/// EIO.
-[[nodiscard]] int error_number(const std::exception_ptr& failure) noexcept;
 
 /// The kernel's requests, answered from the nodes of a mount. The only code that replies: every
 /// callback completes its value first and then replies once, now or, when it has to wait, from
@@ -37,8 +32,7 @@ class Operations {
   [[nodiscard]] Parking& parking() const noexcept { return parking_; }
   [[nodiscard]] Channel& channel() noexcept { return channel_; }
   [[nodiscard]] OpenFiles& open_files() noexcept { return open_files_; }
-  [[nodiscard]] uid_t owner() const noexcept { return owner_; }
-  [[nodiscard]] gid_t group() const noexcept { return group_; }
+  [[nodiscard]] const MountOwner& owner() const noexcept { return owner_; }
   void is_ready() const { ready_(); }
 
  private:
@@ -46,8 +40,7 @@ class Operations {
   const Inodes& inodes_;
   Parking& parking_;
   std::function<void()> ready_;
-  uid_t owner_;
-  gid_t group_;
+  MountOwner owner_;
   fuse_session* session_ = nullptr;
   // Synchronise themselves.
   Channel channel_;

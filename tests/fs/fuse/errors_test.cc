@@ -18,7 +18,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "fs/fuse/operations.h"
+#include "fs/fuse/error_number.h"
 #include "tests/support/served.h"
 
 // Promises 1, 2, 3 and 9 over the FUSE protocol: which errno, which record, and never a wrong byte.
