@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include <sys/resource.h>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -101,6 +103,15 @@ std::unique_ptr<cache::Store> open_cache(const Options& options) {
   }
 }
 
+/// Raises the limit of open files as far as an ordinary process may: each file that a process has
+/// open in the mount takes a descriptor here.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) DIGESTFS_LOG(warning, "cannot open more files");
+}
+
 void mount_and_serve(const Options& options, const std::string& mountpoint, Daemon daemon) {
   const auto store = open_cache(options);
   const OpenedSource origin = open_source(options);
@@ -167,6 +178,7 @@ int run(const std::vector<std::string>& arguments) {
   const sigset_t signals = ending_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  raise_file_limit();
   mount_and_serve(absolute, mountpoint,
                   options.foreground ? Daemon::in_foreground() : Daemon::start());
   return 0;

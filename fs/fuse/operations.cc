@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <exception>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -36,15 +37,11 @@ Operations& operations_of(fuse_req_t request) {
 
 double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-struct stat to_stat(const Operations& operations, const Node& node, const Attributes& attributes) {
-  return to_stat(node.inode(), attributes, operations.owner());
-}
-
 fuse_entry_param to_entry(const Operations& operations, const Entry& entry) {
   const Attributes attributes = entry.node->attributes();
   fuse_entry_param parameters{};
   parameters.ino = entry.node->inode();
-  parameters.attr = to_stat(operations, *entry.node, attributes);
+  parameters.attr = to_stat(entry.node->inode(), attributes, operations.owner());
   parameters.attr_timeout = seconds(attributes.valid);
   parameters.entry_timeout = seconds(entry.valid);
   return parameters;
@@ -64,7 +61,7 @@ const T& node_as(const Operations& operations, fuse_ino_t inode, int otherwise) 
   return *node;
 }
 
-void log_failure(const char* name, const std::exception_ptr& failure) noexcept {
+void log_failure(const char* name, const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
   } catch (const Error& error) {
@@ -82,8 +79,24 @@ void log_failure(const char* name, const std::exception_ptr& failure) noexcept {
 
 void reply_failure(fuse_req_t request, const char* name,
                    const std::exception_ptr& failure) noexcept {
-  log_failure(name, failure);
+  try {
+    log_failure(name, failure);
+  } catch (...) {
+    // Without memory for the line there is no line; the reply needs none.
+  }
   fuse_reply_err(request, error_number(failure));
+}
+
+/// Runs `body`, and answers `request` with the failure if `body` throws, which it does only before
+/// it has replied. Every callback in which anything can fail goes through here or `answer`: an
+/// exception that reaches libfuse ends the process.
+template <class Body>
+void guard(fuse_req_t request, const char* name, const Body& body) noexcept {
+  try {
+    body();
+  } catch (...) {
+    reply_failure(request, name, std::current_exception());
+  }
 }
 
 void on_interrupt(fuse_req_t request, void* id) {
@@ -105,7 +118,7 @@ void answer(fuse_req_t request, const char* name, Patience patience, Operation o
     reply_failure(request, name, std::current_exception());
     return;
   }
-  try {
+  guard(request, name, [&] {
     Parking& parking = operations_of(request).parking();
     const auto id = parking.enter(
         [operation = std::move(operation), patience]() mutable { operation(patience); },
@@ -113,14 +126,10 @@ void answer(fuse_req_t request, const char* name, Patience patience, Operation o
           reply_failure(request, name, failure);
         },
         [caller = fuse_req_ctx(request)->pid] { return has_given_up(caller); });
-    // Before it may be answered from elsewhere: after that the request is gone.
+    // From here on nothing throws, and `parking` answers; once it has, the request is gone.
     fuse_req_interrupt_func(request, on_interrupt, reinterpret_cast<void*>(id));
     parking.wait(id, std::move(pending));
-  } catch (const std::exception& error) {
-    // Only for want of memory, before anything was parked.
-    DIGESTFS_LOG(error, name, ": ", error.what());
-    fuse_reply_err(request, ENOMEM);
-  }
+  });
 }
 
 template <class Operation>
@@ -138,23 +147,32 @@ void init(void* userdata, fuse_conn_info* connection) {
   // Splicing loses against plain copies once readahead is large (measured).
   connection->want &=
       ~static_cast<unsigned>(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
-  static_cast<Operations*>(userdata)->is_ready();
+  try {
+    static_cast<Operations*>(userdata)->is_ready();
+  } catch (const std::exception& error) {
+    DIGESTFS_LOG(error, "cannot say that the mount is ready: ", error.what());
+  }
 }
 
 void lookup(fuse_req_t request, fuse_ino_t parent, const char* name) noexcept {
-  answer(request, "lookup", Patience::of_lookup(),
-         [request, parent, name = std::string(name)](const Patience& patience) {
-           const Operations& operations = operations_of(request);
-           const auto& directory = node_as<Directory>(operations, parent, ENOTDIR);
-           fuse_entry_param parameters{};
-           if (const auto entry = directory.lookup(name, patience)) {
-             parameters = to_entry(operations, *entry);
-           } else {
-             // Inode 0 is an absence that the kernel may remember; ENOENT would be asked again.
-             parameters.entry_timeout = seconds(directory.absence_valid());
-           }
-           fuse_reply_entry(request, &parameters);
-         });
+  const auto operation = [request, parent](const std::string& wanted, const Patience& patience) {
+    const Operations& operations = operations_of(request);
+    const auto& directory = node_as<Directory>(operations, parent, ENOTDIR);
+    fuse_entry_param parameters{};
+    if (const auto entry = directory.lookup(wanted, patience)) {
+      parameters = to_entry(operations, *entry);
+    } else {
+      // Inode 0 is an absence that the kernel may remember; ENOENT would be asked again.
+      parameters.entry_timeout = seconds(directory.absence_valid());
+    }
+    fuse_reply_entry(request, &parameters);
+  };
+  guard(request, "lookup", [&] {
+    answer(request, "lookup", Patience::of_lookup(),
+           [operation, wanted = std::string(name)](const Patience& patience) {
+             operation(wanted, patience);
+           });
+  });
 }
 
 void forget(fuse_req_t request, fuse_ino_t /*inode*/, std::uint64_t /*lookups*/) noexcept {
@@ -170,7 +188,7 @@ void getattr(fuse_req_t request, fuse_ino_t inode, fuse_file_info* /*file*/) noe
     const Operations& operations = operations_of(request);
     const Node& node = node_of(operations, inode);
     const Attributes attributes = node.attributes();
-    const struct stat status = to_stat(operations, node, attributes);
+    const struct stat status = to_stat(inode, attributes, operations.owner());
     fuse_reply_attr(request, &status, seconds(attributes.valid));
   });
 }
@@ -255,24 +273,26 @@ void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) noexcept {
     fuse_reply_err(request, EROFS);
     return;
   }
-  const Node* node = operations_of(request).inodes().find(inode);
-  const auto before = node == nullptr ? Attributes{} : node->attributes();
-  answer(request, "open", [request, inode, before, info = *file](const Patience& patience) mutable {
-    Operations& operations = operations_of(request);
-    const auto& opened_node = node_as<File>(operations, inode, EISDIR);
-    Opened opened = opened_node.open(patience);
-    info.direct_io = opened.caching == Opened::Caching::bypass ? 1U : 0U;
-    info.keep_cache = opened.caching == Opened::Caching::keep ? 1U : 0U;
-    info.noflush = 1U;
-    if (before.valid != kForever && opened_node.attributes().size != before.size) {
-      // A placeholder went: whoever sees this reply must see the true size. Attributes only, which
-      // takes no lock that this request could hold.
-      fuse_lowlevel_notify_inval_inode(operations.session(), inode, -1, 0);
-    }
-    info.fh = operations.open_files().keep(std::move(opened.file));
-    // Of an interrupted open the kernel wants to hear no more, not even the release.
-    if (fuse_reply_open(request, &info) != 0) operations.open_files().release(info.fh);
-  });
+  answer(request, "open",
+         [request, inode, before = std::optional<Attributes>(),
+          info = *file](const Patience& patience) mutable {
+           Operations& operations = operations_of(request);
+           const auto& node = node_as<File>(operations, inode, EISDIR);
+           // Of the first attempt: by the last one the size may have become exact.
+           if (!before) before = node.attributes();
+           Opened opened = node.open(patience);
+           info.direct_io = opened.caching == Opened::Caching::bypass ? 1U : 0U;
+           info.keep_cache = opened.caching == Opened::Caching::keep ? 1U : 0U;
+           info.noflush = 1U;
+           if (before->valid != kForever && node.attributes().size != before->size) {
+             // A placeholder went: whoever sees this reply must see the true size. Attributes only,
+             // which takes no lock that this request could hold.
+             fuse_lowlevel_notify_inval_inode(operations.session(), inode, -1, 0);
+           }
+           info.fh = operations.open_files().keep(std::move(opened.file));
+           // Of an interrupted open the kernel wants to hear no more, not even the release.
+           if (fuse_reply_open(request, &info) != 0) operations.open_files().release(info.fh);
+         });
 }
 
 void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offset,
@@ -313,14 +333,18 @@ void reply_xattr(fuse_req_t request, std::string_view value, std::size_t size) {
 }
 
 void getxattr(fuse_req_t request, fuse_ino_t inode, const char* name, std::size_t size) noexcept {
-  answer(request, "getxattr", [request, inode, name = std::string(name), size](const Patience&) {
+  const auto operation = [request, inode, size](const std::string& wanted) {
     const Xattrs xattrs = node_of(operations_of(request), inode).xattrs();
-    const auto at = xattrs.find(name);
+    const auto at = xattrs.find(wanted);
     if (at == xattrs.end()) {
       fuse_reply_err(request, ENODATA);
     } else {
       reply_xattr(request, at->second, size);
     }
+  };
+  guard(request, "getxattr", [&] {
+    answer(request, "getxattr",
+           [operation, wanted = std::string(name)](const Patience&) { operation(wanted); });
   });
 }
 

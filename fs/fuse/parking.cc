@@ -39,13 +39,34 @@ std::shared_ptr<Parking::Request> Parking::find(Id id) const {
   return at == lot->requests.end() ? nullptr : at->second;
 }
 
-void Parking::wait(Id id, Pending pending) {
+void Parking::wait(Id id, Pending pending) noexcept {
   if (const auto request = find(id)) settle(request, std::move(pending));
+}
+
+/// Like `wait_for`, but fails the request if there is no memory to wait with.
+void Parking::settle(const std::shared_ptr<Request>& request, Pending pending) noexcept {
+  try {
+    wait_for(request, std::move(pending));
+  } catch (...) {
+    fail_waiting(*request, std::current_exception());
+  }
+}
+
+/// Answers `request` with `failure` if it waits. If another thread attempts it or has answered it,
+/// the failure concerns nobody.
+void Parking::fail_waiting(Request& request, std::exception_ptr failure) noexcept {
+  {
+    const auto state = request.state.lock();
+    if (state->stage != Stage::waiting) return;
+    state->stage = Stage::answered;
+  }
+  leave(request);
+  request.fail(std::move(failure));
 }
 
 /// Puts `request` to wait for `pending`, and attempts it at once as often as that has landed
 /// already.
-void Parking::settle(const std::shared_ptr<Request>& request, Pending pending) {
+void Parking::wait_for(const std::shared_ptr<Request>& request, Pending pending) {
   for (;;) {
     bool closed = lot_.lock()->closed;
     {
@@ -73,7 +94,7 @@ void Parking::settle(const std::shared_ptr<Request>& request, Pending pending) {
 }
 
 /// Attempts a request that waits, if it still does; what it has to wait for next.
-std::optional<Pending> Parking::attempt(Request& request) {
+std::optional<Pending> Parking::attempt(Request& request) noexcept {
   {
     const auto state = request.state.lock();
     if (state->stage != Stage::waiting) return std::nullopt;
@@ -97,11 +118,11 @@ void Parking::add_deadline(Clock::time_point deadline, Due due) {
   deadline_added_.notify_one();
 }
 
-void Parking::wake(const std::shared_ptr<Request>& request) {
+void Parking::wake(const std::shared_ptr<Request>& request) noexcept {
   if (auto again = attempt(*request)) settle(request, *std::move(again));
 }
 
-void Parking::fail(Request& request, std::exception_ptr failure) {
+void Parking::fail(Request& request, std::exception_ptr failure) noexcept {
   request.state.lock()->stage = Stage::answered;
   leave(request);
   request.fail(std::move(failure));
@@ -109,18 +130,22 @@ void Parking::fail(Request& request, std::exception_ptr failure) {
 
 void Parking::leave(const Request& request) { lot_.lock()->requests.erase(request.id); }
 
-void Parking::interrupt(Id id) {
+void Parking::interrupt(Id id) noexcept {
   const auto request = find(id);
   if (!request) return;
-  if (request->given_up()) {
-    end(request);
-  } else {
-    add_deadline(Clock::now() + kSecondLook, {id, Due::What::interrupt});
+  if (!request->given_up()) {
+    try {
+      add_deadline(Clock::now() + kSecondLook, {id, Due::What::interrupt});
+      return;
+    } catch (...) {
+      // Without memory to ask again, the request ends now: it must not wait for ever.
+    }
   }
+  end(request);
 }
 
 /// Ends the waiting of a request, or keeps it from beginning.
-void Parking::end(const std::shared_ptr<Request>& request) {
+void Parking::end(const std::shared_ptr<Request>& request) noexcept {
   {
     const auto state = request->state.lock();
     state->interrupted = true;
@@ -143,33 +168,36 @@ void Parking::close() {
 }
 
 void Parking::watch_deadlines(const std::stop_token& stop) {
-  while (!stop.stop_requested()) {
-    std::vector<Due> due;
-    {
-      auto lot = lot_.lock();
-      const auto any = [&lot] { return !lot->deadlines.empty(); };
-      if (!any()) {
-        deadline_added_.wait(lot.native(), stop, any);
-      } else {
-        const auto first = lot->deadlines.begin()->first;
-        deadline_added_.wait_until(lot.native(), stop, first, [&] {
-          return lot->deadlines.empty() || lot->deadlines.begin()->first < first;
-        });
-      }
-      const auto now = Clock::now();
-      while (!lot->deadlines.empty() && lot->deadlines.begin()->first <= now) {
-        due.push_back(lot->deadlines.begin()->second);
-        lot->deadlines.erase(lot->deadlines.begin());
-      }
-    }
-    for (const auto& [id, what] : due) {
-      if (what == Due::What::interrupt) {
-        interrupt(id);
-      } else if (const auto request = find(id)) {
-        wake(request);
-      }
+  while (const auto due = next_due(stop)) {
+    if (due->what == Due::What::interrupt) {
+      interrupt(due->id);
+    } else if (const auto request = find(due->id)) {
+      wake(request);
     }
   }
+}
+
+/// Waits for the next deadline and takes it out; returns nothing once `stop` is requested. It
+/// allocates nothing, since nobody could catch what it throws.
+std::optional<Parking::Due> Parking::next_due(const std::stop_token& stop) {
+  auto lot = lot_.lock();
+  while (!stop.stop_requested()) {
+    const auto any = [&lot] { return !lot->deadlines.empty(); };
+    if (!any()) {
+      deadline_added_.wait(lot.native(), stop, any);
+      continue;
+    }
+    const auto first = lot->deadlines.begin()->first;
+    if (first <= Clock::now()) {
+      const Due due = lot->deadlines.begin()->second;
+      lot->deadlines.erase(lot->deadlines.begin());
+      return due;
+    }
+    deadline_added_.wait_until(lot.native(), stop, first, [&] {
+      return lot->deadlines.empty() || lot->deadlines.begin()->first < first;
+    });
+  }
+  return std::nullopt;
 }
 
 }  // namespace digestfs::fs

@@ -39,12 +39,13 @@ class Parking {
   /// Takes a request in. It is not attempted before `wait`, but may be interrupted from here on.
   [[nodiscard]] Id enter(
       Attempt attempt, Fail fail, GivenUp given_up = [] { return true; });
-  /// Lets it wait for `pending`. Call once, after `enter`.
-  void wait(Id id, Pending pending);
-  /// Ends its waiting, if whoever asked has given up: it fails with `Errc::interrupted`. If not, it
-  /// is looked at again and again from now on, for the kernel does not say it twice. Nothing
-  /// happens for one that is answered.
-  void interrupt(Id id);
+  /// Lets the request wait for `pending`. Call once, after `enter`. From here on the parking
+  /// answers the request, also if it runs out of memory.
+  void wait(Id id, Pending pending) noexcept;
+  /// Ends the waiting of a request whose caller has given up: it fails with `Errc::interrupted`.
+  /// If the caller has not given up, the parking asks again and again from now on, because the
+  /// kernel does not interrupt a request twice. Does nothing for a request that is answered.
+  void interrupt(Id id) noexcept;
   /// Ends all waiting, now and from now on: the mount is gone, or about to go.
   void close();
 
@@ -82,15 +83,18 @@ class Parking {
     std::multimap<Clock::time_point, Due> deadlines;
   };
 
-  void settle(const std::shared_ptr<Request>& request, Pending pending);
-  [[nodiscard]] std::optional<Pending> attempt(Request& request);
+  void settle(const std::shared_ptr<Request>& request, Pending pending) noexcept;
+  void wait_for(const std::shared_ptr<Request>& request, Pending pending);
+  void fail_waiting(Request& request, std::exception_ptr failure) noexcept;
+  [[nodiscard]] std::optional<Pending> attempt(Request& request) noexcept;
   void add_deadline(Clock::time_point deadline, Due due);
-  void end(const std::shared_ptr<Request>& request);
-  void wake(const std::shared_ptr<Request>& request);
+  void end(const std::shared_ptr<Request>& request) noexcept;
+  void wake(const std::shared_ptr<Request>& request) noexcept;
   void leave(const Request& request);
-  void fail(Request& request, std::exception_ptr failure);
+  void fail(Request& request, std::exception_ptr failure) noexcept;
   [[nodiscard]] std::shared_ptr<Request> find(Id id) const;
   void watch_deadlines(const std::stop_token& stop);
+  [[nodiscard]] std::optional<Due> next_due(const std::stop_token& stop);
 
   Guarded<Lot> lot_;
   std::condition_variable_any deadline_added_;

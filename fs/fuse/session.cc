@@ -125,9 +125,10 @@ class Session::Impl {
 
   void run(const std::function<void()>& quiesce) {
     std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < kThreads; ++i) threads.emplace_back([this] { loop(); });
     std::exception_ptr failure;
     try {
+      // In here: where one thread cannot be started, those before it are told to end.
+      for (std::size_t i = 0; i < kThreads; ++i) threads.emplace_back([this] { loop(); });
       watch();
     } catch (...) {
       failure = std::current_exception();  // the end is the same

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// A limit of the system ends one request, never the process.
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/handle.h"
+#include "fs/fuse/parking.h"
+#include "fs/fuse/session.h"
+#include "fs/static_directory.h"
+#include "tests/support/served.h"
+
+namespace {
+
+// How many more allocations of this thread succeed; negative where all do.
+thread_local int allocations_left = -1;
+
+}  // namespace
+
+// The tests of parking make an allocation fail. The allocator is malloc, as it is without this.
+void* operator new(std::size_t size) {
+  if (allocations_left >= 0 && allocations_left-- == 0) throw std::bad_alloc();
+  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
+
+namespace digestfs::fs {
+namespace {
+
+/// Lets this process open no more files until it is destroyed.
+class NoMoreFiles {
+ public:
+  NoMoreFiles() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit limit = before_;
+    const UniqueFd next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    limit.rlim_cur = static_cast<rlim_t>(next.get());
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  ~NoMoreFiles() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoMoreFiles(const NoMoreFiles&) = delete;
+  NoMoreFiles& operator=(const NoMoreFiles&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+// The callback of open asked for attributes where nothing caught what that throws, and the process
+// was terminated.
+TEST(Limits, AnOpenWithoutADescriptorLeftFailsAloneAndTheMountLivesOn) {
+  test::ObjectSet set;
+  const auto image = add_image(set, {test::gzip_layer({{.name = "f", .content = "text"}})});
+  set.tag("v1", image.manifest);
+  const std::string diff = "diffs/" + image.diff_ids[0].str();
+  test::Served served;
+  served.mount(set);
+  static_cast<void>(served.names("tags/v1/layers/00"));
+  const std::string text = served.read(diff).text;
+  // Of a diff that nothing but the cache knows, the size is that of its file.
+  served.mount();
+  const auto inode = served.kernel().walk(diff);
+  {
+    const NoMoreFiles no_more_files;
+    EXPECT_EQ(served.kernel().wait(served.kernel().send_open(inode)).error, EMFILE);
+  }
+  EXPECT_EQ(served.read(diff).text, text);
+}
+
+// Without memory to wait with, the request was answered, and once more when its flight landed.
+TEST(Limits, ARequestThatFindsNoMemoryToWaitWithIsAnsweredOnce) {
+  Parking parking;
+  for (int allowed = 0; allowed < 30; ++allowed) {
+    std::atomic<int> answers{0};
+    const auto flight = std::make_shared<Flight>();
+    const Parking::Attempt attempt = [&] { ++answers; };
+    const Parking::Fail fail = [&](const std::exception_ptr&) { ++answers; };
+    const Pending pending{flight, Clock::now() + std::chrono::hours(1)};
+    allocations_left = allowed;
+    try {
+      parking.wait(parking.enter(attempt, fail), pending);
+    } catch (const std::bad_alloc&) {
+      ++answers;  // as the callback does whose request was not parked
+    }
+    allocations_left = -1;
+    flight->land(nullptr);
+    EXPECT_EQ(answers, 1) << "with " << allowed << " allocations";
+  }
+}
+
+/// Lets this process start two more threads, and no more. Only root can change to a user whose
+/// threads are these alone.
+void leave_room_for_two_threads(rlim_t running) {
+  constexpr uid_t kNobodyElse = 1234567;
+  const rlimit limit{running + 2, running + 2};
+  ASSERT_EQ(::setrlimit(RLIMIT_NPROC, &limit), 0);
+  ASSERT_EQ(::setresuid(kNobodyElse, kNobodyElse, kNobodyElse), 0);
+}
+
+// The threads before it served a mount that nobody watched, and were waited for without an end.
+TEST(LimitsDeathTest, ASessionThatCannotStartAllItsThreadsEnds) {
+  if (::getuid() != 0) GTEST_SKIP() << "only root can be another user";
+  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  const auto serve = [] {
+    ::alarm(20);
+    Inodes inodes;
+    inodes.intern<StaticDirectory>("/", std::vector<Entry>());
+    std::array<int, 2> ends{};
+    ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data());
+    Session session(inodes, ends[1], [] {});
+    leave_room_for_two_threads(2);  // this one, and the one of the parking
+    try {
+      session.run([] {});
+    } catch (const std::exception&) {
+      ::_exit(7);
+    }
+    ::_exit(0);
+  };
+  EXPECT_EXIT(serve(), ::testing::ExitedWithCode(7), "");
+}
+
+}  // namespace
+}  // namespace digestfs::fs
