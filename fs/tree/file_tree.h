@@ -26,6 +26,15 @@ struct FileExtras {
   std::string missing_target;
 };
 
+/// A name that a hard link gave to a file that comes after it in the same layer. If a lower layer
+/// has a file at one of `targets`, the first of them that does is what the name leads to in a
+/// rootfs (HL-1).
+struct EarlyLink {
+  std::uint32_t directory = 0;  ///< the directory that has the name
+  std::string name;
+  std::vector<std::string> targets;  ///< paths: the link's own, and those of links it leads through
+};
+
 /// A file, by whatever names it goes. The meaning of `size` and `where` depends on `type`.
 struct FileRecord {
   std::int64_t modified_seconds = 0;
@@ -63,11 +72,12 @@ class FileTree {
   };
 
   FileTree(std::vector<FileRecord> files, std::vector<Name> names, std::string texts,
-           std::vector<FileExtras> extras)
+           std::vector<FileExtras> extras, std::vector<EarlyLink> early_links = {})
       : files_(std::move(files)),
         names_(std::move(names)),
         texts_(std::move(texts)),
-        extras_(std::move(extras)) {}
+        extras_(std::move(extras)),
+        early_links_(std::move(early_links)) {}
 
   /// All files. The directories come first, the root before all.
   [[nodiscard]] std::span<const FileRecord> files() const noexcept { return files_; }
@@ -82,6 +92,8 @@ class FileTree {
   [[nodiscard]] std::string_view link_target(const FileRecord& symlink) const;
   /// Empty ones where the file has none.
   [[nodiscard]] const FileExtras& extras(const FileRecord& file) const;
+  /// The names that lower layers may make lead elsewhere.
+  [[nodiscard]] std::span<const EarlyLink> early_links() const noexcept { return early_links_; }
 
  private:
   // Constant after construction.
@@ -89,6 +101,7 @@ class FileTree {
   std::vector<Name> names_;
   std::string texts_;
   std::vector<FileExtras> extras_;
+  std::vector<EarlyLink> early_links_;
 };
 
 }  // namespace digestfs::fs

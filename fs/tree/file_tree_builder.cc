@@ -158,6 +158,13 @@ const FileExtras& FileTreeBuilder::extras(Index file) const {
   return slot == 0 ? none : extras_[slot - 1];
 }
 
+void FileTreeBuilder::add_early_link(EarlyLink link) {
+  std::uint64_t size = sizeof(EarlyLink) + link.name.size();
+  for (const std::string& target : link.targets) size += sizeof(std::string) + target.size();
+  charge(size);
+  early_links_.push_back(std::move(link));
+}
+
 FileTreeBuilder::Walked FileTreeBuilder::walk(Index directory, std::string_view path,
                                               Missing missing) {
   Walked walked;
@@ -246,6 +253,12 @@ FileTree FileTreeBuilder::finish() {
   std::vector<Index> new_index(files_.size());
   for (Index i = 0; i < order.size(); ++i) new_index[order[i]] = i;
 
+  // The names of what is no longer there are gone too.
+  std::erase_if(early_links_, [&](const EarlyLink& link) {
+    return !reached[link.directory] || !find(link.directory, link.name);
+  });
+  for (EarlyLink& link : early_links_) link.directory = new_index[link.directory];
+
   std::vector<FileRecord> files;
   std::vector<FileTree::Name> all_names;
   std::string texts;
@@ -282,7 +295,8 @@ FileTree FileTreeBuilder::finish() {
   extras_ = {};
   // What building took is several times what the tree takes, in pieces that the heap would keep.
   if (files.size() > kMany) ::malloc_trim(0);
-  return {std::move(files), std::move(all_names), std::move(texts), std::move(extras)};
+  return {std::move(files), std::move(all_names), std::move(texts), std::move(extras),
+          std::move(early_links_)};
 }
 
 CleanPath clean_path(std::string_view path) {

@@ -60,6 +60,7 @@ class FileTreeBuilder {
   [[nodiscard]] const std::string& link_target(Index symlink) const;
   void set_extras(Index file, FileExtras extras);
   [[nodiscard]] const FileExtras& extras(Index file) const;
+  void add_early_link(EarlyLink link);
 
   /// What happens where a path leads to nothing, or to something else than a directory.
   enum class Missing {
@@ -101,6 +102,7 @@ class FileTreeBuilder {
   std::vector<Contents> contents_;
   std::vector<std::string> targets_;
   std::vector<FileExtras> extras_;
+  std::vector<EarlyLink> early_links_;
 };
 
 /// A path taken apart: its components without empty ones and `.`, and `..` taken back within the

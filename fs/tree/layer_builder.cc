@@ -28,6 +28,9 @@ constexpr std::uint32_t kNobody = 65534;
 constexpr std::int64_t kMaxMajor = 0xfff;
 constexpr std::int64_t kMaxMinor = 0xfffff;
 
+// How many links a hard link to a later entry may lead through for lower layers to be asked.
+constexpr std::size_t kMaxTargets = 8;
+
 constexpr std::string_view kWhiteout = ".wh.";
 
 std::string join(const std::vector<std::string_view>& components, std::size_t count) {
@@ -311,12 +314,19 @@ void LayerBuilder::take_link(Index directory, std::string_view name, TarEntry& e
   in_order_.push_back(placeholder);
 }
 
-/// The file that a hard link really leads to: the end of a chain of links, or where it breaks.
+/// Returns the file that a hard link really leads to: the end of a chain of links, or where the
+/// chain breaks. Records that for every link on the way.
 LayerBuilder::Index LayerBuilder::settle(Index placeholder) {
   std::vector<Index> chain;
   std::unordered_set<Index> seen;
+  std::vector<std::string> targets;
   Index at = placeholder;
   while (seen.insert(at).second) {
+    if (const auto known = settled_.find(at); known != settled_.end()) {
+      targets = known->second.targets;
+      at = known->second.file;
+      break;
+    }
     const auto link = links_.find(at);
     if (link == links_.end()) break;
     const auto next = tree_.find_path(link->second.target);
@@ -324,31 +334,40 @@ LayerBuilder::Index LayerBuilder::settle(Index placeholder) {
     chain.push_back(at);
     at = *next;
   }
-  // What was a link on the way is what it leads to now, so that the next chain is short.
-  for (const Index link : chain) {
-    if (link == at) continue;
-    const Link& named = links_.at(link);
-    if (tree_.find(named.directory, named.name) == link) {
-      tree_.put(named.directory, named.name, at);
-    }
+  for (auto link = chain.rbegin(); link != chain.rend(); ++link) {
+    if (*link == at) continue;
+    // A link that leads through many others keeps the nearest paths only.
+    if (targets.size() >= kMaxTargets) targets.pop_back();
+    targets.insert(targets.begin(), links_.at(*link).target);
+    settled_.emplace(*link, Settled{at, targets});
   }
   return at;
 }
 
 void LayerBuilder::settle_links() {
-  // Before any is settled: what does not have its name by now was replaced.
+  // What does not have its name by now was replaced.
   std::erase_if(in_order_, [this](Index placeholder) {
     const Link& link = links_.at(placeholder);
     return tree_.find(link.directory, link.name) != placeholder;
   });
   for (const Index placeholder : in_order_) {
     const Link& link = links_.at(placeholder);
-    const Index file = settle(placeholder);
-    findings_.add(link.path, links_.contains(file)
-                                 ? str_cat("a hard link to ", quoted(link.target),
-                                           ", which this layer does not have")
-                                 : str_cat("a hard link to ", quoted(link.target),
-                                           ", which comes after it; a runtime refuses it"));
+    findings_.add(
+        link.path,
+        links_.contains(settle(placeholder))
+            ? str_cat("a hard link to ", quoted(link.target), ", which this layer does not have")
+            : str_cat("a hard link to ", quoted(link.target),
+                      ", which comes after it: a file of a lower layer goes first"));
+  }
+  // Only now: until here the tree shows what is a link.
+  for (const Index placeholder : in_order_) {
+    const auto settled = settled_.find(placeholder);
+    if (settled == settled_.end()) continue;
+    const Link& link = links_.at(placeholder);
+    const Index file = settled->second.file;
+    tree_.put(link.directory, link.name, file);
+    if (links_.contains(file)) continue;
+    tree_.add_early_link({link.directory, link.name, std::move(settled->second.targets)});
   }
 }
 

@@ -39,6 +39,12 @@ class LayerBuilder final : public archive::TarSink {
     std::string target;
   };
 
+  /// What such a name leads to in the end, and the paths on the way.
+  struct Settled {
+    Index file;
+    std::vector<std::string> targets;
+  };
+
   [[nodiscard]] bool is_showable(const archive::TarEntry& entry);
   [[nodiscard]] static FileRecord record_of(const archive::TarEntry& entry);
   [[nodiscard]] FileExtras extras_of(archive::TarEntry& entry);
@@ -52,8 +58,10 @@ class LayerBuilder final : public archive::TarSink {
 
   FileTreeBuilder tree_;
   Findings findings_;
-  // Hard links to what had not come yet: files that stand in their place.
+  // Hard links to what had not come yet, by the files that stand in their place, and what each
+  // turned out to lead to.
   std::unordered_map<Index, Link> links_;
+  std::unordered_map<Index, Settled> settled_;
   std::vector<Index> in_order_;
 };
 

@@ -53,6 +53,15 @@ void RootfsBuilder::find_lower_links(const FileTree& layer) {
     if (target.empty()) continue;
     if (const auto found = find_target(target)) copies_[i] = *found;
   }
+  lower_links_.clear();
+  for (const EarlyLink& link : layer.early_links()) {
+    for (const std::string& target : link.targets) {
+      const auto found = find_target(target);
+      if (!found) continue;
+      lower_links_.emplace(std::pair(link.directory, std::string_view(link.name)), *found);
+      break;
+    }
+  }
 }
 
 std::optional<FileTree::Index> RootfsBuilder::find_target(const std::string& target) {
@@ -173,6 +182,10 @@ void RootfsBuilder::merge_entries(const FileTree& layer, const Pair& at, std::ve
     const FileRecord& file = layer.file(entry.file);
     if (file.type == FileType::directory) {
       merge_directory(layer, {at, name, entry.file}, open);
+      continue;
+    }
+    if (const auto lower = lower_links_.find({at.theirs, name}); lower != lower_links_.end()) {
+      tree_.put(at.ours, name, lower->second);
       continue;
     }
     if (copies_[entry.file] == kNone) copies_[entry.file] = copy(layer, entry.file);

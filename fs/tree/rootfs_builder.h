@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fs/tree/file_tree.h"
@@ -86,6 +87,9 @@ class RootfsBuilder {
   std::map<std::string, Index, std::less<>> pseudo_links_;
   // Of the layer that is being applied: what its files have become.
   std::vector<Index> copies_;
+  // Its names that lead to a file of a lower layer, by directory and name, although the layer has a
+  // later file of that path.
+  std::map<std::pair<Index, std::string_view>, Index> lower_links_;
   // Its hard links to what it does not have by that name itself.
   std::vector<LayerEntry> outward_;
   // Its implied directories where the tree has something else, and those that were made.
