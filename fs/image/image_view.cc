@@ -44,6 +44,13 @@ class PlatformsDirectory final : public Directory {
   Listing aliases_;
 };
 
+/// Returns true for the config of an artifact that has none (image-spec manifest.md, "Guidance for
+/// an Empty Descriptor").
+bool is_empty_config(const registry::Descriptor& config) {
+  static const Digest empty = digest_of(std::string_view("{}"));
+  return config.media_type == "application/vnd.oci.empty.v1+json" || config.digest == empty;
+}
+
 /// Where an entry of an index is found, from inside `platforms/`.
 std::string entry_target(const registry::Descriptor& descriptor) {
   switch (registry::document_class(descriptor.media_type)) {
@@ -130,19 +137,42 @@ const Directory* ImageView::layers_directory(const Manifest& manifest,
 
 /// Null where no blob of the artifact has a title.
 const Directory* ImageView::files_directory(const Manifest& manifest) const {
-  const TitledBlobs titled = titled_blobs(manifest);
+  TitledBlobs titled = titled_blobs(manifest);
   for (const std::string& problem : titled.problems) {
     context_.problems.report(
         {.kind = cache::ProblemKind::bad_name, .object = digest_.str(), .detail = problem});
   }
   if (titled.blobs.empty()) return nullptr;
-  const std::string path = str_cat(path_, "/files");
-  std::vector<Entry> links;
-  for (const TitledBlob& blob : titled.blobs) {
-    links.push_back({blob.name, context_.inodes.symlink(str_cat(path, "/", blob.name),
-                                                        str_cat("../../../blobs/", blob.blob))});
+  // So that what is in one folder stands together.
+  std::ranges::sort(titled.blobs, {}, &TitledBlob::path);
+  return files_folder(str_cat(path_, "/files"), titled.blobs, 0, "../../../");
+}
+
+/// The folder `path` with `blobs`, of whose paths the first `begin` bytes lead there. `up` leads
+/// from the folder to the mount's root.
+const Directory* ImageView::files_folder(const std::string& path, std::span<const TitledBlob> blobs,
+                                         std::size_t begin, const std::string& up) const {
+  std::vector<Entry> entries;
+  while (!blobs.empty()) {
+    const std::string_view rest = std::string_view(blobs[0].path).substr(begin);
+    const std::string name(rest.substr(0, rest.find('/')));
+    const std::string below = str_cat(path, "/", name);
+    const auto inside = [&](const TitledBlob& blob) {
+      const std::string_view other = std::string_view(blob.path).substr(begin);
+      return other.substr(0, other.find('/')) == name;
+    };
+    const auto end = std::ranges::find_if_not(blobs, inside);
+    const auto count = static_cast<std::size_t>(end - blobs.begin());
+    if (name.size() == rest.size()) {
+      entries.push_back(
+          {name, context_.inodes.symlink(below, str_cat(up, "blobs/", blobs[0].blob))});
+    } else {
+      entries.push_back(
+          {name, files_folder(below, blobs.first(count), begin + name.size() + 1, "../" + up)});
+    }
+    blobs = blobs.subspan(count);
   }
-  return context_.inodes.intern<StaticDirectory>(str_cat(path, "@", digest_), std::move(links));
+  return context_.inodes.intern<StaticDirectory>(str_cat(path, "@", digest_), std::move(entries));
 }
 
 const Node* ImageView::rootfs(const Manifest& manifest) const {
@@ -190,8 +220,12 @@ std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& pa
   if (name == "oci") return Entry{"oci", image_layout(context_, path_, digest_, hint_, tag_)};
   if (manifest.kind == ManifestKind::index) return std::nullopt;
   if (name == "config.json") {
-    if (manifest.kind != ManifestKind::image || !manifest.config) return std::nullopt;
-    return link("config.json", str_cat("../../configs/", manifest.config->digest));
+    if (!manifest.config) return std::nullopt;
+    if (manifest.kind == ManifestKind::image) {
+      return link("config.json", str_cat("../../configs/", manifest.config->digest));
+    }
+    if (is_empty_config(*manifest.config)) return std::nullopt;
+    return link("config.json", str_cat("../../blobs/", manifest.config->digest));
   }
   if (name == "files") {
     if (manifest.kind != ManifestKind::artifact) return std::nullopt;

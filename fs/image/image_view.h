@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "fs/image/image_context.h"
 #include "fs/image/platforms.h"
+#include "fs/image/titles.h"
 #include "fs/node.h"
 
 namespace digestfs::fs {
@@ -46,6 +49,9 @@ class ImageView {
   [[nodiscard]] const Directory* layers_directory(const registry::Manifest& manifest,
                                                   const Patience& patience) const;
   [[nodiscard]] const Directory* files_directory(const registry::Manifest& manifest) const;
+  [[nodiscard]] const Directory* files_folder(const std::string& path,
+                                              std::span<const TitledBlob> blobs, std::size_t begin,
+                                              const std::string& up) const;
   [[nodiscard]] const Node* rootfs(const registry::Manifest& manifest) const;
   [[nodiscard]] bool shows_platforms(const registry::Manifest& manifest) const;
 

@@ -12,19 +12,19 @@
 namespace digestfs::fs {
 
 struct TitledBlob {
-  std::string name;  ///< one harmless component, unique in its directory
+  std::string path;  ///< inside `files/`: harmless components, no file above or below another
   Digest blob;
 };
 
 struct TitledBlobs {
   std::vector<TitledBlob> blobs;
-  /// Sentences about titles that were changed or left out.
+  /// Sentences about titles that are shown otherwise than they are written.
   std::vector<std::string> problems;
 };
 
-/// The blobs that a title (`org.opencontainers.image.title`) gives a file name, in their order. A
-/// title is whatever its maker wrote: a slash in it becomes an underscore, what is no name at all
-/// is left out, and a second blob of the same name gets `@<first 12 hex>`.
+/// Returns the blobs that have a title (`org.opencontainers.image.title`). A title `a/b` is the
+/// file b in the folder a. A second blob of the same title gets `@<first 12 hex>`. A blob whose
+/// title leads out of the folder, is absolute, or is no file name gets its digest as its name.
 [[nodiscard]] TitledBlobs titled_blobs(const registry::Manifest& artifact);
 
 }  // namespace digestfs::fs

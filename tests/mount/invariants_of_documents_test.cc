@@ -374,9 +374,12 @@ void bad_titles(World& world) {
   Artifact made(world, {"../../x", "a/b", "same", "same", "..", ""}, "application/x-unknown",
                 "e30=");
   const std::string second = "same@" + short_hex_of(made.layers[3]);
-  made.readings.push_back(test::names("tags/x/files", {".._.._x", "a_b", "same", second}));
-  made.readings.push_back(test::content("tags/x/files/.._.._x", made.texts[0]));
-  made.readings.push_back(test::content("tags/x/files/a_b", made.texts[1]));
+  const std::string up = made.layers[0].digest.str();
+  made.readings.push_back(test::names(
+      "tags/x/files",
+      {"a", "same", second, up, made.layers[4].digest.str(), made.layers[5].digest.str()}));
+  made.readings.push_back(test::content("tags/x/files/" + up, made.texts[0]));
+  made.readings.push_back(test::content("tags/x/files/a/b", made.texts[1]));
   made.readings.push_back(test::content("tags/x/files/same", made.texts[2]));
   made.readings.push_back(test::content("tags/x/files/" + second, made.texts[3]));
   push(world, made.manifest, kManifest, made.readings);

@@ -85,6 +85,47 @@ TEST(ImageView, GoesByTheBytesWhereTheSourceDoesNotSayWhatTheyAre) {  // MT-3
   EXPECT_FALSE(served.exists("manifests/" + index.digest.str()));
 }
 
+// Helm charts and models: only images had a config.json.
+TEST(ImageView, LinksTheConfigOfAnArtifactToItsBlob) {  // MT-7
+  ObjectSet set;
+  const auto config =
+      set.add(Endpoint::blobs, R"({"name":"chart"})", "application/vnd.cncf.helm.config.v1+json");
+  const auto chart = set.add(Endpoint::blobs, "chart", "application/vnd.cncf.helm.chart.v1+tar");
+  set.tag("v1",
+          set.add(Endpoint::manifests, manifest_text(kOciManifest, config, chart), kOciManifest));
+  Served served;
+  served.mount(set);
+  EXPECT_TRUE(served.names("tags/v1").contains("config.json"));
+  EXPECT_EQ(served.target("tags/v1/config.json"), "blobs/" + config.digest.str());
+  EXPECT_EQ(served.read(served.target("tags/v1/config.json")).text, R"({"name":"chart"})");
+}
+
+// A title with a folder was shown with underscores; one that leads out was shown as if it were
+// harmless.
+TEST(ImageView, M14ShowsTitlesWithFoldersAsFoldersAndOthersByDigest) {  // MT-7
+  ObjectSet set;
+  const auto config = set.add(Endpoint::blobs, "{}", "application/vnd.oci.empty.v1+json");
+  auto guide = set.add(Endpoint::blobs, "guide", "text/plain");
+  guide.annotations["org.opencontainers.image.title"] = "docs/en/guide.md";
+  auto index = set.add(Endpoint::blobs, "index", "text/plain");
+  index.annotations["org.opencontainers.image.title"] = "docs/index.md";
+  auto evil = set.add(Endpoint::blobs, "evil", "text/plain");
+  evil.annotations["org.opencontainers.image.title"] = "../../evil";
+  set.tag("v1", set.add(Endpoint::manifests, test::manifest_json(config, {guide, index, evil}),
+                        kOciManifest));
+  Served served;
+  served.mount(set);
+  EXPECT_EQ(served.names("tags/v1/files"), (Names{"docs", evil.digest.str()}));
+  EXPECT_EQ(served.names("tags/v1/files/docs"), (Names{"en", "index.md"}));
+  EXPECT_EQ(served.names("tags/v1/files/docs/en"), Names{"guide.md"});
+  for (const auto& [path, text] : {std::pair("tags/v1/files/docs/en/guide.md", "guide"),
+                                   std::pair("tags/v1/files/docs/index.md", "index")}) {
+    EXPECT_EQ(served.read(served.target(path)).text, text) << path;
+  }
+  EXPECT_EQ(served.read(served.target("tags/v1/files/" + evil.digest.str())).text, "evil");
+  EXPECT_EQ(served.problems("bad-name").size(), 1U);
+}
+
 TEST(ImageView, ShowsTheLayersOfAnArtifactAsTheyAre) {  // MT-7
   ObjectSet set;
   const auto empty = set.add(Endpoint::blobs, "{}", "application/vnd.oci.empty.v1+json");

@@ -30,7 +30,7 @@ registry::Manifest artifact(
 
 std::vector<std::string> names(const registry::Manifest& manifest) {
   std::vector<std::string> names;
-  for (const auto& blob : titled_blobs(manifest).blobs) names.push_back(blob.name);
+  for (const auto& blob : titled_blobs(manifest).blobs) names.push_back(blob.path);
   return names;
 }
 
@@ -43,21 +43,29 @@ TEST(Titles, NameTheBlobsOfAnArtifact) {  // MT-7
   EXPECT_TRUE(titled_blobs(manifest).problems.empty());
 }
 
-TEST(Titles, M14StayOneComponent) {
-  EXPECT_EQ(names(artifact({{"1", "./a"}, {"2", "b/c"}, {"3", "/etc/passwd"}, {"4", "../../x"}})),
-            (Names{"a", "b_c", "_etc_passwd", ".._.._x"}));
+// A title with a folder was shown with an underscore in place of the slash.
+TEST(Titles, M14WithFoldersArePathsInsideTheFolder) {
+  EXPECT_EQ(names(artifact({{"1", "./a"}, {"2", "docs/guide.md"}, {"3", "x//y/../z"}})),
+            (Names{"a", "docs/guide.md", "x/z"}));
 }
 
-TEST(Titles, ThatAreNoNameAreLeftOutAndSaid) {
+TEST(Titles, M14ThatNameNoFileAreShownByDigestAndSaid) {
   for (const std::string& title :
-       {std::string(), std::string("."), std::string(".."), std::string("./"),
+       {std::string(), std::string("."), std::string(".."), std::string("./"), std::string("a/"),
+        std::string("../../evil"), std::string("a/../../evil"), std::string("/etc/passwd"),
         std::string(256, 'a'), std::string(1, '\0')}) {
     const auto titled = titled_blobs(artifact({{"1", title}, {"2", "good"}}));
-    ASSERT_EQ(titled.blobs.size(), 1U) << title;
-    EXPECT_EQ(titled.blobs[0].name, "good");
+    ASSERT_EQ(titled.blobs.size(), 2U) << title;
+    EXPECT_EQ(titled.blobs[0].path, "good");
+    EXPECT_EQ(titled.blobs[1].path, digest_of("1").str());
     ASSERT_EQ(titled.problems.size(), 1U);
     EXPECT_NE(titled.problems[0].find(digest_of("1").str()), std::string::npos);
   }
+}
+
+TEST(Titles, ThatMakeAFileOfAFolderAreShownByDigest) {
+  EXPECT_EQ(names(artifact({{"1", "a"}, {"2", "a/b"}, {"3", "c/d"}, {"4", "c"}})),
+            (Names{"a", "c/d", digest_of("2").str(), digest_of("4").str()}));
 }
 
 TEST(Titles, M14OfTwoBlobsAreToldApart) {
