@@ -123,6 +123,7 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   cache::Referrers referrers(*origin.source, workers, options.network, options.tag_ttl);
   const fs::Selection selection{.tag = origin.tag,
                                 .digest = origin.digest,
+                                .is_local = !is_remote(options.source),
                                 .platform = options.platform,
                                 .absolute_links = options.absolute_links,
                                 .tag_ttl = options.tag_ttl};

@@ -17,6 +17,8 @@ struct Selection {
   std::optional<std::string> tag;
   /// `SOURCE@DIGEST`: there are no tags, and `images/` lists this image from the start.
   std::optional<Digest> digest;
+  /// The source is on this machine: it names all its images itself, and `images/` lists them.
+  bool is_local = false;
   /// What `host` points to.
   registry::Platform platform;
   /// What becomes of absolute links in a rootfs.

@@ -2,10 +2,12 @@
 #include "fs/repository/images_directory.h"
 
 #include <chrono>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "base/side_by_side.h"
 #include "base/text.h"
 #include "fs/image/image_directory.h"
 #include "fs/static_directory.h"
@@ -14,7 +16,7 @@ namespace digestfs::fs {
 
 Attributes ImagesDirectory::attributes() const {
   return {.type = FileType::directory,
-          .modified = from_nanoseconds(opened_.version()),
+          .modified = from_nanoseconds(listed_.version()),
           .valid = Clock::duration::zero()};
 }
 
@@ -29,7 +31,7 @@ std::optional<Entry> ImagesDirectory::lookup(std::string_view name,
       if (error.code() == Errc::not_found) return std::nullopt;
       throw;
     }
-    opened_.add(*digest);
+    listed_.add(*digest);
     return Entry{std::string(name), context_.inodes.intern<ImageDirectory>(
                                         str_cat("images/", *digest), context_, *digest)};
   }
@@ -38,13 +40,34 @@ std::optional<Entry> ImagesDirectory::lookup(std::string_view name,
   return context_.digests.hyphenated_link("images", name, *digest);
 }
 
-Listing ImagesDirectory::list(const Patience& patience) const {
-  const auto& pinned = context_.selection.digest;
-  std::vector<Entry> entries;
-  if (pinned && !opened_.contains(*pinned)) {
-    static_cast<void>(lookup(pinned->str(), patience));
+/// Takes in what the mount pins, and what a source on this machine names itself: an image without
+/// a name is found nowhere else.
+void ImagesDirectory::meet_named(const Patience& patience) const {
+  const Selection& selection = context_.selection;
+  if (selection.digest && !listed_.contains(*selection.digest)) {
+    static_cast<void>(lookup(selection.digest->str(), patience));
   }
-  for (const Digest& digest : opened_.all()) {
+  // A registry is not asked for its tags here.
+  if (!selection.is_local || selection.digest || selection.tag) return;
+  std::vector<registry::Descriptor> named;
+  SideBySide side_by_side;
+  for (const std::string& name : *context_.tags.list(patience).names) {
+    side_by_side.run([&] {
+      if (const auto tag = context_.tags.resolve(name, patience)) named.push_back(tag->descriptor);
+    });
+  }
+  side_by_side.wait();
+  for (const registry::Descriptor& image : context_.tags.untagged()) named.push_back(image);
+  for (const registry::Descriptor& image : named) {
+    context_.images.meet_manifest(image);
+    listed_.add(image.digest);
+  }
+}
+
+Listing ImagesDirectory::list(const Patience& patience) const {
+  meet_named(patience);
+  std::vector<Entry> entries;
+  for (const Digest& digest : listed_.all()) {
     entries.push_back({digest.str(), context_.inodes.intern<ImageDirectory>(
                                          str_cat("images/", digest), context_, digest)});
   }

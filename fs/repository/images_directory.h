@@ -10,7 +10,8 @@
 
 namespace digestfs::fs {
 
-/// `images/`: any index or manifest of the repository by digest; lists those that were opened here.
+/// `images/`: any index or manifest of the repository by digest. Lists those that were opened
+/// through this mount, and from the start those that a source on this machine names itself.
 class ImagesDirectory final : public Directory {
  public:
   ImagesDirectory(InodeNumber inode, const ImageContext& context)
@@ -23,10 +24,12 @@ class ImagesDirectory final : public Directory {
   [[nodiscard]] Clock::duration absence_valid() const override;
 
  private:
+  void meet_named(const Patience& patience) const;
+
   // Constant after construction.
   const ImageContext& context_;
-  // Synchronises itself: the images that were opened through this mount.
-  mutable DigestSet opened_;
+  // Synchronises itself.
+  mutable DigestSet listed_;
 };
 
 }  // namespace digestfs::fs

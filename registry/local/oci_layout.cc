@@ -112,7 +112,9 @@ Names read_names(int directory, const std::string& source) {
     if (is_tag(name)) {
       const auto [tagged, added] = names.tags.emplace(name, *descriptor);
       if (!added && tagged->second.digest != descriptor->digest) {
-        leave_out(names, name, "another entry before it has the same name");
+        leave_out(names, name,
+                  str_cat("another entry before it has the same name; images/ has this one as ",
+                          descriptor->digest));
         names.untagged.push_back(*std::move(descriptor));
       }
     } else {
@@ -123,12 +125,15 @@ Names read_names(int directory, const std::string& source) {
   for (auto& [name, descriptor] : references) {
     const auto tag = tag_of_reference(name);
     if (!tag) {
-      leave_out(names, name, "it is no tag");
+      leave_out(names, name,
+                str_cat("it is no tag; images/ has this entry as ", descriptor.digest));
       names.untagged.push_back(std::move(descriptor));
     } else if (const auto at = names.tags.find(*tag); at == names.tags.end()) {
       names.tags.emplace(*tag, std::move(descriptor));
     } else if (at->second.digest != descriptor.digest) {
-      leave_out(names, name, str_cat("another entry has the tag ", *tag));
+      leave_out(names, name,
+                str_cat("another entry has the tag ", *tag, "; images/ has this one as ",
+                        descriptor.digest));
       names.untagged.push_back(std::move(descriptor));
     }
   }

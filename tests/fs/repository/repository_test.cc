@@ -102,6 +102,25 @@ TEST(Tree, ShowsAPlainImage) {
   EXPECT_TRUE(served.problems().empty());
 }
 
+// An image without a name, or whose name another entry has, could not be found at all.
+TEST(Tree, ListsFromTheStartWhatASourceNamesWithoutATag) {  // LOC-1
+  ObjectSet set;
+  const Image nameless = two_layers(set);
+  const Image named = add_image(set, {test::gzip_layer({{.name = "other"}})});
+  set.tag("v1", named.manifest);
+  Served served;
+  set.put_into(served.source);
+  served.source.add_untagged(nameless.manifest);
+  MountSettings settings;
+  settings.selection.is_local = true;
+  served.mount(settings);
+  const Names both{nameless.manifest.digest.str(), named.manifest.digest.str()};
+  EXPECT_EQ(served.names("images"), both);
+  EXPECT_EQ(served.names("tags"), Names{"v1"});
+  EXPECT_EQ(served.names("manifests"), both);
+  EXPECT_TRUE(served.exists("images/" + nameless.manifest.digest.str() + "/rootfs"));
+}
+
 TEST(Tree, ServesEveryKindOfContentUnderItsDigest) {
   ObjectSet set;
   const Image image = two_layers(set);

@@ -219,8 +219,11 @@ TEST_F(OciLayoutTest, S1GivesANameThatIsThereTwiceToTheFirst) {  // LOC-1
   write_index({entry('a', "t"), entry('b', "t"), entry('c', "t"), entry('d', "u")});
   EXPECT_EQ(tags(), (Tags{{"t", digest('a')}, {"u", digest('d')}}));
   EXPECT_EQ(left_out(), (List{"t", "t"}));
-  // They are still there, by digest.
+  // They are still there, by digest, and whoever reads that they are left out is told which.
   EXPECT_EQ(untagged(), (List{digest('b'), digest('c')}));
+  OciLayout source = layout();
+  const TagPage page = source.list_tags({}, {});
+  EXPECT_NE(page.left_out[1].reason.find(digest('c')), std::string::npos);
 }
 
 TEST_F(OciLayoutTest, SaysNothingOfTheSameEntryTwice) {  // MT-9
