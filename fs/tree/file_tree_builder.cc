@@ -37,6 +37,19 @@ class Trail {
     return {};
   }
 
+  /// Returns all that is still to come, each path with a slash before it.
+  [[nodiscard]] std::string rest() const {
+    std::string rest;
+    for (auto path = paths_.rbegin(); path != paths_.rend(); ++path) {
+      if (path->starts_with('/')) {
+        rest += *path;
+      } else if (!path->empty()) {
+        rest += str_cat("/", *path);
+      }
+    }
+    return rest;
+  }
+
  private:
   std::vector<std::string_view> paths_;
 };
@@ -217,6 +230,52 @@ std::optional<FileTreeBuilder::Index> FileTreeBuilder::find_path(std::string_vie
   const auto walked = walk(FileTree::kRoot, parents, Missing::stop);
   if (!walked.directory || name.empty()) return walked.directory;
   return find(*walked.directory, name);
+}
+
+std::string FileTreeBuilder::below_root(std::string_view target) {
+  // What follows the last `..` stays as it is.
+  std::size_t end = 0;
+  for (std::size_t at = 0; at < target.size();) {
+    const std::size_t slash = std::min(target.find('/', at), target.size());
+    if (target.substr(at, slash - at) == "..") end = slash;
+    at = slash + 1;
+  }
+  struct Step {
+    std::string_view name;
+    Index directory;
+  };
+  std::vector<Step> steps;
+  Trail trail(target.substr(0, end));
+  std::string rest;
+  int links = 0;
+  for (auto name = trail.next(); !name.empty(); name = trail.next()) {
+    if (name == ".") continue;
+    if (name == "..") {
+      if (!steps.empty()) steps.pop_back();
+      continue;
+    }
+    const auto found = find(steps.empty() ? FileTree::kRoot : steps.back().directory, name);
+    if (found && files_[*found].type == FileType::symlink && ++links <= kMaxLinks) {
+      if (++link_steps_ > limits_.link_steps) {
+        throw Error(Errc::too_large, "its symbolic links lead through too many directories");
+      }
+      const std::string& next = link_target(*found);
+      if (next.starts_with('/')) steps.clear();
+      trail.push(next);
+      continue;
+    }
+    if (!found || !is_directory(*found)) {
+      // Nobody gets further than here, so that what follows leads nowhere, whatever it says.
+      rest = str_cat("/", name, trail.rest());
+      break;
+    }
+    steps.push_back({name, *found});
+  }
+  std::string path;
+  for (const Step& step : steps) path += str_cat("/", step.name);
+  path += rest;
+  path += target.substr(end);
+  return path.empty() ? "/" : path;
 }
 
 FileTree FileTreeBuilder::finish() {

@@ -78,6 +78,9 @@ class FileTreeBuilder {
   /// The file at `path`, seen from the root: like `walk` up to the last name, which is not followed
   /// (HL-1).
   [[nodiscard]] std::optional<Index> find_path(std::string_view path);
+  /// Returns the absolute `target` of a link so that no `..` in it leads above the root: whatever
+  /// stands before a `..` is resolved, as far as the tree has it.
+  [[nodiscard]] std::string below_root(std::string_view target);
 
   /// The tree. The builder is used up.
   [[nodiscard]] FileTree finish();

@@ -306,7 +306,8 @@ void RootfsBuilder::transform_links() {
       const FileType type = tree_.file(file).type;
       if (type == FileType::directory) open.push_back({file, at.depth + 1});
       if (type != FileType::symlink || !tree_.link_target(file).starts_with('/')) continue;
-      const std::string target = relative_target(tree_.link_target(file), at.depth);
+      const std::string target =
+          relative_target(tree_.below_root(tree_.link_target(file)), at.depth);
       if (target.size() >= PATH_MAX) continue;
       auto& made = transformed.try_emplace({file, at.depth}, kNone).first->second;
       if (made == kNone) {

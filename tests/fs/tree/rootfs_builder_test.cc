@@ -327,6 +327,14 @@ TEST(RootfsBuilder, MakesAbsoluteLinksRelativeOnRequest) {
       merge({{"a -> /../../x", "d/a -> /./.././x/../y", "d/r -> /.."}}, AbsoluteLinks::transform)
           .lines,
       (Lines{"l a -> x", "d/", "l d/a -> ../x/../y", "l d/r -> ../"}));
+  // `..` is not taken out of the text alone, and does not lead out of the tree.
+  EXPECT_EQ(
+      merge({{"usr/lib/x", "lib -> usr/lib", "a/", "s -> /lib/../share/x", "t -> /a/../../x",
+              "u -> /lib/../../../x", "d/v -> /a/../../no/../x", "w -> /", "y -> /w/../x"}},
+            AbsoluteLinks::transform)
+          .lines,
+      (Lines{"a/", "d/", "l d/v -> ../no/../x", "l lib -> usr/lib", "l s -> usr/share/x",
+             "l t -> x", "l u -> x", "usr/", "usr/lib/", "1 usr/lib/x", "l w -> .", "l y -> x"}));
   EXPECT_EQ(merge({lines}).lines,
             (Lines{"l a -> /x/y", "d/", "l d/c -> x", "d/e/", "l d/e/b -> //x", "l d/h -> /x",
                    "l d/r -> /", "= g d/h", "= h d/h", "l r -> /"}));
