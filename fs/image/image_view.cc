@@ -175,18 +175,30 @@ const Directory* ImageView::files_folder(const std::string& path, std::span<cons
   return context_.inodes.intern<StaticDirectory>(str_cat(path, "@", digest_), std::move(entries));
 }
 
-const Node* ImageView::rootfs(const Manifest& manifest) const {
+/// The time that the image's config gives. A config that cannot be had gives none: what is wrong
+/// with it is for whoever enters the tree.
+Timestamp ImageView::created(const Manifest& manifest, const Patience& patience) const {
+  try {
+    const auto document = context_.images.config(digest_, manifest, patience);
+    return document ? document->config->created_at() : Timestamp{};
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+const Node* ImageView::rootfs(const Manifest& manifest, const Patience& patience) const {
   const std::string path = str_cat(path_, "/rootfs");
   const auto enter = [&context = context_, path, digest = digest_,
-                      manifest](const Patience& patience) -> const FileNodes& {
-    const auto diffs = context.images.rootfs_diffs(digest, manifest, patience);
-    const FileNodes& view = context.trees.rootfs(path, diffs, patience);
-    for (const ImageLayer& layer : context.images.layers(digest, manifest, patience)) {
-      context.images.check_size(layer, patience);
+                      manifest](const Patience& waiting) -> const FileNodes& {
+    const auto diffs = context.images.rootfs_diffs(digest, manifest, waiting);
+    const FileNodes& view = context.trees.rootfs(path, diffs, waiting);
+    for (const ImageLayer& layer : context.images.layers(digest, manifest, waiting)) {
+      context.images.check_size(layer, waiting);
     }
     return view;
   };
-  return context_.inodes.intern<TreeEntrance>(str_cat(path, "@", digest_), context_.inodes, enter);
+  return context_.inodes.intern<TreeEntrance>(str_cat(path, "@", digest_), context_.inodes, enter,
+                                              created(manifest, patience));
 }
 
 std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& patience) const {
@@ -234,7 +246,7 @@ std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& pa
   }
   if (name == "rootfs") {
     if (manifest.kind != ManifestKind::image) return std::nullopt;
-    return Entry{"rootfs", rootfs(manifest)};
+    return Entry{"rootfs", rootfs(manifest, patience)};
   }
   return Entry{"layers", layers_directory(manifest, patience)};
 }

@@ -52,7 +52,10 @@ class ImageView {
   [[nodiscard]] const Directory* files_folder(const std::string& path,
                                               std::span<const TitledBlob> blobs, std::size_t begin,
                                               const std::string& up) const;
-  [[nodiscard]] const Node* rootfs(const registry::Manifest& manifest) const;
+  [[nodiscard]] Timestamp created(const registry::Manifest& manifest,
+                                  const Patience& patience) const;
+  [[nodiscard]] const Node* rootfs(const registry::Manifest& manifest,
+                                   const Patience& patience) const;
   [[nodiscard]] bool shows_platforms(const registry::Manifest& manifest) const;
 
   const ImageContext& context_;

@@ -12,7 +12,8 @@ const Node* LayerTrees::at(const std::string& path, const ImageLayer& layer) {
     entered_.add(*layer.diff);
     return files;
   };
-  return inodes_.intern<TreeEntrance>(path, inodes_, enter);
+  const auto glance = [this, diff = *layer.diff] { return trees_.known_layer(diff); };
+  return inodes_.intern<TreeEntrance>(path, inodes_, enter, layer.created, glance);
 }
 
 }  // namespace digestfs::fs

@@ -154,6 +154,7 @@ std::vector<ImageLayer> ImageReader::layers(const Digest& digest, const Manifest
     const bool readable = layers[i].blob && !registry::is_encrypted(layers[i].blob->media_type);
     if (paired && readable) layers[i].diff = document->config->diff_ids[i];
     if (created_by.size() == layers.size()) layers[i].created_by = created_by[i];
+    if (document) layers[i].created = document->config->created_at();
   }
   return layers;
 }

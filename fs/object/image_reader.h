@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/guarded.h"
+#include "base/timestamp.h"
 #include "cache/content.h"
 #include "cache/problems.h"
 #include "fs/object/documents.h"
@@ -21,6 +22,7 @@ struct ImageLayer {
   std::optional<registry::Descriptor> blob = {};  ///< none if its descriptor is unusable
   std::optional<Digest> diff = {};                ///< none if the config promises none
   std::optional<std::string> created_by = {};
+  Timestamp created = {};  ///< when the config says that the image was made
 };
 
 /// Reads the documents of a repository: indexes, manifests and configs, and says what images they

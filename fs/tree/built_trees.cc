@@ -80,6 +80,12 @@ const FileNodes& BuiltTrees::layer(const Digest& diff, const Patience& patience)
   return nodes(diff.str(), layer_files(diff, patience), {diff}, LayerFact::hide);
 }
 
+const FileNodes* BuiltTrees::known_layer(const Digest& diff) const {
+  const auto nodes = nodes_.lock();
+  const auto at = nodes->find(diff.str());
+  return at == nodes->end() ? nullptr : at->second;
+}
+
 const FileNodes& BuiltTrees::rootfs(const std::string& path, const std::vector<Digest>& diffs,
                                     const Patience& patience) {
   std::string key = "rootfs";

@@ -30,6 +30,8 @@ class BuiltTrees {
 
   /// The files of the layer `diff`. Throws `Errc::corrupt` where it is no valid tar.
   [[nodiscard]] const FileNodes& layer(const Digest& diff, const Patience& patience);
+  /// Returns the files of the layer `diff` if they were entered already, or null. Asks nobody.
+  [[nodiscard]] const FileNodes* known_layer(const Digest& diff) const;
   /// These layers merged, the base first. `path` is where problems with it are shown.
   [[nodiscard]] const FileNodes& rootfs(const std::string& path, const std::vector<Digest>& diffs,
                                         const Patience& patience);

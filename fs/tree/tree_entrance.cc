@@ -19,7 +19,17 @@ const DirectoryNodes& TreeEntrance::inside() const {
 
 Attributes TreeEntrance::attributes() const {
   if (const DirectoryNodes* tree = *inside_.lock()) return tree->root().attributes();
-  return {.type = FileType::directory, .valid = Clock::duration::zero()};
+  Attributes attributes;
+  if (const FileNodes* files = glance_()) {
+    attributes = files->attributes(FileTree::kRoot);
+  } else {
+    // What nearly every layer has, so that a copy of the directory is none that nobody may enter.
+    attributes = {.type = FileType::directory,
+                  .modified = created_,
+                  .ownership = Ownership{.mode = 0755, .uid = 0, .gid = 0}};
+  }
+  attributes.valid = Clock::duration::zero();
+  return attributes;
 }
 
 Xattrs TreeEntrance::xattrs() const {

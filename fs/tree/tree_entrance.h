@@ -21,8 +21,18 @@ class TreeEntrance final : public Directory {
   /// which tree it leads to: `ImageView::rootfs`, `LayerTrees::at`.
   using Enter = std::function<const FileNodes&(const Patience&)>;
 
-  TreeEntrance(InodeNumber inode, Inodes& inodes, Enter enter)
-      : Directory(inode), inodes_(inodes), enter_(std::move(enter)) {}
+  /// Returns the files if another directory has led to them already, or null. Never asks anybody.
+  using Glance = std::function<const FileNodes*()>;
+
+  /// `created` is the time that the directory shows as long as its own is not known.
+  TreeEntrance(
+      InodeNumber inode, Inodes& inodes, Enter enter, Timestamp created,
+      Glance glance = [] { return nullptr; })
+      : Directory(inode),
+        inodes_(inodes),
+        enter_(std::move(enter)),
+        glance_(std::move(glance)),
+        created_(created) {}
 
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] Xattrs xattrs() const override;
@@ -37,6 +47,8 @@ class TreeEntrance final : public Directory {
   // Constant after construction.
   Inodes& inodes_;
   Enter enter_;
+  Glance glance_;
+  Timestamp created_;
   // Guarded by the lock it lives in: null until somebody entered.
   mutable Guarded<const DirectoryNodes*> inside_{nullptr};
 };

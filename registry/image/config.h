@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "base/rfc3339.h"
 #include "registry/image/platform.h"
 
 // Image configs (image-spec config.md; reference CFG-1 to CFG-3, DEC-e).
@@ -20,6 +21,10 @@ inline constexpr std::size_t kMaxConfigBytes = std::size_t{8} << 20U;
 struct ImageConfig {
   Platform platform;
   std::string created;  ///< as written (RFC 3339), or empty
+  /// Returns the time in `created`; 1970 if it gives none.
+  [[nodiscard]] Timestamp created_at() const {
+    return parse_rfc3339(created).value_or(Timestamp{});
+  }
   /// From the base; nothing where an entry is no digest. Empty where `rootfs.type` is not `layers`.
   std::vector<std::optional<Digest>> diff_ids;
   /// `created_by` of the history entry of each layer, as many as `diff_ids`; empty altogether where

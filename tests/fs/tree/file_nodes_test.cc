@@ -101,6 +101,33 @@ TEST(FileNodes, KeepsNothingOfATreeThatIsOnlyLookedAtFromOutside) {  // promise 
   EXPECT_GT(served.entry("tags/v1/layers/00/tree").attr_valid, 1000U);
 }
 
+// A copy of a tree's own directory had the mode 0555, so that nobody could write into it, and the
+// time 1970.
+TEST(FileNodes, ShowsOfATreeThatNobodyHasEnteredWhatNearlyEveryLayerHas) {
+  const auto layer = test::gzip_layer({{.name = "./", .type = '5', .mode = 0711}, {.name = "f"}});
+  ObjectSet set;
+  const auto blob = set.add(Endpoint::blobs, layer.blob, layer.media_type);
+  const Digest diff = digest_of(layer.diff);
+  std::string text = test::config_json({diff});
+  text.replace(0, 1, R"({"created":"2001-09-09T01:46:40.5Z",)");
+  const auto config = set.add(Endpoint::blobs, text, kConfigType);
+  set.tag("v1", set.add(Endpoint::manifests, test::manifest_json(config, {blob}), kManifestType));
+  Served served;
+  served.mount(set);
+  for (const char* path : {"tags/v1/rootfs", "tags/v1/layers/00/tree"}) {
+    const auto outside = served.attributes(path);
+    EXPECT_EQ(outside.mode, S_IFDIR | 0755U) << path;
+    EXPECT_EQ(outside.uid, 0U) << path;
+    EXPECT_EQ(outside.gid, 0U) << path;
+    EXPECT_EQ(outside.mtime, 1'000'000'000U) << path;
+    EXPECT_EQ(outside.mtimensec, 500'000'000U) << path;
+  }
+  EXPECT_EQ(served.source.fetches(blob.digest), 0U);
+  // What is known of the layer from elsewhere is shown.
+  EXPECT_EQ(served.names("trees/" + diff.str()), Names{"f"});
+  EXPECT_EQ(served.attributes("tags/v1/layers/00/tree").mode, S_IFDIR | 0711U);
+}
+
 TEST(FileNodes, ListsManyNamesInPagesAlsoOfOneFile) {
   std::vector<test::TarEntry> entries{{.name = "d/0", .content = "x"}};
   for (int i = 1; i < 5000; ++i) {
