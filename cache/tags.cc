@@ -18,6 +18,8 @@ using registry::Descriptor;
 
 // How long a known tag waits for the source before its last digest is used (promise 5).
 constexpr std::chrono::seconds kKnownTagPatience{2};
+// From how many names on the answers are swept of those that are absent and no longer believed.
+constexpr std::size_t kManyAnswers = 10'000;
 // How often, at most, what is known is written down; mounting and unmounting apart.
 constexpr std::chrono::seconds kSaveEvery{2};
 
@@ -255,6 +257,12 @@ void Tags::ask(const std::string& name, std::stop_token stop) {
   const auto now = Clock::now();
   {
     const auto memory = memory_.lock();
+    if (memory->answers.size() >= std::max(kManyAnswers, memory->sweep_at)) {
+      std::erase_if(memory->answers, [now](const auto& kept) {
+        return !kept.second.descriptor && kept.second.believed_until <= now;
+      });
+      memory->sweep_at = 2 * memory->answers.size();
+    }
     Answer& answer = memory->answers[name];
     const bool moved =
         answer.descriptor.has_value() != descriptor.has_value() ||

@@ -105,6 +105,7 @@ class Tags {
     std::shared_ptr<const std::set<std::string>> last;
     bool is_last_cut = true;
     std::unordered_map<std::string, Answer> answers;
+    std::size_t sweep_at = 0;       ///< how many answers there are when they are swept next
     std::set<std::string> doubted;  ///< a tag and what it was said to name
     std::int64_t last_version = 0;
     Clock::time_point saved_at{};

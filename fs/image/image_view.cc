@@ -229,7 +229,8 @@ std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& pa
     return Entry{"referrers", context_.inodes.intern<ReferrersDirectory>(
                                   str_cat(path, "@", digest_), context_, path, digest_)};
   }
-  if (name == "oci") return Entry{"oci", image_layout(context_, path_, digest_, hint_, tag_)};
+  if (name == "oci")
+    return Entry{"oci", image_layout(context_, path_, digest_, hint_, *document, tag_)};
   if (manifest.kind == ManifestKind::index) return std::nullopt;
   if (name == "config.json") {
     if (!manifest.config) return std::nullopt;

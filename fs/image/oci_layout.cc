@@ -150,10 +150,8 @@ std::vector<Entry> layout_entries(const ImageContext& context, const std::string
 
 const Directory* image_layout(const ImageContext& context, const std::string& path,
                               const Digest& digest, const std::string& hint,
-                              const std::optional<std::string>& tag) {
+                              const Document& document, const std::optional<std::string>& tag) {
   const std::string key = str_cat(path, "/oci@", digest);
-  const auto document = context.images.known_document(digest);
-  if (!document) throw Error(Errc::unavailable, str_cat("cannot show ", path, "/oci: not read"));
   const auto list = [&context, digest, hint](const Patience& patience) {
     return image_parts(context.images, context.problems, digest, hint, patience);
   };
@@ -164,8 +162,7 @@ const Directory* image_layout(const ImageContext& context, const std::string& pa
                               },
                           .version = [] { return std::int64_t{0}; }};
   auto entries = layout_entries(context, key, blobs);
-  const std::string text =
-      layout_index({{describe(context.content, digest, hint, *document), tag}});
+  const std::string text = layout_index({{describe(context.content, digest, hint, document), tag}});
   entries.push_back({"index.json", context.inodes.intern<TextFile>(key + "/index.json", text)});
   return context.inodes.intern<StaticDirectory>(key, std::move(entries));
 }

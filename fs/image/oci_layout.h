@@ -48,9 +48,10 @@ struct LayoutEntry {
                                                 const LayoutBlobs& blobs);
 
 /// Returns `oci/` of an image directory: complete, with all that the image consists of. `path` is
-/// that of the image directory; `tag` is what its index calls it. The image's document was read.
+/// that of the image directory; `tag` is what its index calls it.
 [[nodiscard]] const Directory* image_layout(const ImageContext& context, const std::string& path,
                                             const Digest& digest, const std::string& hint,
+                                            const Document& document,
                                             const std::optional<std::string>& tag);
 
 }  // namespace digestfs::fs

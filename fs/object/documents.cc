@@ -43,16 +43,30 @@ std::shared_ptr<const Document> Documents::document(const Digest& digest, const 
   auto document = hinted == DocumentClass::other ? own : read_as(digest, hint, own, patience);
   report(digest, *document);
   const auto memory = memory_.lock();
+  if (!memory->documents.contains(digest)) make_room(*memory, digest, own->bytes);
   Readings& readings = memory->documents[digest];
   // Who was faster has handed out its own.
   if (!readings.own) readings.own = std::move(own);
   return readings.by_hint.try_emplace(hinted, std::move(document)).first->second;
 }
 
+void Documents::make_room(Memory& memory, const Digest& digest, std::size_t bytes) {
+  while (!memory.kept.empty() && memory.bytes + bytes > kMaxBytes) {
+    const auto& [oldest, size] = memory.kept.front();
+    memory.documents.erase(oldest);
+    memory.configs.erase(oldest);
+    memory.bytes -= size;
+    memory.kept.pop_front();
+  }
+  memory.kept.emplace_back(digest, bytes);
+  memory.bytes += bytes;
+}
+
 std::shared_ptr<const Document> Documents::read(const Digest& digest, const std::string& hint,
                                                 const Patience& patience) {
   const std::string bytes = content_.read_small(digest, patience, registry::kMaxManifestBytes);
   auto document = std::make_shared<Document>();
+  document->bytes = bytes.size();
   try {
     document->manifest = registry::parse_manifest(bytes, hint);
     document->is_index = document->manifest->kind == registry::ManifestKind::index;
@@ -94,12 +108,14 @@ std::shared_ptr<const ConfigDocument> Documents::config(const Digest& digest,
   }
   const std::string bytes = content_.read_small(digest, patience, registry::kMaxConfigBytes);
   auto document = std::make_shared<ConfigDocument>();
+  document->bytes = bytes.size();
   try {
     document->config = registry::parse_config(bytes);
   } catch (const Error& error) {
     document->unusable = error.what();
   }
   const auto memory = memory_.lock();
+  if (!memory->configs.contains(digest)) make_room(*memory, digest, bytes.size());
   return memory->configs.try_emplace(digest, std::move(document)).first->second;
 }
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "base/guarded.h"
 #include "cache/content.h"
@@ -23,18 +26,24 @@ struct Document {
   std::optional<registry::Manifest> manifest;
   std::string unusable;  ///< why not
   bool is_index = false;
+  std::size_t bytes = 0;  ///< how long the text is
 };
 
 /// A blob that was fetched and verified because it may be an image config.
 struct ConfigDocument {
   std::optional<registry::ImageConfig> config;
-  std::string unusable;  ///< why there is none
+  std::string unusable;   ///< why there is none
+  std::size_t bytes = 0;  ///< how long the text is
 };
 
-/// Indexes, manifests and configs, read once each. Safe for concurrent use; throws `Pending` for
-/// what is not there yet (base/flight.h).
+/// Reads indexes, manifests and configs, and keeps what it has read, the newest `kMaxBytes` of it:
+/// an older one is read again when somebody asks for it. Safe for concurrent use; throws `Pending`
+/// for what is not there yet (base/flight.h).
 class Documents {
  public:
+  /// How many bytes of documents are kept parsed, which takes several times as much memory.
+  static constexpr std::size_t kMaxBytes = std::size_t{64} << 20U;
+
   Documents(cache::Content& content, cache::Problems& problems)
       : content_(content), problems_(problems) {}
 
@@ -60,7 +69,13 @@ class Documents {
   struct Memory {
     std::unordered_map<Digest, Readings> documents;
     std::unordered_map<Digest, std::shared_ptr<const ConfigDocument>> configs;
+    // What is kept, the oldest first, and how many bytes it was read from.
+    std::deque<std::pair<Digest, std::size_t>> kept;
+    std::size_t bytes = 0;
   };
+
+  /// Drops the oldest documents beyond `kMaxBytes`, but never the one that comes next.
+  static void make_room(Memory& memory, const Digest& digest, std::size_t bytes);
 
   [[nodiscard]] std::shared_ptr<const Document> read(const Digest& digest, const std::string& hint,
                                                      const Patience& patience);

@@ -29,12 +29,11 @@ void ImageReader::meet_blob(const Descriptor& descriptor) {
   seen_.of(ObjectKind::blobs).add(descriptor.digest);
 }
 
-void ImageReader::meet_all_of(const Digest& digest, const Document& document) {
+void ImageReader::meet_all_of(const Digest& digest, const Document& document, Certainty certainty) {
   content_.meet(digest, Endpoint::manifests, std::nullopt);
   // Whoever named it may have been wrong about what it is; its bytes are not. Where they say
   // nothing, it may be the one to somebody and the other to somebody else.
-  const auto own = known_document(digest);
-  if (own->manifest)
+  if (certainty == Certainty::bytes)
     seen_.of(document.is_index ? ObjectKind::manifests : ObjectKind::indexes).remove(digest);
   seen_.of(document.is_index ? ObjectKind::indexes : ObjectKind::manifests).add(digest);
   if (!document.manifest) return;
@@ -97,9 +96,12 @@ std::shared_ptr<const Document> ImageReader::document(const Digest& digest, cons
   auto document = documents_.document(digest, hint, patience);
   // What its bytes say it names is met however it was referred to.
   const auto own = known_document(digest);
-  const Document& met = own->manifest ? *own : *document;
-  const bool first = introduced_.lock()->insert(&met).second;
-  if (first) meet_all_of(digest, met);
+  const bool is_certain = own && own->manifest;
+  const Document& met = is_certain ? *own : *document;
+  std::string reading = digest.str();
+  if (!is_certain) reading += met.manifest ? (met.is_index ? " index" : " manifest") : " unusable";
+  const bool first = introduced_.lock()->insert(std::move(reading)).second;
+  if (first) meet_all_of(digest, met, is_certain ? Certainty::bytes : Certainty::hint);
   return document;
 }
 

@@ -77,7 +77,11 @@ class ImageReader {
   [[nodiscard]] bool has(const Digest& digest, const Patience& patience);
 
  private:
-  void meet_all_of(const Digest& digest, const Document& document);
+  enum class Certainty {
+    bytes,  ///< the bytes say what the document is
+    hint,   ///< only a hint does
+  };
+  void meet_all_of(const Digest& digest, const Document& document, Certainty certainty);
 
   // Constant after construction.
   cache::Content& content_;
@@ -86,7 +90,7 @@ class ImageReader {
   SeenObjects& seen_;
   Documents documents_;
   // Guarded by the lock it lives in.
-  Guarded<std::unordered_set<const Document*>> introduced_;
+  Guarded<std::unordered_set<std::string>> introduced_;
   Guarded<std::unordered_map<Digest, std::vector<registry::Descriptor>>> attestations_;
 };
 

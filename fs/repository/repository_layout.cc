@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/repository/repository_layout.h"
 
+#include <cerrno>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -32,30 +35,44 @@ class MadeTextFile final : public File {
   [[nodiscard]] Attributes attributes() const override {
     const auto made = made_.lock();
     Attributes attributes;
-    // A placeholder is never 0: tools take an empty file for one not worth reading.
-    attributes.size = made->text ? made->text->size() : 1;
-    attributes.valid = made->text ? Clock::duration(kForever) : Clock::duration::zero();
+    attributes.size = made->size;
+    attributes.valid = made->at ? Clock::duration(kForever) : Clock::duration::zero();
     return attributes;
   }
   [[nodiscard]] Opened open(const Patience& patience) const override {
-    if (!made_.lock()->text) {
-      std::string text = make_(patience);
+    {
       const auto made = made_.lock();
-      // Where another thread was faster, its text is the one.
-      if (!made->text) *made = {std::move(text), Clock::now()};
+      if (made->is_retired) {
+        // The kernel looks the name up again, and finds the newer file.
+        throw std::system_error(ESTALE, std::generic_category(), "a newer file is in its place");
+      }
+      if (made->at) return {std::make_unique<OpenText>(made->text)};
     }
-    return {std::make_unique<OpenText>(*made_.lock()->text)};
-  }
-  /// When it was made, if it was.
-  [[nodiscard]] std::optional<Clock::time_point> made_at() const {
+    std::string text = make_(patience);
     const auto made = made_.lock();
-    return made->text ? std::optional(made->at) : std::nullopt;
+    // If another thread was faster, its text is the one.
+    if (!made->at) {
+      *made = {.text = std::move(text), .size = 0, .at = Clock::now()};
+      made->size = made->text.size();
+    }
+    return {std::make_unique<OpenText>(made->text)};
+  }
+  /// Returns when the text was made, if it was.
+  [[nodiscard]] std::optional<Clock::time_point> made_at() const { return made_.lock()->at; }
+  /// Gives up the text. Whoever opens the file from now on is told that it is gone.
+  void retire() const {
+    const auto made = made_.lock();
+    made->text = {};
+    made->is_retired = true;
   }
 
  private:
   struct Made {
-    std::optional<std::string> text;
-    Clock::time_point at{};
+    std::string text = {};
+    /// A placeholder is never 0: tools take an empty file for one not worth reading.
+    std::uint64_t size = 1;
+    std::optional<Clock::time_point> at = {};
+    bool is_retired = false;
   };
 
   // Constant after construction.
@@ -136,6 +153,7 @@ class RepositoryLayout final : public Directory {
  private:
   struct Generations {
     const MadeTextFile* index = nullptr;
+    const MadeTextFile* before = nullptr;  ///< the one that `index` took the place of
     std::int64_t count = 0;
   };
 
@@ -150,7 +168,9 @@ class RepositoryLayout final : public Directory {
     };
     const auto* made =
         context_.inodes.intern<MadeTextFile>(str_cat("oci/index.json#", last.count + 1), make);
-    *generations_.lock() = {made, last.count + 1};
+    // The kernel may still lead somebody to the last one, and no longer to the one before.
+    if (last.before != nullptr) last.before->retire();
+    *generations_.lock() = {made, last.index, last.count + 1};
     return made;
   }
 

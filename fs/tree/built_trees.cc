@@ -100,7 +100,9 @@ const FileNodes& BuiltTrees::rootfs(const std::string& path, const std::vector<D
     tree = known(key);
   }
   if (!tree) throw Error(Errc::unavailable, str_cat("cannot show ", path, ": it is gone again"));
-  return nodes(key, tree, diffs, LayerFact::show);
+  const FileNodes& files = nodes(key, tree, diffs, LayerFact::show);
+  drop_spare_trees();
+  return files;
 }
 
 /// The trees of all layers; those that are missing are fetched side by side.
@@ -139,11 +141,36 @@ BuiltTrees::TreePointer BuiltTrees::known(const std::string& key) const {
   return at->second.tree;
 }
 
-void BuiltTrees::settle(const std::string& key, const Outcome& outcome) {
+void BuiltTrees::settle(const std::string& key, Outcome outcome) {
   if (outcome.failure && is_interruption(outcome.failure)) {
     std::rethrow_exception(outcome.failure);
   }
-  outcomes_.lock()->try_emplace(key, outcome);
+  outcome.number = ++*last_number_.lock();
+  outcomes_.lock()->try_emplace(key, std::move(outcome));
+}
+
+/// Drops trees that nothing but this class holds, the oldest first, until they fit.
+void BuiltTrees::drop_spare_trees() {
+  std::vector<TreePointer> dropped;  // outlives the lock: to free a large tree takes a while
+  const auto outcomes = outcomes_.lock();
+  const auto is_spare = [](const auto& kept) {
+    return kept.second.tree && kept.second.tree.use_count() == 1;
+  };
+  std::vector<std::pair<std::uint64_t, std::string>> spare;
+  std::size_t bytes = 0;
+  for (const auto& kept : *outcomes) {
+    if (!is_spare(kept)) continue;
+    bytes += kept.second.tree->bytes();
+    spare.emplace_back(kept.second.number, kept.first);
+  }
+  std::ranges::sort(spare);
+  for (const auto& [number, key] : spare) {
+    if (bytes <= kMaxSpareBytes) return;
+    const auto at = outcomes->find(key);
+    bytes -= at->second.tree->bytes();
+    dropped.push_back(std::move(at->second.tree));
+    outcomes->erase(at);
+  }
 }
 
 void BuiltTrees::report(const std::string& path, const Findings& findings) {
@@ -185,7 +212,7 @@ void BuiltTrees::finish_layer(const Digest& diff, LayerBuilder& builder,
   }
   report(path, builder.findings());
   report_failure(path, outcome);
-  settle(diff.str(), outcome);
+  settle(diff.str(), std::move(outcome));
 }
 
 /// Builds the tree of a layer that is decompressed already.
@@ -230,7 +257,7 @@ void BuiltTrees::merge(const std::string& key, const std::string& path,
   }
   report(path, builder.findings());
   report_failure(path, outcome);
-  settle(key, outcome);
+  settle(key, std::move(outcome));
 }
 
 const FileNodes& BuiltTrees::nodes(const std::string& key, const TreePointer& tree,

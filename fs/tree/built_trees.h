@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -20,10 +22,15 @@
 
 namespace digestfs::fs {
 
-/// The file trees of layers and images, built when they are first entered and kept as long as the
-/// mount. Safe for concurrent use; throws `Pending` for what is not there yet (base/flight.h).
+/// The file trees of layers and images, built when they are first entered. A tree that has nodes is
+/// kept as long as the mount, because the kernel may hold their numbers. The trees of layers that
+/// only went into a rootfs are dropped, the oldest first, beyond `kMaxSpareBytes`. Safe for
+/// concurrent use; throws `Pending` for what is not there yet (base/flight.h).
 class BuiltTrees {
  public:
+  /// How much memory the trees may take that no node shows.
+  static constexpr std::size_t kMaxSpareBytes = std::size_t{128} << 20U;
+
   BuiltTrees(cache::Content& content, cache::Problems& problems, Inodes& inodes, Workers& workers,
              AbsoluteLinks links)
       : content_(content), problems_(problems), inodes_(inodes), links_(links), flights_(workers) {}
@@ -43,6 +50,7 @@ class BuiltTrees {
   struct Outcome {
     TreePointer tree;
     std::exception_ptr failure;
+    std::uint64_t number = 0;  ///< grows with each that is kept
   };
 
   class Observer;
@@ -51,7 +59,8 @@ class BuiltTrees {
   [[nodiscard]] std::vector<TreePointer> all_layer_files(const std::vector<Digest>& diffs,
                                                          const Patience& patience);
   [[nodiscard]] TreePointer known(const std::string& key) const;
-  void settle(const std::string& key, const Outcome& outcome);
+  void settle(const std::string& key, Outcome outcome);
+  void drop_spare_trees();
   void finish_layer(const Digest& diff, LayerBuilder& builder, const std::exception_ptr& failure);
   void read_layer(const std::shared_ptr<const cache::VerifiedFile>& tar,
                   const std::stop_token& stop);
@@ -71,6 +80,7 @@ class BuiltTrees {
   Flights flights_;
   // Guarded by the locks they live in.
   Guarded<std::unordered_map<std::string, Outcome>> outcomes_;
+  Guarded<std::uint64_t> last_number_{0U};
   Guarded<std::unordered_map<std::string, const FileNodes*>> nodes_;
 };
 

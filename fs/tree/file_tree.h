@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -78,6 +79,12 @@ class FileTree {
         texts_(std::move(texts)),
         extras_(std::move(extras)),
         early_links_(std::move(early_links)) {}
+
+  /// About how many bytes of memory the tree takes.
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return files_.size() * sizeof(FileRecord) + names_.size() * sizeof(Name) + texts_.size() +
+           extras_.size() * sizeof(FileExtras);
+  }
 
   /// All files. The directories come first, the root before all.
   [[nodiscard]] std::span<const FileRecord> files() const noexcept { return files_; }
