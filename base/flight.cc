@@ -8,6 +8,30 @@
 
 namespace digestfs {
 
+void Flight::begin(std::uint64_t total) noexcept {
+  done_ = 0;
+  total_ = total;
+}
+
+void Flight::on_interest(std::function<void()> changed) {
+  auto shared = std::make_shared<const std::function<void()>>(std::move(changed));
+  const auto state = state_.lock();
+  if (!state->landed) state->interest_changed.swap(shared);
+}
+
+void Flight::add_waiter() noexcept {
+  if (waiters_++ == 0) tell_interest();
+}
+
+void Flight::remove_waiter() noexcept {
+  if (--waiters_ == 0) tell_interest();
+}
+
+void Flight::tell_interest() const noexcept {
+  const auto changed = state_.lock()->interest_changed;
+  if (changed) (*changed)();
+}
+
 bool Flight::has_landed() const { return state_.lock()->landed; }
 
 void Flight::rethrow_failure() const {
@@ -30,12 +54,14 @@ bool Flight::on_landing(std::function<void()> wake) {
 
 void Flight::land(std::exception_ptr failure) {
   std::vector<std::function<void()>> waiting;
+  std::shared_ptr<const std::function<void()>> interest_changed;
   {
     const auto state = state_.lock();
     state->landed = true;
     state->landed_at = Clock::now();
     state->failure = std::move(failure);
     waiting = std::exchange(state->waiting, {});
+    interest_changed.swap(state->interest_changed);
   }
   for (const auto& wake : waiting) wake();
 }
@@ -45,6 +71,27 @@ Clock::time_point Flight::wait_until(Clock::duration patience, Clock::time_point
   const auto [at, first] = state->deadlines.try_emplace(patience, now + patience);
   if (!first && now >= at->second + patience) at->second = now + patience;
   return at->second;
+}
+
+Waiter::Waiter(std::shared_ptr<Flight> flight) noexcept : flight_(std::move(flight)) {
+  if (flight_) flight_->add_waiter();
+}
+
+Waiter& Waiter::operator=(Waiter&& other) noexcept {
+  std::swap(flight_, other.flight_);
+  return *this;
+}
+
+Waiter::~Waiter() {
+  if (flight_) flight_->remove_waiter();
+}
+
+std::vector<Waiter> Pending::waiters() const {
+  std::vector<Waiter> waiters;
+  waiters.reserve(1 + others.size());
+  waiters.emplace_back(flight);
+  for (const auto& other : others) waiters.emplace_back(other);
+  return waiters;
 }
 
 Patience Patience::at_most(Clock::duration most) const {

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/guarded.h"
 
 // Waiting without a thread. Code that needs something which is not there yet starts (or finds) the
-// `Flight` that brings it and throws `Pending`. Whoever called it parks the request with that
-// flight and, when it has landed, runs the same code again: by then the thing is there, or its
-// failure is.
+// `Flight` that brings it, and throws `Pending`. The caller parks the request with that flight.
+// When the flight has landed, the caller runs the same code again: by then the thing is there, or
+// the code throws the reason why it is not.
 
 namespace digestfs {
 
@@ -27,58 +30,116 @@ inline constexpr Clock::duration kLookupPatience = std::chrono::seconds(5);
 /// as a lookup waits, so that the lookups that queued behind one another share its outcome.
 inline constexpr Clock::duration kBriefMemory = kLookupPatience;
 
-/// One piece of work under way, and its outcome. Shared by the worker that does it and by any
-/// number of waiters. Safe for concurrent use.
+/// How far a piece of work has come, in bytes.
+struct Progress {
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;  ///< 0 if the work does not know
+};
+
+/// One piece of work under way, and its outcome. The worker that does the work shares the flight
+/// with any number of waiters. Safe for concurrent use.
 class Flight {
  public:
+  /// `name` says what the work does, and to what: "fetch sha256:…".
+  explicit Flight(std::string name = {}) : name_(std::move(name)) {}
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+  /// Says how many bytes the work is about, and begins to count them anew.
+  void begin(std::uint64_t total) noexcept;
+  /// Adds `bytes` to what is done.
+  void advance(std::uint64_t bytes) noexcept { done_ += bytes; }
+  [[nodiscard]] Progress progress() const noexcept { return {done_, total_}; }
+
+  /// Returns how many callers wait for this flight: the `Waiter`s that live.
+  [[nodiscard]] std::size_t waiters() const noexcept { return waiters_; }
+  /// Calls `changed` whenever the first caller begins to wait or the last one ceases to, until the
+  /// flight lands. `changed` must not throw. A later call replaces `changed`.
+  void on_interest(std::function<void()> changed);
+
   [[nodiscard]] bool has_landed() const;
-  /// Throws what the work threw; returns if it has not landed or went well.
+  /// Throws what the work threw. Returns if the flight went well or has not landed.
   void rethrow_failure() const;
-  /// When it landed; nothing while it is under way.
+  /// Returns when the flight landed, or nothing while it is under way.
   [[nodiscard]] std::optional<Clock::time_point> landed_at() const;
 
-  /// Calls `wake` once, from the landing thread. Returns false, and never calls, if it has landed.
+  /// Calls `wake` once, from the landing thread. Returns false, and never calls `wake`, if the
+  /// flight has landed already.
   [[nodiscard]] bool on_landing(std::function<void()> wake);
 
-  /// Ends the flight; `failure` is null if all went well. Wakes everybody. Call once.
+  /// Ends the flight and wakes everybody. `failure` is null if all went well. Call once.
   void land(std::exception_ptr failure);
 
-  /// Until when a request of patience `patience` should wait at all. The kernel lets only one
-  /// lookup of a name through at a time, and the rest queue unkillably behind it; so when one has
-  /// waited its time out, those behind it are told at once, for as long again (promise 5).
+  /// Returns until when a request that began to wait at `now`, with patience for `patience`, waits
+  /// for this flight. The kernel lets only one lookup of a name through at a time; the others queue
+  /// behind it and cannot be killed. When the first has used up its patience, those behind it
+  /// therefore fail at once, for as long again (promise 5).
   [[nodiscard]] Clock::time_point wait_until(Clock::duration patience, Clock::time_point now);
 
  private:
+  friend class Waiter;
+
   struct State {
     bool landed = false;
     Clock::time_point landed_at;
     std::exception_ptr failure;
     std::vector<std::function<void()>> waiting;
     std::map<Clock::duration, Clock::time_point> deadlines;
+    std::shared_ptr<const std::function<void()>> interest_changed;
   };
 
+  void add_waiter() noexcept;
+  void remove_waiter() noexcept;
+  void tell_interest() const noexcept;
+
+  // Constant after construction.
+  std::string name_;
+  // Synchronise themselves.
+  std::atomic<std::uint64_t> done_ = 0;
+  std::atomic<std::uint64_t> total_ = 0;
+  std::atomic<std::size_t> waiters_ = 0;
+  // Guarded by the lock it lives in.
   Guarded<State> state_;
+};
+
+/// A caller that waits for a flight. The flight counts the caller for as long as this object lives.
+/// Work that no caller waits for gives up its place (base/workers.h).
+class Waiter {
+ public:
+  explicit Waiter(std::shared_ptr<Flight> flight) noexcept;
+  Waiter(Waiter&& other) noexcept = default;
+  Waiter& operator=(Waiter&& other) noexcept;
+  ~Waiter();
+
+ private:
+  std::shared_ptr<Flight> flight_;
 };
 
 /// How long a request may wait for the network.
 struct Patience {
-  /// When its caller began to wait.
+  /// When the caller began to wait.
   Clock::time_point since = Clock::now();
-  /// How long it may; for ever (until the work itself gives up) where there is none.
+  /// How long the caller waits at most. Without a limit, it waits until the work itself gives up.
   std::optional<Clock::duration> limit;
 
-  /// For open, readdir and the like: as long as the work moves.
+  /// For open, readdir and the like, which wait as long as the work makes progress.
   [[nodiscard]] static Patience unlimited() { return {}; }
   /// For a lookup.
   [[nodiscard]] static Patience of_lookup() { return {Clock::now(), kLookupPatience}; }
-  /// The same request, waiting for one thing no longer than `most`.
+  /// Returns the patience of the same request for one thing that is not worth more than `most`.
   [[nodiscard]] Patience at_most(Clock::duration most) const;
 };
 
-/// Thrown to say "not yet": what to wait for, and until when. Not an error, never logged.
+/// Thrown to say "not yet": what to wait for, and until when. This is no error and is never logged.
 struct Pending {
+  /// The caller runs its code again when this flight has landed.
   std::shared_ptr<Flight> flight;
   std::optional<Clock::time_point> deadline;
+  /// Further flights that the caller needs. They count the caller as a waiter as well.
+  std::vector<std::shared_ptr<Flight>> others = {};
+
+  /// Returns the caller's part in all these flights. Keep it until the wait is over.
+  [[nodiscard]] std::vector<Waiter> waiters() const;
 };
 
 /// Returns if `flight` has landed well, throws its failure if it has landed badly, and throws

@@ -3,28 +3,87 @@
 
 #include <utility>
 
+#include "base/error.h"
+
 namespace digestfs {
+namespace {
+
+/// Returns true for a failure that others who want the same should share.
+bool is_shared(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return error.code() != Errc::interrupted;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
+
+void Flights::Table::forget(const std::string& key, const std::shared_ptr<Flight>& flight) {
+  const auto at = flights.find(key);
+  if (at != flights.end() && at->second == flight) flights.erase(at);
+}
+
+void Flights::Table::forget_old_failures(Clock::time_point now) {
+  while (!failures.empty() && (failures.front().until <= now || failures.size() > kMaxFailures)) {
+    forget(failures.front().key, failures.front().flight);
+    failures.pop_front();
+  }
+}
 
 std::shared_ptr<Flight> Flights::join(const std::string& key, Lane lane, Workers::Work work) {
-  auto flight = std::make_shared<Flight>();
+  return join(key, lane,
+              [work = std::move(work)](const std::stop_token& stop, Flight&) { work(stop); });
+}
+
+std::shared_ptr<Flight> Flights::join(const std::string& key, Lane lane, TrackedWork work) {
+  auto flight = std::make_shared<Flight>(key);
   {
     const auto table = table_.lock();
-    const auto [at, added] = table->try_emplace(key, flight);
-    if (!added) {
-      const auto landed = at->second->landed_at();
-      if (!landed || Clock::now() < *landed + kBriefMemory) return at->second;
-      at->second = flight;
-    }
+    table->forget_old_failures(Clock::now());
+    const auto [at, added] = table->flights.try_emplace(key, flight);
+    if (!added) return at->second;
   }
-  workers_.launch(lane, flight, [this, key, flight, work = std::move(work)](std::stop_token stop) {
-    work(std::move(stop));
-    // Only reached when all went well. Before the landing, so that nobody joins a flight that
-    // brings nothing new.
-    const auto table = table_.lock();
-    const auto at = table->find(key);
-    if (at != table->end() && at->second == flight) table->erase(at);
-  });
+  launch(key, lane, flight, std::move(work));
   return flight;
+}
+
+/// Launches a flight that is in the table. Whatever happens, the flight lands.
+void Flights::launch(const std::string& key, Lane lane, const std::shared_ptr<Flight>& flight,
+                     TrackedWork work) {
+  bool is_begun = false;
+  try {
+    Workers::Work settled = [this, key, flight, work = std::move(work)](std::stop_token stop) {
+      try {
+        work(stop, *flight);
+      } catch (...) {
+        settle(key, flight, std::current_exception());
+        throw;
+      }
+      settle(key, flight, nullptr);
+    };
+    is_begun = workers_.launch(lane, flight, std::move(settled));
+  } catch (...) {
+    flight->land(std::current_exception());
+  }
+  if (!is_begun) table_.lock()->forget(key, flight);
+}
+
+/// Updates the table before the flight lands, so that nobody joins a flight that brings nothing
+/// new.
+void Flights::settle(const std::string& key, const std::shared_ptr<Flight>& flight,
+                     const std::exception_ptr& failure) {
+  const bool is_kept = failure && is_shared(failure);
+  const auto table = table_.lock();
+  if (!is_kept) {
+    table->forget(key, flight);
+    return;
+  }
+  const auto now = Clock::now();
+  table->failures.push_back({now + kBriefMemory, key, flight});
+  table->forget_old_failures(now);
 }
 
 }  // namespace digestfs

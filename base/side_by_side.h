@@ -8,8 +8,8 @@
 
 namespace digestfs {
 
-/// Runs several steps that may each throw `Pending`, and waits only after the last, so that the
-/// flights of all steps are under way at the same time.
+/// Runs steps that may each have to wait for something. All steps are begun before the caller
+/// waits, so that the things they wait for come side by side.
 class SideBySide {
  public:
   /// Runs `step`. If the step throws `Pending`, keeps that for `wait`.
@@ -18,12 +18,17 @@ class SideBySide {
     try {
       step();
     } catch (Pending& thrown) {
-      if (!pending_) pending_ = std::move(thrown);
+      if (!pending_) {
+        pending_ = std::move(thrown);
+        return;
+      }
+      pending_->others.push_back(std::move(thrown.flight));
+      for (auto& other : thrown.others) pending_->others.push_back(std::move(other));
     }
   }
 
-  /// Returns if no step had to wait, and throws the first `Pending` otherwise. Whoever runs the
-  /// steps again later finds the next one that has to wait.
+  /// Returns if no step has to wait. Otherwise throws a `Pending` that wakes the caller when the
+  /// first of the things has come, and that counts the caller as a waiter for all of them.
   void wait() {
     if (pending_) throw *std::exchange(pending_, std::nullopt);
   }

@@ -4,8 +4,8 @@
 #include <array>
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <stop_token>
 #include <thread>
@@ -16,40 +16,54 @@
 
 namespace digestfs {
 
-/// What kind of work it is. Each lane has threads of its own, so that downloads which stall hold up
-/// neither a question about a tag nor the check of a file that is cached already.
+/// What kind of work a flight does. Each lane has threads of its own, so that downloads which stall
+/// delay neither a question about a tag nor the check of a file that is cached already.
 enum class Lane {
-  question,  ///< small answers from the source: tag lists, manifests, configs
-  download,  ///< layers and other blobs
-  disk,      ///< hashing and decompressing what is on the disk; never waits for the network
+  question,  ///< Small answers from the source: tag lists, manifests, configs.
+  download,  ///< Layers and other blobs.
+  disk,      ///< Hashing and unpacking what is on the disk. Never waits for the network.
+  light,     ///< The same for small objects, which must not queue behind layers (promise 10).
 };
-inline constexpr std::size_t kLanes = 3;
+inline constexpr std::size_t kLanes = 4;
 
-/// The threads that work off flights, started when first needed. Destruction stops them: work under
-/// way is asked to end by its stop token, work not yet begun lands as `Errc::interrupted`.
+/// The threads that work off flights. Each is started when it is first needed.
+///
+/// Work that a caller waits for goes first (promise 10). If all threads of a lane are busy while
+/// such work is queued, work of that lane that no caller waits for is asked to stop. It lands as
+/// `Errc::interrupted`, and what it left behind, such as a partial download, stays.
+///
+/// Destruction stops all work: work under way is asked to end by its stop token, and work that has
+/// not begun lands as `Errc::interrupted`. Safe for concurrent use.
 class Workers {
  public:
   using Work = std::function<void(std::stop_token)>;
 
-  /// `threads[lane]`: how many may run at once in that lane.
+  /// `threads[lane]` is how many may run at once in that lane; 0 counts as 1.
   explicit Workers(const std::array<std::size_t, kLanes>& threads);
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
   ~Workers();
 
-  /// Queues `work`; `flight` lands when it returns or throws. After `stop` it lands at once.
-  void launch(Lane lane, std::shared_ptr<Flight> flight, Work work);
+  /// Queues `work`. `flight` lands when the work returns or throws. Returns false if the work will
+  /// never begin: `flight` has landed then, because the workers were stopped or because the system
+  /// gives no thread.
+  bool launch(Lane lane, const std::shared_ptr<Flight>& flight, Work work);
 
-  /// Ends everything and joins the threads. Idempotent; not to be called from a worker.
+  /// Returns the flights that are queued or under way, in no order.
+  [[nodiscard]] std::vector<std::shared_ptr<const Flight>> flights() const;
+
+  /// Ends everything and joins the threads. Idempotent. Must not be called from a worker.
   void stop() noexcept;
 
  private:
   struct Job {
     std::shared_ptr<Flight> flight;
     Work work;
+    std::stop_source stop{};
   };
   struct Queue {
-    std::deque<Job> jobs;
+    std::list<Job> jobs;
+    std::list<Job> running;
     std::vector<std::jthread> threads;
     std::size_t idle = 0;
     bool stopped = false;
@@ -58,12 +72,15 @@ class Workers {
     Guarded<Queue> queue;
     std::condition_variable_any wake;
     std::size_t limit = 1;
+
+    void make_places() noexcept;
   };
 
-  void run(LaneState& lane) noexcept;
+  static void run(LaneState& lane) noexcept;
+  [[nodiscard]] static std::list<Job>::iterator take_next(Queue& queue) noexcept;
 
-  std::stop_source stop_;
-  std::array<LaneState, kLanes> lanes_;
+  // Shared with the flights, which tell a lane when a caller begins or ceases to wait.
+  std::array<std::shared_ptr<LaneState>, kLanes> lanes_;
 };
 
 }  // namespace digestfs

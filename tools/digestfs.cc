@@ -47,6 +47,7 @@ void wait_for(const Work& work) {
       work();
       return;
     } catch (const Pending& pending) {
+      const auto waiters = pending.waiters();
       const sigset_t signals = ending_signals();
       constexpr timespec kStep = {0, 20'000'000};
       while (!pending.flight->has_landed()) {
@@ -116,7 +117,7 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   const auto store = open_cache(options);
   const OpenedSource origin = open_source(options);
   // Objects live in the order of their use: what is below uses what is above.
-  Workers workers({/*question=*/16, /*download=*/options.jobs, /*disk=*/2});
+  Workers workers({/*question=*/16, /*download=*/options.jobs, /*disk=*/2, /*light=*/2});
   cache::Problems problems(origin.source->name());
   cache::Content content(*store, *origin.source, workers, problems, options.network);
   cache::Tags tags(*store, *origin.source, workers, problems, options.network, options.tag_ttl);

@@ -69,11 +69,14 @@ void Parking::fail_waiting(Request& request, std::exception_ptr failure) noexcep
 void Parking::wait_for(const std::shared_ptr<Request>& request, Pending pending) {
   for (;;) {
     bool closed = lot_.lock()->closed;
+    // What the request waited for before is let go only after this, and without the lock.
+    std::vector<Waiter> waits = pending.waiters();
     {
       const auto state = request->state.lock();
       if (state->stage == Stage::answered) return;
       closed = closed || state->interrupted;
       state->stage = closed ? Stage::answered : Stage::waiting;
+      if (!closed) waits.swap(state->waits);
     }
     if (closed) {
       leave(*request);
@@ -128,7 +131,12 @@ void Parking::fail(Request& request, std::exception_ptr failure) noexcept {
   request.fail(std::move(failure));
 }
 
-void Parking::leave(const Request& request) { lot_.lock()->requests.erase(request.id); }
+/// Forgets a request that is answered, or is about to be.
+void Parking::leave(const Request& request) {
+  lot_.lock()->requests.erase(request.id);
+  std::vector<Waiter> waits;
+  waits.swap(request.state.lock()->waits);
+}
 
 void Parking::interrupt(Id id) noexcept {
   const auto request = find(id);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "base/flight.h"
 #include "base/guarded.h"
@@ -62,6 +63,7 @@ class Parking {
     struct State {
       Stage stage = Stage::entered;
       bool interrupted = false;
+      std::vector<Waiter> waits = {};  ///< for the flights that this request waits for
     };
     Guarded<State> state;
   };

@@ -3,10 +3,12 @@
 
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/side_by_side.h"
 
 namespace digestfs {
 namespace {
@@ -170,6 +172,54 @@ TEST(Await, TellsANewRequestAtOnceWhenAnotherHasWaitedInVain) {  // promise 5
   static_cast<void>(flight->wait_until(seconds(5), Clock::now() - seconds(6)));
   EXPECT_THROW(await(flight, Patience::of_lookup()), Error);
   EXPECT_THROW(await(flight, Patience::unlimited()), Pending);
+}
+
+TEST(Flight, SaysWhatItDoesAndHowFarItIs) {
+  Flight flight("fetch sha256:abc");
+  EXPECT_EQ(flight.name(), "fetch sha256:abc");
+  EXPECT_EQ(flight.progress().total, 0U);
+  flight.begin(10);
+  flight.advance(3);
+  flight.advance(4);
+  EXPECT_EQ(flight.progress().done, 7U);
+  EXPECT_EQ(flight.progress().total, 10U);
+  flight.begin(20);
+  EXPECT_EQ(flight.progress().done, 0U);
+}
+
+TEST(Flight, CountsTheCallersThatWait) {
+  const auto flight = std::make_shared<Flight>();
+  std::vector<std::size_t> told;
+  flight->on_interest([&] { told.push_back(flight->waiters()); });
+  {
+    const Waiter first(flight);
+    Waiter second(flight);
+    EXPECT_EQ(flight->waiters(), 2U);
+    const Waiter moved = std::move(second);
+    EXPECT_EQ(flight->waiters(), 2U);
+  }
+  EXPECT_EQ(flight->waiters(), 0U);
+  EXPECT_EQ(told, (std::vector<std::size_t>{1, 0})) << "the first that comes, the last that goes";
+  flight->land(nullptr);
+  const Waiter late(flight);
+  EXPECT_EQ(told.size(), 2U);
+}
+
+TEST(Flight, IsWaitedForByWhoeverNeedsItBesidesAnother) {
+  const auto one = std::make_shared<Flight>();
+  const auto two = std::make_shared<Flight>();
+  SideBySide steps;
+  steps.run([&] { await(one, Patience::unlimited()); });
+  steps.run([&] { await(two, Patience::unlimited()); });
+  try {
+    steps.wait();
+    FAIL() << "neither has landed";
+  } catch (const Pending& pending) {
+    const auto waiters = pending.waiters();
+    EXPECT_EQ(one->waiters(), 1U);
+    EXPECT_EQ(two->waiters(), 1U);
+  }
+  EXPECT_EQ(two->waiters(), 0U);
 }
 
 }  // namespace

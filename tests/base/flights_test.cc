@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <future>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -90,6 +91,67 @@ TEST(Flights, LandAtOnceAfterTheWorkersStopped) {
   const auto flight = flights.join("a", Lane::disk, [](std::stop_token) { FAIL(); });
   EXPECT_TRUE(flight->has_landed());
   EXPECT_THROW(flight->rethrow_failure(), Error);
+}
+
+TEST(Flights, TellTheirNameAndProgress) {
+  Workers workers({1, 1, 1});
+  Flights flights(workers);
+  std::promise<void> gate;
+  const auto opened = gate.get_future().share();
+  std::promise<void> counted;
+  const auto flight =
+      flights.join("fetch a", Lane::download, [&](const std::stop_token&, Flight& own) {
+        own.begin(10);
+        own.advance(4);
+        counted.set_value();
+        opened.wait();
+      });
+  counted.get_future().wait();
+  const auto all = workers.flights();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0]->name(), "fetch a");
+  EXPECT_EQ(all[0]->progress().done, 4U);
+  EXPECT_EQ(all[0]->progress().total, 10U);
+  gate.set_value();
+  wait_for(*flight);
+}
+
+// A registry that is asked for one absent digest after the other must not make memory grow.
+TEST(Flights, RememberABoundedNumberOfFailures) {
+  Workers workers({4, 1, 1});
+  Flights flights(workers);
+  for (std::size_t i = 0; i < 3 * Flights::kMaxFailures; ++i) {
+    wait_for(*flights.join(std::to_string(i), Lane::question, [](std::stop_token) {
+      throw Error(Errc::not_found, "there is no such thing");
+    }));
+  }
+  EXPECT_LE(flights.size(), Flights::kMaxFailures);
+  EXPECT_GT(flights.size(), 0U);
+}
+
+// Promise 10: the next request works once there is room.
+TEST(Flights, DoNotShareTheFailureOfALimit) {
+  Workers workers({1, 1, 1});
+  Flights flights(workers);
+  const auto first = flights.join("a", Lane::disk, [](std::stop_token) { throw std::bad_alloc(); });
+  wait_for(*first);
+  EXPECT_THROW(first->rethrow_failure(), std::bad_alloc);
+  const auto second = flights.join("a", Lane::disk, [](std::stop_token) {});
+  EXPECT_NE(second, first);
+  wait_for(*second);
+  EXPECT_NO_THROW(second->rethrow_failure());
+}
+
+TEST(Flights, DoNotShareWhatGaveUpItsPlace) {
+  Workers workers({1, 1, 1});
+  Flights flights(workers);
+  const auto given_up = flights.join("a", Lane::download, [](std::stop_token) {
+    throw Error(Errc::interrupted, "it gave up its place");
+  });
+  wait_for(*given_up);
+  const auto again = flights.join("a", Lane::download, [](std::stop_token) {});
+  EXPECT_NE(again, given_up);
+  wait_for(*again);
 }
 
 }  // namespace

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/workers.h"
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <future>
 #include <latch>
 #include <mutex>
 #include <new>
+#include <optional>
+#include <system_error>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include "base/error.h"
 
@@ -169,6 +173,113 @@ TEST(Workers, DropTheWorkBeforeItsFlightLands) {
   ASSERT_TRUE(flight->on_landing([&] { gone.set_value(watched.use_count() == 1); }));
   workers.launch(Lane::disk, flight, [held](std::stop_token) {});
   EXPECT_TRUE(gone.get_future().get());
+}
+
+/// Makes the system give no thread while it lives: the stack of a new one would be too large.
+class NoThreads {
+ public:
+  NoThreads() {
+    ::pthread_getattr_default_np(&before_);
+    pthread_attr_t attributes;
+    ::pthread_attr_init(&attributes);
+    ::pthread_attr_setstacksize(&attributes, std::size_t{1} << 46U);
+    ::pthread_setattr_default_np(&attributes);
+    ::pthread_attr_destroy(&attributes);
+  }
+  NoThreads(const NoThreads&) = delete;
+  NoThreads& operator=(const NoThreads&) = delete;
+  ~NoThreads() { ::pthread_setattr_default_np(&before_); }
+
+ private:
+  pthread_attr_t before_{};
+};
+
+// Promise 10. The flight used to stay in its table for ever, and everybody who joined it waited.
+TEST(Workers, LandTheFlightWhenNoThreadCanBeStarted) {
+  Workers workers({1, 1, 1});
+  const auto flight = std::make_shared<Flight>();
+  {
+    const NoThreads limit;
+    EXPECT_FALSE(workers.launch(Lane::disk, flight, [](std::stop_token) {}));
+  }
+  ASSERT_TRUE(flight->has_landed());
+  EXPECT_THROW(flight->rethrow_failure(), std::system_error);
+  const auto next = std::make_shared<Flight>();
+  EXPECT_TRUE(workers.launch(Lane::disk, next, [](std::stop_token) {}));
+  wait_for(*next);
+  EXPECT_NO_THROW(next->rethrow_failure());
+}
+
+TEST(Workers, DoWithTheThreadsThatTheyHaveWhenNoFurtherCanBeStarted) {
+  Workers workers({2, 1, 1});
+  const auto first = std::make_shared<Flight>();
+  std::promise<void> gate;
+  workers.launch(Lane::question, first, [&](std::stop_token) { gate.get_future().wait(); });
+  const auto second = std::make_shared<Flight>();
+  {
+    const NoThreads limit;
+    EXPECT_TRUE(workers.launch(Lane::question, second, [](std::stop_token) {}));
+  }
+  gate.set_value();
+  wait_for(*second);
+  EXPECT_NO_THROW(second->rethrow_failure());
+}
+
+TEST(Workers, FirstDoWhatACallerWaitsFor) {
+  Workers workers({1, 1, 1});
+  std::promise<void> gate;
+  const auto opened = gate.get_future().share();
+  const auto running = std::make_shared<Flight>();
+  const Waiter reader(running);
+  workers.launch(Lane::download, running, [&](std::stop_token) { opened.wait(); });
+  std::vector<int> order;
+  std::vector<std::shared_ptr<Flight>> queued;
+  for (int i = 0; i < 3; ++i) {
+    queued.push_back(std::make_shared<Flight>());
+    workers.launch(Lane::download, queued.back(), [&, i](std::stop_token) { order.push_back(i); });
+  }
+  const Waiter waiter(queued[1]);
+  gate.set_value();
+  for (const auto& flight : queued) wait_for(*flight);
+  EXPECT_EQ(order, (std::vector<int>{1, 0, 2}));
+}
+
+// Promise 10. The readers of downloads were killed, and the next reader queued behind them.
+TEST(Workers, EndWhatNoCallerWaitsForWhereOneNeedsItsPlace) {
+  Workers workers({1, 2, 1});
+  std::array<std::shared_ptr<Flight>, 2> running = {std::make_shared<Flight>(),
+                                                    std::make_shared<Flight>()};
+  std::optional<Waiter> reader(running[0]);
+  std::latch begun(2);
+  for (const auto& flight : running) {
+    workers.launch(Lane::download, flight, [&](const std::stop_token& stop) {
+      begun.count_down();
+      until_stopped(stop);
+      throw Error(Errc::interrupted, "it was stopped");
+    });
+  }
+  begun.wait();
+  const auto first = std::make_shared<Flight>();
+  workers.launch(Lane::download, first, [](std::stop_token) {});
+  EXPECT_FALSE(running[1]->has_landed()) << "nobody waits for the next one yet";
+  const Waiter next(first);
+  wait_for(*first);
+  EXPECT_NO_THROW(first->rethrow_failure());
+  wait_for(*running[1]);
+  EXPECT_EQ(failure_of(*running[1]), Errc::interrupted);
+  EXPECT_FALSE(running[0]->has_landed()) << "somebody waits for it";
+  // Now the other reader goes as well, while two downloads are waited for.
+  std::array<std::shared_ptr<Flight>, 2> both;
+  std::vector<Waiter> callers;
+  std::latch together(2);
+  for (auto& flight : both) {
+    flight = std::make_shared<Flight>();
+    workers.launch(Lane::download, flight, [&](std::stop_token) { together.arrive_and_wait(); });
+    callers.emplace_back(flight);
+  }
+  reader.reset();
+  for (const auto& flight : both) wait_for(*flight);
+  EXPECT_EQ(failure_of(*running[0]), Errc::interrupted);
 }
 
 }  // namespace

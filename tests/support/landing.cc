@@ -7,6 +7,7 @@
 namespace digestfs::test {
 
 void await_landing(const Pending& pending) {
+  const auto waiters = pending.waiters();
   // Shared: with a deadline, the flight may land when nobody waits here any longer.
   const auto done = std::make_shared<std::promise<void>>();
   if (!pending.flight->on_landing([done] { done->set_value(); })) return;
