@@ -65,6 +65,11 @@ std::string_view to_string(ProblemKind kind) noexcept {
 
 Problems::Problems(std::string source) : source_(std::move(source)) {}
 
+void Problems::report_size(const Digest& digest, std::uint64_t claimed, std::uint64_t actual) {
+  report({ProblemKind::size_mismatch, digest.str(), Claim{digest, claimed}, Claim{digest, actual},
+          str_cat("a descriptor gives ", claimed, " bytes, the object has ", actual)});
+}
+
 void Problems::report(const Problem& problem) {
   nlohmann::ordered_json json;
   json["kind"] = to_string(problem.kind);

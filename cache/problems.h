@@ -52,6 +52,8 @@ class Problems {
 
   /// Also logs it as a warning. Past 10,000 problems one line says that the rest is only logged.
   void report(const Problem& problem);
+  /// Reports that a descriptor gives `claimed` bytes for an object that has `actual`.
+  void report_size(const Digest& digest, std::uint64_t claimed, std::uint64_t actual);
 
   /// Everything so far. Only ever grows.
   [[nodiscard]] std::string text() const;

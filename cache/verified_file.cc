@@ -13,12 +13,15 @@ VerifiedFile::VerifiedFile(Digest digest, UniqueFd file, const Fingerprint& veri
       size_(verified.size),
       verified_(verified) {}
 
+bool VerifiedFile::is_untouched() const {
+  return Fingerprint::of(file_.get()) == *verified_.lock();
+}
+
 std::optional<std::size_t> VerifiedFile::read(std::span<std::byte> buffer,
                                               std::uint64_t offset) const {
   const std::size_t got = read_at(file_.get(), buffer, offset);
   // Looked at after the read: a change that comes later cannot have reached the buffer.
-  if (Fingerprint::of(file_.get()) != *verified_.lock()) return std::nullopt;
-  return got;
+  return is_untouched() ? std::optional(got) : std::nullopt;
 }
 
 void VerifiedFile::set_verified(const Fingerprint& verified) const { *verified_.lock() = verified; }

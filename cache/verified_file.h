@@ -13,8 +13,9 @@
 
 namespace digestfs::cache {
 
-/// An open file of the cache whose content was hashed and found to be `digest()`, and what it
-/// looked like then. Readable also after it was evicted. Safe for concurrent use.
+/// An open file of the cache whose content was hashed and found to be `digest()`, and the
+/// fingerprint that the file had then. The file stays readable after it was evicted. Safe for
+/// concurrent use.
 class VerifiedFile {
  public:
   VerifiedFile(Digest digest, UniqueFd file, const Fingerprint& verified);
@@ -23,13 +24,17 @@ class VerifiedFile {
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   [[nodiscard]] int fd() const noexcept { return file_.get(); }
 
-  /// Fills `buffer` from `offset`, less only at the end of the file. Nothing where the file no
-  /// longer looks as it did when it was hashed: then the bytes prove nothing (promise 2), and it
-  /// has to be hashed again first.
+  /// Returns true if the file still looks as it did when it was hashed.
+  [[nodiscard]] bool is_untouched() const;
+
+  /// Fills `buffer` from `offset`, with less only at the end of the file. Returns nothing if the
+  /// file no longer looks as it did when it was hashed: then the bytes prove nothing (promise 2),
+  /// and the file has to be hashed again first.
   [[nodiscard]] std::optional<std::size_t> read(std::span<std::byte> buffer,
                                                 std::uint64_t offset) const;
 
-  /// It was hashed again, looked like `verified` throughout, and is still `digest()`.
+  /// Notes that the file was hashed again, had the fingerprint `verified` throughout, and is still
+  /// `digest()`.
   void set_verified(const Fingerprint& verified) const;
 
  private:

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/downloads.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace digestfs::cache {
+namespace {
+
+// A download that is cut and has come further each time goes on this often, and as often again for
+// each piece of that size.
+constexpr int kMaxResumptions = 5;
+constexpr std::uint64_t kProgress = std::uint64_t{1} << 20U;
+// How often a source that cannot go on may start over: each time costs what has come (RTY-8).
+constexpr int kMaxRestarts = 2;
+
+/// Returns the most that is taken of an object of `claimed` bytes. A descriptor may be wrong and
+/// its object right, but a body without end must not cost the disk, and what is kept there (VER-1,
+/// RTY-8).
+std::uint64_t most_of(std::uint64_t claimed) noexcept {
+  constexpr std::uint64_t kSlack = std::uint64_t{64} << 20U;
+  const std::uint64_t more = std::max(claimed, kSlack);
+  return claimed > UINT64_MAX - more ? UINT64_MAX : claimed + more;
+}
+
+/// Returns true if what has arrived so far is worth keeping for another try: whoever is denied
+/// access may have it after a login.
+bool is_interruption(Errc code) noexcept {
+  return is_silence(code) || code == Errc::interrupted || code == Errc::denied;
+}
+
+/// Returns true if the next origin may do better than one that failed with `code`. Two endpoints of
+/// one source fail alike, except that only one of them has the object (EP-6).
+bool may_try_next(Errc code, const Origin& failed, const Origin& next) noexcept {
+  if (code == Errc::interrupted || code == Errc::too_large) return false;
+  return code == Errc::not_found || failed.source != next.source;
+}
+
+}  // namespace
+
+std::shared_ptr<Flight> Downloads::start(const Digest& digest, const KnownObject& known, Lane lane,
+                                         std::uint64_t limit) {
+  // What answers a question is downloaded as one: it comes soon or not at all.
+  const Urgency urgency = lane == Lane::question ? Urgency::question : Urgency::content;
+  // A failure is for those who ask the same. Where the object is searched and how large it may be
+  // differ between a digest that is tried as a manifest and one that is known as a blob, and
+  // between descriptors that give different sizes. Such flights still download once: each takes the
+  // partial file, and then looks again whether the object is there.
+  return flights_.join(
+      str_cat("fetch ", digest, " ", known.origins.size(), " ", limit, " ", known.most_claimed),
+      lane, [this, digest, limit, urgency](const std::stop_token& stop, Flight& flight) {
+        fetch(digest, limit, {.stop = stop, .urgency = urgency}, flight);
+      });
+}
+
+void Downloads::fetch(const Digest& digest, std::uint64_t limit, const Request& request,
+                      Flight& flight) {
+  std::optional<Partial> partial = store_.take_partial(digest, request.stop);
+  const KnownObject known = objects_.find(digest);
+  // A claim of 0 is none: that is what descriptors say of an object that nobody has measured.
+  const bool is_measured = known.most_claimed > 0;
+  const Bounds bounds{limit,
+                      is_measured ? std::optional(most_of(known.most_claimed)) : std::nullopt};
+  Download download{digest, known, bounds, request, flight, std::move(partial)};
+  // Another process may have been faster; its object is hashed like any other file of the cache.
+  if (store_.open(Area::blobs, digest)) {
+    discard(download);
+    return;
+  }
+  if (known.is_failed(Clock::now())) {
+    discard(download);
+    throw Error(known.failure->error);
+  }
+  const auto started = Clock::now();
+  std::optional<std::string> wrong;
+  Errc code = Errc::corrupt;
+  try {
+    wrong = fetch_from_any(download);
+  } catch (const Error& error) {
+    const auto& kept = download.partial;
+    if (!is_interruption(error.code()) || (kept && kept->size() == 0)) discard(download);
+    throw;
+  } catch (const GoesOn& thrown) {
+    discard(download);
+    wrong = str_cat("more than ", thrown.most, " bytes come of what ",
+                    is_measured ? str_cat("descriptors give ", known.most_claimed)
+                                : std::string("nobody gives a size for"));
+    if (!is_measured) code = Errc::too_large;
+    problems_.report({is_measured ? ProblemKind::size_mismatch : ProblemKind::limit, digest.str(),
+                      Claim{digest, known.claimed}, std::nullopt, *wrong});
+  } catch (...) {
+    discard(download);
+    throw;
+  }
+  if (wrong) give_up(download, code, *wrong);
+  const std::uint64_t size = download.partial->size();
+  if (known.claimed && *known.claimed != size) {
+    problems_.report_size(digest, *known.claimed, size);
+  }
+  open_objects_.publish(*std::move(download.partial), Area::blobs, digest);
+  DIGESTFS_LOG(
+      info, "fetched digest=", digest, " size=", size, " ms=",
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count());
+}
+
+/// Fetches from the first origin that has the object. Returns nothing if that went well. Otherwise
+/// returns what came instead, which is in quarantine.
+std::optional<std::string> Downloads::fetch_from_any(Download& download) {
+  const auto& origins = download.known.origins;
+  std::optional<std::string> wrong;
+  for (std::size_t i = 0; i < origins.size(); ++i) {
+    if (!download.partial) {
+      download.partial = store_.take_partial(download.digest, download.request.stop);
+    }
+    try {
+      const Digest actual = fetch_from(origins[i], download);
+      if (actual == download.digest) return std::nullopt;
+      wrong = str_cat("the bytes that came are ", actual, ", ", download.partial->size(), " bytes");
+      quarantine(download, origins[i], actual);
+    } catch (const Error& error) {
+      const bool is_last = i + 1 == origins.size();
+      if (is_last ? !wrong || error.code() != Errc::not_found
+                  : !may_try_next(error.code(), origins[i], origins[i + 1])) {
+        throw;
+      }
+    }
+  }
+  discard(download);
+  return wrong;
+}
+
+/// Fetches from one origin, and goes on where the transfer is cut. Returns the digest of what came
+/// in the end.
+Digest Downloads::fetch_from(const Origin& origin, Download& download) {
+  Partial& partial = *download.partial;
+  const std::stop_token& stop = download.request.stop;
+  auto wanted = registry::Copy::any;
+  int restarts = 0;
+  for (int resumption = 0;;) {
+    const std::uint64_t had = partial.size();
+    Receiver receiver(store_, partial, download.bounds, wanted, stop, download.flight);
+    try {
+      origin.source->fetch(origin.endpoint, download.digest, {.offset = had}, receiver,
+                           download.request);
+      Digest actual = receiver.finish();
+      if (actual == download.digest) return actual;
+      receiver.check_end(had, download.known.claimed);
+      if (wanted == registry::Copy::sources) return actual;
+      // What an earlier download left may be to blame (RTY-8), or one bad moment of the source, or
+      // a cache on the way (RTY-9): once more, all of it.
+      wanted = registry::Copy::sources;
+      partial.truncate();
+      DIGESTFS_LOG(info,
+                   "other bytes than promised, once more from the start digest=", download.digest,
+                   " actual=", actual);
+    } catch (const Error& error) {
+      const bool is_cut = error.code() == Errc::unavailable || error.code() == Errc::timed_out;
+      const std::uint64_t size = partial.size();
+      const bool may_go_on = receiver.has_restarted() ? ++restarts <= kMaxRestarts : size > had;
+      if (!is_cut || size == 0 || !may_go_on) throw;
+      if (size >= had + kProgress) resumption = 0;
+      if (++resumption > kMaxResumptions) throw;
+      DIGESTFS_LOG(info, "download interrupted, going on digest=", download.digest, " at=", size,
+                   " cause=", error.what());
+      wait_to_go_on(resumption, stop);
+    }
+  }
+}
+
+/// Goes on at once the first time, because one cut is nothing unusual.
+void Downloads::wait_to_go_on(int resumption, const std::stop_token& stop) const {
+  if (resumption == 1) return;
+  const auto wait = registry::back_off(resume_, resumption - 1, registry::jitter());
+  registry::sleep_until(Clock::now() + wait, stop);
+}
+
+/// Keeps what came instead of the object that was asked for, and reports it.
+void Downloads::quarantine(Download& download, const Origin& origin, const Digest& actual) {
+  const std::uint64_t size = download.partial->size();
+  const bool is_kept = quarantine_.keep(*std::exchange(download.partial, std::nullopt), actual);
+  problems_.report(
+      {ProblemKind::digest_mismatch, download.digest.str(),
+       Claim{download.digest, objects_.find(download.digest).claimed}, Claim{actual, size},
+       str_cat(origin.source->name(), " sent other bytes than the digest promises; they are ",
+               is_kept ? "kept in .digestfs/quarantine" : "too many to be kept")});
+}
+
+void Downloads::discard(Download& download) {
+  if (download.partial) store_.discard(*std::exchange(download.partial, std::nullopt));
+}
+
+/// Fails for the callers that wait, and for those that ask again soon.
+void Downloads::give_up(const Download& download, Errc code, const std::string& what) {
+  const Error error(code, str_cat("cannot fetch ", download.digest, " from ",
+                                  download.known.origins.back().source->name(), ": ", what));
+  objects_.remember_failure(download.digest, download.known, error);
+  throw error;
+}
+
+}  // namespace digestfs::cache

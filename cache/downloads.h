@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/flights.h"
+#include "base/request.h"
+#include "cache/objects.h"
+#include "cache/open_objects.h"
+#include "cache/problems.h"
+#include "cache/quarantine.h"
+#include "cache/receiver.h"
+#include "cache/store.h"
+#include "registry/host/back_off.h"
+
+namespace digestfs::cache {
+
+/// Brings objects from their origins into the cache. A download that is cut goes on where it was
+/// cut; bytes that do not hash to the digest are asked for once more, then quarantined and
+/// reported. Safe for concurrent use.
+class Downloads {
+ public:
+  Downloads(const Store& store, Objects& objects, OpenObjects& open_objects, Quarantine& quarantine,
+            Problems& problems, Workers& workers, const registry::RetryPolicy& resume)
+      : store_(store),
+        objects_(objects),
+        open_objects_(open_objects),
+        quarantine_(quarantine),
+        problems_(problems),
+        resume_(resume),
+        flights_(workers) {}
+
+  /// Returns the flight that downloads `digest`. When the flight has landed well, the object is in
+  /// the cache. `known` is what `Objects` knows of the object; it has an origin. `limit` bounds
+  /// what is fetched, in bytes (`too_large`).
+  [[nodiscard]] std::shared_ptr<Flight> start(const Digest& digest, const KnownObject& known,
+                                              Lane lane, std::uint64_t limit);
+
+ private:
+  /// One download under way.
+  struct Download {
+    const Digest& digest;
+    const KnownObject& known;
+    Bounds bounds;
+    const Request& request;
+    Flight& flight;
+    std::optional<Partial> partial;
+  };
+
+  void fetch(const Digest& digest, std::uint64_t limit, const Request& request, Flight& flight);
+  [[nodiscard]] std::optional<std::string> fetch_from_any(Download& download);
+  [[nodiscard]] Digest fetch_from(const Origin& origin, Download& download);
+  void quarantine(Download& download, const Origin& origin, const Digest& actual);
+  void discard(Download& download);
+  void wait_to_go_on(int resumption, const std::stop_token& stop) const;
+  [[noreturn]] void give_up(const Download& download, Errc code, const std::string& what);
+
+  // Constant after construction.
+  const Store& store_;
+  Objects& objects_;
+  OpenObjects& open_objects_;
+  Quarantine& quarantine_;
+  Problems& problems_;
+  registry::RetryPolicy resume_;
+  // Synchronise themselves.
+  Flights flights_;
+};
+
+}  // namespace digestfs::cache

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/objects.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace digestfs::cache {
+namespace {
+
+// How long sources that send other bytes than a digest promises are not asked for it again (RTY-9).
+constexpr std::chrono::minutes kFailureMemory{1};
+
+}  // namespace
+
+bool KnownObject::is_behind(registry::Endpoint endpoint) const {
+  return std::ranges::find(origins, endpoint, &Origin::endpoint) != origins.end();
+}
+
+void Objects::meet(const Digest& digest, const Origin& origin, std::optional<std::uint64_t> size) {
+  const auto objects = objects_.lock();
+  KnownObject& object = (*objects)[digest];
+  const bool is_new = std::ranges::find(object.origins, origin) == object.origins.end();
+  if (is_new) object.origins.push_back(origin);
+  const bool is_more = size.value_or(0) > object.most_claimed;
+  if (!object.claimed) object.claimed = size;
+  object.most_claimed = std::max(object.most_claimed, size.value_or(0));
+  if (is_new || is_more) object.failure.reset();
+}
+
+KnownObject Objects::find(const Digest& digest) const {
+  const auto objects = objects_.lock();
+  const auto at = objects->find(digest);
+  return at == objects->end() ? KnownObject{} : at->second;
+}
+
+void Objects::note_size(const Digest& digest, std::uint64_t size) {
+  (*objects_.lock())[digest].noted = size;
+}
+
+void Objects::prove_size(const Digest& digest, std::uint64_t size) {
+  (*objects_.lock())[digest].proven = size;
+}
+
+void Objects::remember_failure(const Digest& digest, const KnownObject& tried, const Error& error) {
+  const auto objects = objects_.lock();
+  KnownObject& object = (*objects)[digest];
+  if (object.origins != tried.origins || object.most_claimed != tried.most_claimed) return;
+  object.failure = KnownObject::Failure{error, Clock::now() + kFailureMemory};
+}
+
+}  // namespace digestfs::cache

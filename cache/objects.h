@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/flight.h"
+#include "base/guarded.h"
+#include "registry/source.h"
+
+namespace digestfs::cache {
+
+/// A source that is known to have an object, and the endpoint behind which it has the object.
+struct Origin {
+  registry::Source* source;
+  registry::Endpoint endpoint;
+
+  friend bool operator==(const Origin&, const Origin&) = default;
+};
+
+/// What is known of one object.
+struct KnownObject {
+  /// Why the origins are not asked again, and until when (RTY-9).
+  struct Failure {
+    Error error;
+    Clock::time_point until;
+  };
+
+  std::vector<Origin> origins;           ///< in order of preference
+  std::optional<std::uint64_t> claimed;  ///< the size that the first descriptor gave
+  std::uint64_t most_claimed = 0;        ///< the largest size that a descriptor gave
+  std::optional<std::uint64_t> noted;    ///< the size that an earlier mount noted
+  std::optional<std::uint64_t> proven;   ///< the size that this mount counted itself
+  std::optional<Failure> failure;
+
+  [[nodiscard]] bool is_behind(registry::Endpoint endpoint) const;
+  /// Returns true if `failure` is still remembered at `now`.
+  [[nodiscard]] bool is_failed(Clock::time_point now) const {
+    return failure && now < failure->until;
+  }
+};
+
+/// What this mount knows of objects: the sources that have them, and their sizes. Nothing here
+/// touches the disk or the network. Safe for concurrent use.
+class Objects {
+ public:
+  /// Adds an origin of `digest`, and the size that a descriptor gave. What is new here is a reason
+  /// to forget a failure: whoever describes an object rightly does not pay for whoever did not.
+  void meet(const Digest& digest, const Origin& origin, std::optional<std::uint64_t> size);
+
+  /// Returns all that is known of `digest`; of an unknown object, a value without origins.
+  [[nodiscard]] KnownObject find(const Digest& digest) const;
+
+  void note_size(const Digest& digest, std::uint64_t size);
+  void prove_size(const Digest& digest, std::uint64_t size);
+
+  /// Remembers for a while that the origins in `tried` do not have the bytes of `digest`, unless
+  /// more has become known of the object meanwhile.
+  void remember_failure(const Digest& digest, const KnownObject& tried, const Error& error);
+
+ private:
+  Guarded<std::unordered_map<Digest, KnownObject>> objects_;
+};
+
+}  // namespace digestfs::cache

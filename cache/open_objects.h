@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <unordered_map>
+
+#include "base/digest.h"
+#include "base/flights.h"
+#include "base/guarded.h"
+#include "cache/objects.h"
+#include "cache/problems.h"
+#include "cache/store.h"
+#include "cache/verified_file.h"
+
+namespace digestfs::cache {
+
+/// How far an object has come (`user.digestfs.state`).
+enum class State {
+  remote,    ///< The object is not in the cache.
+  cached,    ///< The object is in the cache, but this mount has not hashed it.
+  verified,  ///< This mount has hashed the object.
+};
+
+/// The owner of open objects. However many readers have an object open, there is one descriptor,
+/// one fingerprint and one verification of it. An object stays open, and can be opened again, for
+/// as long as a reader holds it, whatever happens to its name in the cache.
+///
+/// A damaged object is thrown away and reported; readers that hold it get `Errc::corrupt`, and the
+/// next one to open it gets a new copy. Nothing here waits; see base/flight.h. Safe for concurrent
+/// use.
+class OpenObjects {
+ public:
+  using File = std::shared_ptr<const VerifiedFile>;
+
+  OpenObjects(const Store& store, Objects& objects, Problems& problems, Workers& workers)
+      : store_(store), objects_(objects), problems_(problems), flights_(workers) {}
+
+  /// Returns the object if it is open or in the cache, verified; null if it is neither.
+  [[nodiscard]] File open(const Digest& digest, const Patience& patience);
+
+  /// Reads an open object. If its file was touched since it was hashed, the file is hashed again
+  /// first. Throws `Errc::corrupt` if it is damaged.
+  [[nodiscard]] std::size_t read(const File& file, std::span<std::byte> buffer,
+                                 std::uint64_t offset, const Patience& patience);
+
+  /// Hashes an open object that was touched. Returns false if the object is damaged, and throws it
+  /// away then. Blocks; for workers.
+  [[nodiscard]] bool is_still_good(const VerifiedFile& file, const std::stop_token& stop,
+                                   Flight* flight = nullptr);
+
+  /// Hashes the object, if it is in the cache and was not hashed by this mount.
+  void verify(const Digest& digest, const Patience& patience);
+
+  /// Gives `partial`, whose bytes were hashed and found to be `digest`, its name in `area`.
+  void publish(Partial partial, Area area, const Digest& digest);
+
+  /// Returns true if the object is open or in the cache.
+  [[nodiscard]] bool has(const Digest& digest) const;
+  [[nodiscard]] State state(const Digest& digest) const;
+  /// Returns the size of the file in the cache; nothing if there is none.
+  [[nodiscard]] std::optional<std::uint64_t> cached_size(const Digest& digest) const;
+
+  /// Returns true if a damaged copy of the object was found since the last call. Then nothing that
+  /// the kernel keeps of the object may be used any longer.
+  [[nodiscard]] bool take_healed(const Digest& digest);
+
+ private:
+  struct Entry {
+    std::optional<Fingerprint> verified;     ///< of the file that was hashed last
+    std::weak_ptr<const VerifiedFile> open;  ///< for as long as a reader holds it
+    bool healed = false;
+  };
+
+  [[nodiscard]] std::optional<UniqueFd> find_cached(const Digest& digest) const;
+  [[nodiscard]] File find_open(const Digest& digest) const;
+  [[nodiscard]] File adopt(const Digest& digest, UniqueFd file);
+  [[nodiscard]] std::shared_ptr<Flight> start_check(const Digest& digest);
+  [[nodiscard]] std::shared_ptr<Flight> start_check(const File& file);
+  void check_cached(const Digest& digest, const std::stop_token& stop, Flight& flight);
+  void check_again(const File& file, const std::stop_token& stop, Flight& flight);
+  void set_verified(const Digest& digest, const Fingerprint& fingerprint);
+  void discard(const Digest& digest, int file, const Problem& problem);
+
+  // Constant after construction.
+  const Store& store_;
+  Objects& objects_;
+  Problems& problems_;
+  // Synchronise themselves.
+  Flights flights_;
+  // Guarded by the lock it lives in.
+  Guarded<std::unordered_map<Digest, Entry>> entries_;
+};
+
+}  // namespace digestfs::cache

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <stop_token>
+
+#include "base/digest.h"
+#include "base/flight.h"
+#include "cache/disk_sink.h"
+#include "cache/store.h"
+#include "registry/source.h"
+
+namespace digestfs::cache {
+
+/// Bounds of one download, in bytes.
+struct Bounds {
+  std::uint64_t limit;                ///< What the caller takes.
+  std::optional<std::uint64_t> most;  ///< What the object can be; absent if nobody gives a size.
+};
+
+/// Thrown when more bytes come than any descriptor of the object makes likely.
+struct GoesOn {
+  std::uint64_t most;  ///< How many bytes were taken.
+};
+
+/// Takes one transfer into a partial file and hashes it. What an earlier transfer left in the file
+/// is trusted no more than new bytes: it is hashed first.
+class Receiver final : public registry::ObjectSink {
+ public:
+  Receiver(const Store& store, Partial& partial, const Bounds& bounds, registry::Copy wanted,
+           const std::stop_token& stop, Flight& flight);
+
+  [[nodiscard]] registry::Copy wanted() const override { return wanted_; }
+  void begin(const registry::Beginning& beginning) override;
+  /// Throws `too_large` over the caller's limit, and `GoesOn` over the object's.
+  void write(std::span<const std::byte> bytes) override;
+
+  /// Throws `unavailable` if a transfer that ended in order can go on: without an announced length,
+  /// a cut looks like the end (B1). `had` bytes were there before the transfer.
+  void check_end(std::uint64_t had, std::optional<std::uint64_t> claimed) const;
+
+  /// Returns true if the source started over, so that what was there before had to be dropped.
+  [[nodiscard]] bool has_restarted() const noexcept { return has_restarted_; }
+  /// Returns the digest of everything in the partial file. Call once.
+  [[nodiscard]] Digest finish() { return hasher_->finish(); }
+
+ private:
+  void check(std::uint64_t size) const;
+
+  // Constant after construction.
+  const Store& store_;
+  Partial& partial_;
+  registry::Copy wanted_;
+  Flight& flight_;
+  // The state of the transfer.
+  Bounds bounds_;
+  DiskSink disk_;
+  std::optional<Hasher> hasher_;
+  std::uint64_t size_ = 0;
+  std::optional<std::uint64_t> total_;
+  bool has_restarted_ = false;
+};
+
+}  // namespace digestfs::cache

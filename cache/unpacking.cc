@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/unpacking.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cache/disk_sink.h"
+#include "cache/layer_note.h"
+
+namespace digestfs::cache {
+namespace {
+
+constexpr std::size_t kChunk = std::size_t{256} << 10U;
+// How often a layer's file may be touched while it is read.
+constexpr int kMaxTouches = 8;
+
+/// Writes to a file what an observer may see as well.
+class ObservedSink final : public ByteSink {
+ public:
+  ObservedSink(ByteSink& file, TarObserver* observer) : file_(file), observer_(observer) {}
+
+  void write(std::span<const std::byte> bytes) override {
+    file_.write(bytes);
+    if (observer_ != nullptr) observer_->see(bytes);
+  }
+
+ private:
+  ByteSink& file_;
+  TarObserver* observer_;
+};
+
+Error wrong_diff(const Digest& diff, const Digest& layer, const ActualDiff& actual) {
+  return {Errc::corrupt, str_cat("cannot open diff ", diff, ": the layer ", layer,
+                                 " decompresses to ", actual.digest, ", ", actual.size, " bytes")};
+}
+
+}  // namespace
+
+void Unpacking::check(const Digest& diff, const Digest& layer) const {
+  if (const auto actual = layers_.other_than(diff, layer)) throw wrong_diff(diff, layer, *actual);
+  if (const auto why = layers_.undecodable(layer)) throw Error(*why);
+}
+
+std::shared_ptr<Flight> Unpacking::start(const Digest& diff, const OpenObjects::File& layer,
+                                         const Observe& observe) {
+  return flights_.join(str_cat("unpack ", diff, " ", layer->digest()), Lane::disk,
+                       [this, diff, layer, observe](const std::stop_token& stop, Flight& flight) {
+                         const auto observer = observe ? observe() : nullptr;
+                         unpack(diff, *layer, observer.get(), stop, flight);
+                       });
+}
+
+void Unpacking::unpack(const Digest& diff, const VerifiedFile& layer, TarObserver* observer,
+                       const std::stop_token& stop, Flight& flight) {
+  Partial partial = store_.take_partial(diff, stop);
+  if (store_.open(Area::diffs, diff)) {
+    store_.discard(std::move(partial));
+    return;
+  }
+  partial.truncate();
+  std::optional<LayerContent> content;
+  try {
+    DiskSink disk(store_, partial.fd());
+    ObservedSink output(disk, observer);
+    content = pass(layer, output, diff.algorithm(), stop, flight);
+  } catch (const Error& error) {
+    store_.discard(std::move(partial));
+    give_up(diff, layer.digest(), error);
+  } catch (...) {
+    store_.discard(std::move(partial));
+    throw;
+  }
+  if (!content) {
+    store_.discard(std::move(partial));
+    return;
+  }
+  if (!content->remark.empty()) {
+    problems_.report(
+        {ProblemKind::remark, layer.digest().str(), std::nullopt, std::nullopt, content->remark});
+  }
+  write_layer_note(store_, layer.digest(), *content);
+  open_objects_.publish(std::move(partial), Area::diffs, content->digest);
+  const ActualDiff actual{content->digest, content->size};
+  layers_.set_actual(layer.digest(), actual);
+  if (content->digest == diff) {
+    if (observer != nullptr) observer->end();
+    return;
+  }
+  problems_.report(
+      {ProblemKind::diff_mismatch, diff.str(), Claim{diff, std::nullopt},
+       Claim{content->digest, content->size},
+       str_cat("the layer ", layer.digest(), " decompresses to other bytes than its diff_id")});
+  throw wrong_diff(diff, layer.digest(), actual);
+}
+
+/// Passes all of `layer` through to `output`. Returns nothing if the file of the layer turned out
+/// to be damaged.
+std::optional<LayerContent> Unpacking::pass(const VerifiedFile& layer, ByteSink& output,
+                                            std::string_view algorithm, const std::stop_token& stop,
+                                            Flight& flight) {
+  LayerPass pass(algorithm, output);
+  std::vector<std::byte> buffer(kChunk);
+  flight.begin(layer.size());
+  int touches = 0;
+  for (std::uint64_t at = 0; at < layer.size();) {
+    if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while decompressing");
+    const auto got = layer.read(buffer, at);
+    if (!got || *got == 0) {
+      // Evicting the layer is enough to change its link count and ctime.
+      if (++touches > kMaxTouches) {
+        throw Error(Errc::unavailable, "its cached file keeps changing");
+      }
+      if (!open_objects_.is_still_good(layer, stop)) return std::nullopt;
+      continue;
+    }
+    pass.write(std::span(buffer).first(*got));
+    at += *got;
+    flight.advance(*got);
+  }
+  return pass.finish();
+}
+
+/// Reports why `layer` cannot be unpacked, and remembers that if it will never change.
+void Unpacking::give_up(const Digest& diff, const Digest& layer, const Error& cause) {
+  const Error failure(cause.code(),
+                      str_cat("cannot decompress ", layer, " to ", diff, ": ", cause.what()));
+  const bool is_final = cause.code() == Errc::corrupt || cause.code() == Errc::too_large;
+  if (is_final) {
+    const bool is_corrupt = cause.code() == Errc::corrupt;
+    problems_.report({is_corrupt ? ProblemKind::undecodable : ProblemKind::limit, diff.str(),
+                      Claim{diff, std::nullopt}, std::nullopt, failure.what()});
+    layers_.set_undecodable(layer, failure);
+  }
+  throw failure;
+}
+
+}  // namespace digestfs::cache

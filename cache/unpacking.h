@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+
+#include "base/digest.h"
+#include "base/flights.h"
+#include "cache/layer_pass.h"
+#include "cache/layers.h"
+#include "cache/open_objects.h"
+#include "cache/problems.h"
+#include "cache/store.h"
+#include "cache/verified_file.h"
+
+namespace digestfs::cache {
+
+/// Makes the observer of a layer that is about to be unpacked.
+using Observe = std::function<std::unique_ptr<TarObserver>()>;
+
+/// Makes diffs of layers. Whatever a layer turns out to be is kept under its true digest
+/// (promise 3). Safe for concurrent use.
+class Unpacking {
+ public:
+  Unpacking(const Store& store, Layers& layers, OpenObjects& open_objects, Problems& problems,
+            Workers& workers)
+      : store_(store),
+        layers_(layers),
+        open_objects_(open_objects),
+        problems_(problems),
+        flights_(workers) {}
+
+  /// Throws the reason if it is known that `layer` cannot be unpacked to `diff`.
+  void check(const Digest& diff, const Digest& layer) const;
+
+  /// Returns the flight that makes `diff` of `layer`. When it has landed well, the diff is in the
+  /// cache, or `layer` was found to be damaged and has to be opened anew. The observer that
+  /// `observe` makes, if any, watches the tar go by, unless the flight was under way already.
+  [[nodiscard]] std::shared_ptr<Flight> start(const Digest& diff, const OpenObjects::File& layer,
+                                              const Observe& observe);
+
+ private:
+  void unpack(const Digest& diff, const VerifiedFile& layer, TarObserver* observer,
+              const std::stop_token& stop, Flight& flight);
+  [[nodiscard]] std::optional<LayerContent> pass(const VerifiedFile& layer, ByteSink& output,
+                                                 std::string_view algorithm,
+                                                 const std::stop_token& stop, Flight& flight);
+  [[noreturn]] void give_up(const Digest& diff, const Digest& layer, const Error& cause);
+
+  // Constant after construction.
+  const Store& store_;
+  Layers& layers_;
+  OpenObjects& open_objects_;
+  Problems& problems_;
+  // Synchronise themselves.
+  Flights flights_;
+};
+
+}  // namespace digestfs::cache
