@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "archive/pax.h"
 
-#include <charconv>
 #include <limits>
 #include <utility>
 #include <vector>
 
 #include "base/base64.h"
+#include "base/text.h"
 
 namespace digestfs::archive {
 namespace {
@@ -24,7 +24,7 @@ struct Record {
 std::optional<Record> take_record(std::string_view& text) {
   const auto space = text.find(' ');
   if (space == std::string_view::npos) return std::nullopt;
-  const auto length = parse_decimal(text.substr(0, space));
+  const auto length = parse_signed_decimal(text.substr(0, space));
   if (!length || *length < 5 || static_cast<std::uint64_t>(*length) > text.size()) {
     return std::nullopt;
   }
@@ -94,28 +94,14 @@ std::string_view find_record(const PaxRecords& records, std::string_view key) {
   return at == records.end() ? std::string_view{} : std::string_view(at->second);
 }
 
-std::optional<std::int64_t> parse_decimal(std::string_view text) {
-  const bool has_sign = text.starts_with('+') || text.starts_with('-');
-  const std::string_view digits = text.substr(has_sign ? 1 : 0);
-  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) {
-    return std::nullopt;
-  }
-  // from_chars knows no plus.
-  if (text.starts_with('+')) text.remove_prefix(1);
-  std::int64_t value = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 std::optional<Timestamp> parse_pax_time(std::string_view text) {
   const auto point = text.find('.');
-  const auto seconds = parse_decimal(text.substr(0, point));
+  const auto seconds = parse_signed_decimal(text.substr(0, point));
   if (!seconds) return std::nullopt;
   std::string fraction(point == std::string_view::npos ? "" : text.substr(point + 1));
   if (fraction.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
   fraction.resize(9, '0');
-  const std::int64_t nanoseconds = parse_decimal(fraction).value_or(0);
+  const std::int64_t nanoseconds = parse_signed_decimal(fraction).value_or(0);
   if (!text.starts_with('-') || nanoseconds == 0) {
     return Timestamp{*seconds, static_cast<std::uint32_t>(nanoseconds)};
   }

@@ -25,9 +25,6 @@ using PaxRecords = std::map<std::string, std::string, std::less<>>;
 /// Returns the value of `key`, or an empty text if there is none.
 [[nodiscard]] std::string_view find_record(const PaxRecords& records, std::string_view key);
 
-/// Returns the number that `text` is: 64 bits, decimal, with an optional sign, and nothing else.
-[[nodiscard]] std::optional<std::int64_t> parse_decimal(std::string_view text);
-
 /// Returns the time that `text` is: `[-]seconds[.fraction]`, cut off after the nanoseconds (TAR-6).
 [[nodiscard]] std::optional<Timestamp> parse_pax_time(std::string_view text);
 

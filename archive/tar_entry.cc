@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "archive/tar_entry.h"
 
+#include "base/text.h"
+
 namespace digestfs::archive {
 
 TarType type_of(char flag) noexcept {
@@ -30,7 +32,7 @@ bool override_fields(TarEntry& entry, std::int64_t& size, const PaxRecords& reco
   for (const auto& [key, value] : records) {
     if (value.empty()) continue;
     const auto number = [&value = value](std::int64_t& into) {
-      const auto parsed = parse_decimal(value);
+      const auto parsed = parse_signed_decimal(value);
       into = parsed.value_or(0);
       return parsed.has_value();
     };

@@ -311,7 +311,7 @@ class TarReader::Impl {
     auto size = find_record(records, "GNU.sparse.size");
     if (size.empty()) size = find_record(records, "GNU.sparse.realsize");
     if (!size.empty()) {
-      const auto number = parse_decimal(size);
+      const auto number = parse_signed_decimal(size);
       if (!number || *number < 0) {
         entry_.defect = "the size of a sparse file makes no sense";
       } else {

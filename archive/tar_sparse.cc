@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "archive/tar_sparse.h"
 
+#include "base/text.h"
+
 namespace digestfs::archive {
 namespace {
 
@@ -29,12 +31,12 @@ PaxSparse pax_sparse(const PaxRecords& records) {
 }
 
 std::optional<std::vector<SparseRun>> sparse_map_of(const PaxRecords& records) {
-  const auto count = parse_decimal(find_record(records, "GNU.sparse.numblocks"));
+  const auto count = parse_signed_decimal(find_record(records, "GNU.sparse.numblocks"));
   std::vector<std::int64_t> numbers;
   std::string_view map = find_record(records, "GNU.sparse.map");
   for (bool goes_on = !map.empty(); goes_on;) {
     const auto comma = map.find(',');
-    const auto number = parse_decimal(map.substr(0, comma));
+    const auto number = parse_signed_decimal(map.substr(0, comma));
     if (!number) return std::nullopt;
     numbers.push_back(*number);
     if (numbers.size() > kMaxTarSpecial / sizeof(std::int64_t)) return std::nullopt;
@@ -73,7 +75,7 @@ SparseMapText::State SparseMapText::take(const TarBlock& block) {
 }
 
 bool SparseMapText::take_line() {
-  const auto number = parse_decimal(line_);
+  const auto number = parse_signed_decimal(line_);
   line_.clear();
   if (!number || *number < 0) {
     defect_ = "its sparse map has a number that is none";

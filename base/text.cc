@@ -3,9 +3,23 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
+#include <system_error>
 
 namespace digestfs {
+namespace {
+
+/// Reads all of `text` as std::from_chars does.
+template <class Number>
+std::optional<Number> parse_whole(std::string_view text) noexcept {
+  Number number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
 
 std::string escaped(std::string_view text) {
   std::string result;
@@ -41,6 +55,17 @@ std::string shortened(std::string_view text, std::size_t bytes) {
   if (text.size() <= bytes) return std::string(text);
   while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0U) == 0x80U) --bytes;
   return std::string(text.substr(0, bytes)) + "\xe2\x80\xa6";
+}
+
+std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept {
+  return parse_whole<std::uint64_t>(text);
+}
+
+std::optional<std::int64_t> parse_signed_decimal(std::string_view text) noexcept {
+  // std::from_chars takes a minus, but no plus.
+  if (!text.starts_with('+')) return parse_whole<std::int64_t>(text);
+  text.remove_prefix(1);
+  return text.starts_with('-') ? std::nullopt : parse_whole<std::int64_t>(text);
 }
 
 }  // namespace digestfs

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "registry/http/content_range.h"
+#include "base/text.h"
 
 namespace digestfs::registry {
 

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/http/content_range.h"
 
-#include <charconv>
-
+#include "base/text.h"
 #include "registry/http/field.h"
 
 namespace digestfs::registry {
-
-std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept {
-  std::uint64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 std::optional<ContentRange> parse_content_range(std::string_view value) {
   FieldReader field(value);

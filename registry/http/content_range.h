@@ -20,7 +20,4 @@ struct ContentRange {
 /// Nothing where the field is malformed, another unit, or contradicts itself.
 [[nodiscard]] std::optional<ContentRange> parse_content_range(std::string_view value);
 
-/// The whole of `text` as a decimal number; nothing for anything else.
-[[nodiscard]] std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept;
-
 }  // namespace digestfs::registry

@@ -13,7 +13,6 @@
 #include <arpa/inet.h>
 
 #include "base/text.h"
-#include "registry/http/content_range.h"
 #include "registry/http/field.h"
 #include "registry/http/host_kind.h"
 

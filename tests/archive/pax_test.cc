@@ -39,16 +39,6 @@ TEST(Pax, SparseMapsOfVersion00BecomeThoseOf01) {  // TAR-9
   EXPECT_EQ(parse_pax("25 GNU.sparse.offset=0,1\n"), std::nullopt);
 }
 
-TEST(Pax, NumbersAreDecimal) {  // 13.1: ParseInt
-  EXPECT_EQ(parse_decimal("+5"), 5);
-  EXPECT_EQ(parse_decimal("-5"), -5);
-  EXPECT_EQ(parse_decimal("9223372036854775807"), INT64_MAX);
-  EXPECT_EQ(parse_decimal("-9223372036854775808"), INT64_MIN);
-  for (const char* text : {"", "+", "-", "5.0", " 5", "5 ", "0x5", "+-5", "9223372036854775808"}) {
-    EXPECT_EQ(parse_decimal(text), std::nullopt) << text;
-  }
-}
-
 TEST(Pax, T3TimesAreExactToTheNanosecond) {  // TAR-6
   EXPECT_EQ(parse_pax_time("0"), (Timestamp{0, 0}));
   EXPECT_EQ(parse_pax_time("1."), (Timestamp{1, 0}));

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.h"
 
+#include <cstdint>
+#include <optional>
+
 #include <gtest/gtest.h>
 
 namespace digestfs {
@@ -19,6 +22,25 @@ TEST(Shortened, CutsNoCharacterInTwo) {
   EXPECT_EQ(shortened("abcd", 3), "abc\xe2\x80\xa6");
   EXPECT_EQ(shortened("ab\xc3\xb6z", 3), "ab\xe2\x80\xa6");
   EXPECT_EQ(shortened("\x80\x80\x80", 2), "\xe2\x80\xa6");
+}
+
+TEST(ParseDecimal, TakesDigitsAndNothingElse) {
+  EXPECT_EQ(parse_decimal("0"), 0U);
+  EXPECT_EQ(parse_decimal("18446744073709551615"), UINT64_MAX);
+  for (const char* text : {"", "+5", "-5", "5.0", " 5", "5 ", "0x5", "18446744073709551616"}) {
+    EXPECT_EQ(parse_decimal(text), std::nullopt) << text;
+  }
+}
+
+TEST(ParseSignedDecimal, TakesASignAsGoDoes) {  // strconv.ParseInt
+  EXPECT_EQ(parse_signed_decimal("+5"), 5);
+  EXPECT_EQ(parse_signed_decimal("-5"), -5);
+  EXPECT_EQ(parse_signed_decimal("9223372036854775807"), INT64_MAX);
+  EXPECT_EQ(parse_signed_decimal("-9223372036854775808"), INT64_MIN);
+  for (const char* text :
+       {"", "+", "-", "5.0", " 5", "5 ", "0x5", "+-5", "--5", "9223372036854775808"}) {
+    EXPECT_EQ(parse_signed_decimal(text), std::nullopt) << text;
+  }
 }
 
 }  // namespace
