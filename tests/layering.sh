@@ -48,7 +48,7 @@ not_below object repository image tree fuse
 not_below tree repository image object fuse
 not_below repository fuse
 
-only_in curl/ registry/http/http.cc
+only_in curl/ 'registry/http/[a-z_]*\.\(h\|cc\)'
 only_in '(linux/)?fuse' fs/fuse/channel.cc fs/fuse/operations.cc fs/fuse/session.cc
 only_in 'z(lib|conf)\.h' archive/gzip.cc
 only_in 'zstd' archive/zstd.cc

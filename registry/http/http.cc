@@ -2,8 +2,6 @@
 #include "registry/http/http.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -12,28 +10,19 @@
 #include <sstream>
 #include <utility>
 
-#include <curl/curl.h>
-
 #include "base/guarded.h"
-#include "base/handle.h"
 #include "base/text.h"
+#include "registry/http/curl.h"
 #include "registry/http/field.h"
 #include "registry/http/host_kind.h"
 #include "registry/http/proxy.h"
+#include "registry/http/transfer.h"
 
 namespace digestfs::registry {
 namespace {
 
-using CurlEasy = std::unique_ptr<CURL, Deleter<curl_easy_cleanup>>;
-using CurlMulti = std::unique_ptr<CURLM, Deleter<curl_multi_cleanup>>;
-using CurlUrl = std::unique_ptr<CURLU, Deleter<curl_url_cleanup>>;
-using CurlText = std::unique_ptr<char, Deleter<curl_free>>;
-using CurlList = std::unique_ptr<curl_slist, Deleter<curl_slist_free_all>>;
-
 // Slower than this for as long as a stall may last is a stall: bytes per second (RTY-7).
 constexpr long kSlowest = 1024;
-// A whole head. Registries send a few hundred bytes; curl alone would take endless ones.
-constexpr std::size_t kMaxHead = std::size_t{256} << 10U;
 constexpr long kBufferSize = 128L << 10U;
 // How long a host that may be without TLS has for its part of a TLS handshake. It needs
 // microseconds, unless it waits for a line of HTTP.
@@ -45,73 +34,6 @@ struct Line {
   CurlMulti multi{curl_multi_init()};
   CurlEasy easy{curl_easy_init()};
 };
-
-/// One request under way, as the C callbacks see it.
-struct Transfer {
-  const Receive& receive;
-  HttpHead head;
-  std::size_t head_bytes = 0;
-  bool enough = false;
-  std::exception_ptr failure;
-};
-
-std::string_view without_blanks(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-/// Called by curl for each line of a head.
-std::size_t take_head_line(char* data, std::size_t size, std::size_t count, void* user) noexcept {
-  auto& transfer = *static_cast<Transfer*>(user);
-  const std::size_t bytes = size * count;
-  try {
-    transfer.head_bytes += bytes;
-    if (transfer.head_bytes > kMaxHead) {
-      throw Error(Errc::too_large,
-                  str_cat("the answer's head is larger than ", kMaxHead, " bytes"));
-    }
-    const std::string_view line = without_blanks({data, bytes});
-    if (line.starts_with("HTTP/")) {
-      transfer.head = {};  // of an interim answer, or there was none
-      return bytes;
-    }
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos) return bytes;
-    transfer.head.fields.push_back({std::string(without_blanks(line.substr(0, colon))),
-                                    std::string(without_blanks(line.substr(colon + 1)))});
-    return bytes;
-  } catch (...) {
-    transfer.failure = std::current_exception();
-    return 0;
-  }
-}
-
-/// A transfer and its handle, for the callback that needs both.
-struct BodyTarget {
-  Transfer* transfer;
-  CURL* easy;
-};
-
-/// Called by curl for each part of a body.
-std::size_t take_body(char* data, std::size_t size, std::size_t count, void* user) noexcept {
-  auto& target = *static_cast<BodyTarget*>(user);
-  Transfer& transfer = *target.transfer;
-  const std::size_t bytes = size * count;
-  try {
-    long status = 0;
-    curl_easy_getinfo(target.easy, CURLINFO_RESPONSE_CODE, &status);
-    transfer.head.status = static_cast<int>(status);
-    if (transfer.receive(transfer.head, std::as_bytes(std::span(data, bytes))) == Flow::more) {
-      return bytes;
-    }
-    transfer.enough = true;
-  } catch (...) {
-    transfer.failure = std::current_exception();
-  }
-  return bytes + 1;  // anything but `bytes` ends it; 0 would not where `bytes` is 0
-}
 
 Errc code_of(CURLcode code) noexcept {
   switch (code) {
@@ -176,14 +98,6 @@ CurlList field_list(const std::vector<Field>& fields, bool decode) {
   return list;
 }
 
-template <class T>
-void set(CURL* easy, CURLoption option, T value) {
-  const CURLcode code = curl_easy_setopt(easy, option, value);
-  if (code == CURLE_OK) return;
-  throw Error(Errc::unsupported, str_cat("libcurl refuses option ", static_cast<int>(option), ": ",
-                                         curl_easy_strerror(code)));
-}
-
 /// What is the same in every transfer.
 void set_up(CURL* easy, const HttpOptions& options) {
   curl_easy_reset(easy);
@@ -207,31 +121,6 @@ void set_up(CURL* easy, const HttpOptions& options) {
   set(easy, CURLOPT_CONNECTTIMEOUT, stall);
   set(easy, CURLOPT_LOW_SPEED_TIME, stall);
   set(easy, CURLOPT_LOW_SPEED_LIMIT, kSlowest);
-}
-
-/// Runs what was set up on `line` to its end. Throws `Errc::interrupted` on `stop`.
-CURLcode run(const Line& line, const std::stop_token& stop) {
-  CURLM* multi = line.multi.get();
-  if (curl_multi_add_handle(multi, line.easy.get()) != CURLM_OK) throw std::bad_alloc();
-  struct Removal {
-    const Line& line;
-    ~Removal() { curl_multi_remove_handle(line.multi.get(), line.easy.get()); }
-  };
-  const Removal removal{line};
-  const std::stop_callback wake(stop, [multi] { curl_multi_wakeup(multi); });
-  for (;;) {
-    int running = 0;
-    if (const CURLMcode code = curl_multi_perform(multi, &running); code != CURLM_OK) {
-      throw Error(Errc::unavailable, curl_multi_strerror(code));
-    }
-    int left = 0;
-    while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
-      if (message->msg == CURLMSG_DONE) return message->data.result;
-    }
-    if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped");
-    constexpr int kAtMostMs = 1000;
-    curl_multi_poll(multi, nullptr, 0, kAtMostMs, nullptr);
-  }
 }
 
 std::string environment(const char* name) {
@@ -285,94 +174,7 @@ std::string_view to_string(Method method) {
   return "GET ";
 }
 
-[[noreturn]] void throw_bad_url(std::string_view text, std::string_view why) {
-  constexpr std::size_t kShown = 200;
-  std::string_view shown = text.substr(0, std::min(text.find('?'), kShown));
-  // What is before the host may be a password.
-  if (const auto at = text.rfind('@'); at != std::string_view::npos) shown = {};
-  throw Error(Errc::corrupt, str_cat("\"", shown, "\" cannot be used as a URL: ", why));
-}
-
-/// A URL that curl is to read: it would encode what is not allowed in one.
-void check_characters(std::string_view text) {
-  const auto is_plain = [](char c) { return c > ' ' && c < '\x7f'; };
-  if (!std::ranges::all_of(text, is_plain)) throw_bad_url("", "it has unusual characters");
-}
-
-std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
-  char* text = nullptr;
-  if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return {};
-  return CurlText(text).get();
-}
-
 }  // namespace
-
-Url Url::parse(std::string_view text) {
-  check_characters(text);
-  const CurlUrl url(curl_url());
-  if (!url) throw std::bad_alloc();
-  const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, std::string(text).c_str(),
-                                      CURLU_DISALLOW_USER | CURLU_PATH_AS_IS);
-  if (code != CURLUE_OK) throw_bad_url(text, curl_url_strerror(code));
-  curl_url_set(url.get(), CURLUPART_FRAGMENT, nullptr, 0);
-  Url parsed;
-  parsed.scheme_ = part_of(url.get(), CURLUPART_SCHEME);
-  if (parsed.scheme_ != "http" && parsed.scheme_ != "https") {
-    throw_bad_url(text, "it is neither http nor https");
-  }
-  parsed.host_ = lower_case(part_of(url.get(), CURLUPART_HOST));
-  parsed.path_ = part_of(url.get(), CURLUPART_PATH);
-  parsed.query_ = part_of(url.get(), CURLUPART_QUERY);
-  if (!parsed.query_.empty()) parsed.query_.insert(0, 1, '?');
-  parsed.origin_ = str_cat(parsed.scheme_, "://", parsed.host_, ":",
-                           part_of(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT));
-  parsed.text_ = part_of(url.get(), CURLUPART_URL);
-  return parsed;
-}
-
-Url Url::resolve(std::string_view reference) const {
-  check_characters(reference);
-  const CurlUrl url(curl_url());
-  if (!url) throw std::bad_alloc();
-  curl_url_set(url.get(), CURLUPART_URL, text_.c_str(), CURLU_PATH_AS_IS);
-  const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, std::string(reference).c_str(),
-                                      CURLU_DISALLOW_USER | CURLU_NON_SUPPORT_SCHEME);
-  if (code != CURLUE_OK) throw_bad_url(reference, curl_url_strerror(code));
-  return parse(part_of(url.get(), CURLUPART_URL));
-}
-
-std::string Url::redacted() const { return text_.substr(0, text_.find('?')); }
-
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view kUnreserved =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char c : text) {
-    if (kUnreserved.find(c) != std::string_view::npos) {
-      encoded += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      encoded += '%';
-      encoded += kHex[byte >> 4U];
-      encoded += kHex[byte & 0xfU];
-    }
-  }
-  return encoded;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = 0;
-    const char* const digits = text.data() + i + 1;
-    const bool is_encoded = text[i] == '%' && text.size() - i > 2 &&
-                            std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
-    decoded += is_encoded ? static_cast<char>(byte) : text[i];
-    if (is_encoded) i += 2;
-  }
-  return decoded;
-}
 
 std::optional<std::string> HttpHead::field(std::string_view name) const {
   const auto at = std::ranges::find_if(
@@ -435,12 +237,10 @@ Http::~Http() = default;
 HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::stop_token stop) {
   Line line = pool_->take();
   CURL* easy = line.easy.get();
-  std::array<char, CURL_ERROR_SIZE> details{};
-  Transfer transfer{.receive = receive, .head = {}, .failure = {}};
-  BodyTarget target{&transfer, easy};
   const CurlList fields = field_list(request.fields, request.decode);
 
   set_up(easy, pool_->options());
+  Transfer transfer(easy, receive);
   set(easy, CURLOPT_URL, request.url.str().c_str());
   set(easy, CURLOPT_HTTPHEADER, fields.get());
   if (request.method == Method::head) set(easy, CURLOPT_NOBODY, 1L);
@@ -468,21 +268,16 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
     set(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(limit.count()));
   }
   if (request.longest) set(easy, CURLOPT_TIMEOUT, static_cast<long>(request.longest->count()));
-  set(easy, CURLOPT_HEADERFUNCTION, take_head_line);
-  set(easy, CURLOPT_HEADERDATA, &transfer);
-  set(easy, CURLOPT_WRITEFUNCTION, take_body);
-  set(easy, CURLOPT_WRITEDATA, &target);
-  set(easy, CURLOPT_ERRORBUFFER, details.data());
-
-  const CURLcode code = run(line, stop);
+  const CURLcode code = transfer.run(line.multi.get(), stop);
 
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-  transfer.head.status = static_cast<int>(status);
-  transfer.head.proxy = shown_proxy(proxy);
+  HttpHead& head = transfer.head();
+  head.status = static_cast<int>(status);
+  head.proxy = shown_proxy(proxy);
   const char* peer = nullptr;
   curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &peer);
-  if (proxy.empty() && peer != nullptr) transfer.head.peer = host_kind(peer);
+  if (proxy.empty() && peer != nullptr) head.peer = host_kind(peer);
   curl_off_t handshake = 0;
   long tunnel = 0;
   curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
@@ -497,16 +292,16 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   }
   pool_->put_back(std::move(line));
 
-  if (transfer.failure) std::rethrow_exception(transfer.failure);
-  if (code == CURLE_OK || transfer.enough) return transfer.head;
-  const Error cause = failure_of(code, tunnel, details.data(), proxy);
+  if (transfer.failure()) std::rethrow_exception(transfer.failure());
+  if (code == CURLE_OK || transfer.is_enough()) return std::move(head);
+  const Error cause = failure_of(code, tunnel, std::string(transfer.details()), proxy);
   const Error error(cause.code(), str_cat(to_string(request.method), request.url.redacted(), ": ",
-                                          cause.what(), proxy_note(transfer.head.proxy)));
+                                          cause.what(), proxy_note(head.proxy)));
   if (tries_tls && proxy.empty() && code == CURLE_COULDNT_CONNECT) {
     throw NoTls{NoTls::Why::nobody, error};
   }
   // Nobody is far away on this machine: a handshake that takes so long is none.
-  const bool no_handshake = (code == CURLE_SSL_CONNECT_ERROR && !speaks_tls(details.data())) ||
+  const bool no_handshake = (code == CURLE_SSL_CONNECT_ERROR && !speaks_tls(transfer.details())) ||
                             (code == CURLE_OPERATION_TIMEDOUT && is_loopback);
   if (tries_tls && no_handshake && handshake == 0) throw NoTls{NoTls::Why::other_protocol, error};
   throw error;

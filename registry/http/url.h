@@ -7,8 +7,7 @@
 namespace digestfs::registry {
 
 /// An absolute http or https URL without user, password or fragment. Valid by construction.
-/// Parsed by libcurl, so that what is checked and what is connected to are one and the same;
-/// defined in http.cc, the one file that includes it.
+/// libcurl parses it, so that the host that is checked is the host that is connected to.
 class Url {
  public:
   /// Throws `Errc::corrupt` with what is wrong; the message holds nothing of a query.
