@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "registry/http/secrets.h"
+
 namespace digestfs::registry {
 
 /// What proves who we are to one registry. Never shown, logged or kept on disk (promise 8); only
@@ -25,5 +27,8 @@ struct Credential {
 
 /// `user:password` in base64, as Basic authentication has it (RFC 7617).
 [[nodiscard]] std::string basic_credentials(const Credential& credential);
+
+/// All that is secret in `credential`, and what Basic authentication makes of it.
+[[nodiscard]] Secrets secrets_of(const Credential& credential);
 
 }  // namespace digestfs::registry

@@ -45,8 +45,7 @@ AuthFile parse(std::string_view text, AuthFile::Form form, const std::string& na
 
 }  // namespace
 
-Credentials::Credentials(Reference repository, CredentialOptions options)
-    : repository_(std::move(repository)), options_(std::move(options)) {
+Credentials::Credentials(CredentialOptions options) : options_(std::move(options)) {
   const auto variable = [this](const char* name) {
     return options_.environment ? options_.environment(name) : std::string();
   };
@@ -83,7 +82,8 @@ Credentials::Credentials(Reference repository, CredentialOptions options)
   for (Place& place : places_) place.path = fs::absolute(place.path);
 }
 
-std::optional<Credential> Credentials::find(const std::stop_token& stop) {
+std::optional<Credential> Credentials::find(const Reference& repository,
+                                            const std::stop_token& stop) {
   if (options_.given) {
     const auto colon = options_.given->find(':');
     Credential credential{.user = options_.given->substr(0, colon),
@@ -97,13 +97,13 @@ std::optional<Credential> Credentials::find(const std::stop_token& stop) {
   if (!has_named_file_ && options_.environment) {
     if (const std::string text = options_.environment(kDockerVariable); !text.empty()) {
       const std::string name = str_cat("$", kDockerVariable);
-      if (auto found = find_in(in_variable(text, name), name, stop)) return found;
+      if (auto found = find_in(repository, in_variable(text, name), name, stop)) return found;
     }
   }
   for (const Place& place : places_) {
     const auto file = read(place);
     if (!file) continue;
-    if (auto found = find_in(*file, place.path.native(), stop)) return found;
+    if (auto found = find_in(repository, *file, place.path.native(), stop)) return found;
   }
   return std::nullopt;
 }
@@ -153,9 +153,10 @@ std::optional<AuthFile> Credentials::read(const Place& place) {
   return file;
 }
 
-std::optional<Credential> Credentials::find_in(const AuthFile& file, const std::string& where,
+std::optional<Credential> Credentials::find_in(const Reference& repository, const AuthFile& file,
+                                               const std::string& where,
                                                const std::stop_token& stop) {
-  const auto helper = file.helper_for(repository_);
+  const auto helper = file.helper_for(repository);
   const auto ask_it = [&]() -> std::optional<Credential> {
     for (const std::string& server : helper->servers) {
       try {
@@ -171,7 +172,7 @@ std::optional<Credential> Credentials::find_in(const AuthFile& file, const std::
     return std::nullopt;
   };
   if (helper && helper->is_final) return ask_it();
-  if (auto credential = file.find(repository_)) {
+  if (auto credential = file.find(repository)) {
     credential->from = where;
     return credential;
   }

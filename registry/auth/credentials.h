@@ -48,12 +48,13 @@ struct CredentialOptions {
 /// for concurrent use.
 class Credentials {
  public:
-  Credentials(Reference repository, CredentialOptions options);
+  explicit Credentials(CredentialOptions options);
 
   /// Nothing where nobody has any. Throws `Errc::denied` where a place that should be asked cannot
   /// be: a file that is no JSON, a helper that fails; `timed_out` where a helper does not answer.
   /// The message names it and quotes nothing.
-  [[nodiscard]] std::optional<Credential> find(const std::stop_token& stop);
+  [[nodiscard]] std::optional<Credential> find(const Reference& repository,
+                                               const std::stop_token& stop);
 
   /// Forgets what helpers and files have said: it was refused, or it was nothing. What a helper has
   /// said a moment ago it would say again.
@@ -93,13 +94,13 @@ class Credentials {
 
   [[nodiscard]] AuthFile in_variable(const std::string& text, const std::string& name);
   [[nodiscard]] std::optional<AuthFile> read(const Place& place);
-  [[nodiscard]] std::optional<Credential> find_in(const AuthFile& file, const std::string& where,
+  [[nodiscard]] std::optional<Credential> find_in(const Reference& repository, const AuthFile& file,
+                                                  const std::string& where,
                                                   const std::stop_token& stop);
   [[nodiscard]] std::optional<Credential> ask(const std::string& helper, const std::string& server,
                                               const std::stop_token& stop);
 
   // Constant after construction.
-  Reference repository_;
   CredentialOptions options_;
   std::vector<Place> places_;
   bool has_named_file_ = false;  ///< by an option or REGISTRY_AUTH_FILE: nothing else counts

@@ -12,7 +12,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "registry/http/host_kind.h"
 #include "registry/image/json.h"
 
 namespace digestfs::registry {
@@ -77,25 +76,6 @@ Token parse_token(std::string_view body, Clock::time_point now) {
           .given_at = now,
           .renew_at = now + std::max(life - age - kRenewEarly, seconds(1)),
           .refresh_token = text_member(answer, "refresh_token")};
-}
-
-void check_target(const Sender& from, const Url& to, Errand errand, Errc code, bool insecure) {
-  const bool is_for_token = errand == Errand::token;
-  const auto refuse = [&](std::string_view why) {
-    throw Error(code, str_cat(from.url.origin(), " sends us to ", to.redacted(),
-                              is_for_token ? " for a token, " : ", ", why));
-  };
-  const HostKind kind = host_kind(to.host());
-  if (kind == HostKind::link_local) refuse("a link-local address");
-  // A registry of this machine may speak plain http, but what it has us send elsewhere may not.
-  const bool is_secret =
-      from.url.scheme() == "https" || (is_for_token && kind != HostKind::loopback);
-  if (is_secret && !insecure && to.scheme() == "http") refuse("which is not encrypted");
-  if (to.host() == from.url.host() || kind == HostKind::name) return;
-  // Whoever answers from inside a network leads to nothing there that it could not reach itself.
-  if (kind == host_kind(from.url.host()) || kind == from.reached) return;
-  if (kind != HostKind::private_net) refuse("an address that is not public");
-  if (!insecure) refuse("an address that is not public; --tls-verify=false allows it");
 }
 
 std::string scope_of(const Reference& reference) {

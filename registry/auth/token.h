@@ -5,10 +5,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/error.h"
 #include "base/flight.h"
 #include "registry/auth/challenge.h"
-#include "registry/http/host_kind.h"
+#include "registry/http/target.h"
 #include "registry/http/url.h"
 #include "registry/image/reference.h"
 
@@ -34,12 +33,6 @@ struct Token {
 /// (AUTH-16).
 [[nodiscard]] std::string scope_of(const Reference& reference);
 
-/// A server that sends us somewhere.
-struct Sender {
-  Url url;
-  HostKind reached = HostKind::name;  ///< of the address that answered: its name may not tell
-};
-
 /// The realm of a challenge, checked as `check_target` does (AUTH-14). Throws `Errc::denied` with
 /// what is wrong.
 [[nodiscard]] Url token_realm(const Challenge& challenge, const Sender& registry,
@@ -53,18 +46,5 @@ struct Sender {
 [[nodiscard]] std::string token_form(const std::string& service,
                                      const std::vector<std::string>& scopes,
                                      const std::string& identity_token);
-
-/// What we are on the way for.
-enum class Errand {
-  content,
-  token,  ///< there and back: nothing of it may be read by others (AUTH-14)
-};
-
-/// Whether `from` may send us on to `to` (EP-8, AUTH-14): from https to http only where the user
-/// wants `insecure`, for a token to http only on this machine or where the user wants that, never
-/// to a link-local address, and to an address of a private network or this machine only from
-/// there. Throws `code` with what is wrong.
-void check_target(const Sender& from, const Url& to, Errand errand, Errc code,
-                  bool insecure = false);
 
 }  // namespace digestfs::registry

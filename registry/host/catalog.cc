@@ -2,12 +2,14 @@
 #include "registry/host/catalog.h"
 
 #include <cstddef>
+#include <memory>
 #include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "registry/host/registry_host.h"
+#include "registry/host/access.h"
+#include "registry/host/host.h"
 #include "registry/http/page.h"
 #include "registry/image/json.h"
 
@@ -30,16 +32,17 @@ std::vector<std::string> parse_repositories(std::string_view body) {
 
 Catalog list_repositories(const Reference& registry, ClientOptions options,
                           const std::stop_token& stop) {
-  RegistryHost host(registry, std::move(options));
+  const Request request{.stop = stop};
+  Access access(std::make_shared<Host>(registry, std::move(options)), registry);
   std::set<std::string> names;
   std::set<std::string> asked;
   Catalog catalog;
   try {
-    host.persist(str_cat("list the repositories of ", registry.domain), stop, [&] {
+    access.persist(str_cat("list the repositories of ", registry.domain), request, [&] {
       asked.clear();
       std::optional<std::string> page = "/v2/_catalog";
       while (page && asked.insert(*page).second) {
-        const Document document = host.read({.target = *page}, kMaxPage, stop);
+        const Document document = access.read({.target = *page}, kMaxPage, request);
         for (std::string& name : parse_repositories(document.body)) names.insert(std::move(name));
         page = next_page(document.head, *page, document.url);
         catalog.is_complete = !page;

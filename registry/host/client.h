@@ -4,21 +4,27 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "registry/host/access.h"
 #include "registry/host/client_options.h"
+#include "registry/host/host.h"
+#include "registry/host/manifest_reader.h"
+#include "registry/host/referrers_reader.h"
 #include "registry/image/reference.h"
 #include "registry/source.h"
 
 namespace digestfs::registry {
 
-/// A repository of a registry over HTTP (distribution-spec; EP-*, AUTH-*). https with the system's
-/// certificates and those that are kept for the registry; a loopback host may speak plain http
-/// (TLS-4). What fails in passing is tried again (RTY-1).
+/// A repository of a registry over HTTP (distribution-spec; EP-*, AUTH-*). The connection is https
+/// with the system's certificates and those that are kept for the registry; a loopback host may
+/// speak plain http (TLS-4). A failure that may pass is tried again (RTY-1).
 class Client final : public Source {
  public:
-  /// Connects to nothing yet.
+  /// A client with a host of its own. Connects to nothing yet.
   Client(const Reference& reference, ClientOptions options);
-  ~Client() override;
+  /// A client of one repository of a host that other clients use, too.
+  Client(std::shared_ptr<Host> host, const Reference& reference);
 
   [[nodiscard]] const std::string& name() const override;
   [[nodiscard]] TagPage list_tags(const std::optional<std::string>& page,
@@ -33,8 +39,21 @@ class Client final : public Source {
              const Request& request) override;
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  /// Runs `work`, and again after a failure that may pass. A failure's message says what was being
+  /// done, and to which repository.
+  template <class Work>
+  auto doing(const std::string& what, const Request& request, const Work& work)
+      -> decltype(work()) {
+    return access_.persist(what + " of " + name(), request, work);
+  }
+  [[nodiscard]] TagPage tag_page(const std::optional<std::string>& page, const Request& request);
+  [[nodiscard]] TagPage tag_page_at(const std::string& target, const Request& request);
+  void fetch_manifest(const Digest& digest, ObjectSink& sink, const Request& request);
+
+  // Synchronise themselves.
+  Access access_;
+  ManifestReader manifests_;
+  ReferrersReader referrers_;
 };
 
 }  // namespace digestfs::registry

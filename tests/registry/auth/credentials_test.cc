@@ -25,6 +25,8 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
+const Reference kRepository = Reference::parse("h.example/a/b");
+
 class CredentialsTest : public testing::Test {
  protected:
   CredentialsTest() : path_(std::getenv("PATH")) {
@@ -56,28 +58,27 @@ class CredentialsTest : public testing::Test {
   }
 
   [[nodiscard]] Credentials credentials(std::chrono::milliseconds limit = 30s) const {
-    return {Reference::parse("h.example/a/b"),
-            {.file = file_,
-             .environment =
-                 [this](const char* name) {
-                   const auto at = environment_.find(name);
-                   return at == environment_.end() ? std::string() : at->second;
-                 },
-             .helper_limit = limit,
-             .helper_memory = memory_,
-             .helper_pause = pause_}};
+    return Credentials({.file = file_,
+                        .environment =
+                            [this](const char* name) {
+                              const auto at = environment_.find(name);
+                              return at == environment_.end() ? std::string() : at->second;
+                            },
+                        .helper_limit = limit,
+                        .helper_memory = memory_,
+                        .helper_pause = pause_});
   }
 
   /// Who is found; empty where nobody is.
   [[nodiscard]] std::string user() const {
-    const auto credential = credentials().find({});
+    const auto credential = credentials().find(kRepository, {});
     return credential ? credential->user : "";
   }
 
   [[nodiscard]] std::string refusal(std::chrono::milliseconds limit = 30s,
                                     Errc code = Errc::denied) const {
     try {
-      static_cast<void>(credentials(limit).find({}));
+      static_cast<void>(credentials(limit).find(kRepository, {}));
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), code);
       return error.what();
@@ -110,7 +111,8 @@ TEST_F(CredentialsTest, AreLookedForInPlaceAfterPlace) {  // CRED-1
   EXPECT_EQ(user(), "config");
   log_in("run/containers/auth.json", "run");
   EXPECT_EQ(user(), "run");
-  EXPECT_EQ(credentials().find({})->from, (root_ / "run/containers/auth.json").native());
+  EXPECT_EQ(credentials().find(kRepository, {})->from,
+            (root_ / "run/containers/auth.json").native());
   environment_["DOCKER_AUTH_CONFIG"] =
       str_cat(R"({"auths":{"h.example":{"auth":")", encode_base64("variable:p"), "\"}}}");
   EXPECT_EQ(user(), "variable");
@@ -164,19 +166,19 @@ TEST_F(CredentialsTest, AreFoundFromAnotherWorkingDirectoryToo) {  // a daemon's
   environment_["REGISTRY_AUTH_FILE"] = "named.json";
   auto kept = credentials();
   fs::current_path("/");
-  EXPECT_EQ(kept.find({})->user, "named");
+  EXPECT_EQ(kept.find(kRepository, {})->user, "named");
   fs::current_path(before);
 }
 
 TEST_F(CredentialsTest, AreReadAgainWhenAFileChanges) {  // CRED-8
   auto kept = credentials();
-  EXPECT_FALSE(kept.find({}));
+  EXPECT_FALSE(kept.find(kRepository, {}));
   log_in("run/containers/auth.json", "first");
-  EXPECT_EQ(kept.find({})->user, "first");
+  EXPECT_EQ(kept.find(kRepository, {})->user, "first");
   log_in("run/containers/auth.json", "the second");
-  EXPECT_EQ(kept.find({})->user, "the second");
+  EXPECT_EQ(kept.find(kRepository, {})->user, "the second");
   fs::remove(root_ / "run/containers/auth.json");
-  EXPECT_FALSE(kept.find({}));
+  EXPECT_FALSE(kept.find(kRepository, {}));
 }
 
 TEST_F(CredentialsTest, A15ComeFromAHelper) {  // CRED-5
@@ -185,15 +187,15 @@ TEST_F(CredentialsTest, A15ComeFromAHelper) {  // CRED-5
                      (root_ / "asked").native(),
                      "\necho '{\"ServerURL\":\"x\",\"Username\":\"u\",\"Secret\":\"p\"}'"));
   auto kept = credentials();
-  const auto credential = kept.find({});
+  const auto credential = kept.find(kRepository, {});
   ASSERT_TRUE(credential);
   EXPECT_EQ(credential->user + ":" + credential->password, "u:p");
   EXPECT_NE(credential->from.find("docker-credential-test"), std::string::npos);
   EXPECT_NE(credential->from.find("config.json"), std::string::npos);
-  EXPECT_TRUE(kept.find({}));
+  EXPECT_TRUE(kept.find(kRepository, {}));
   EXPECT_EQ(test::slurp((root_ / "asked").native()), "h.example\n") << "asked once";
   kept.forget();
-  EXPECT_TRUE(kept.find({}));
+  EXPECT_TRUE(kept.find(kRepository, {}));
   EXPECT_EQ(test::slurp((root_ / "asked").native()), "h.example\n") << "it has just said so";
 }
 
@@ -205,12 +207,12 @@ TEST_F(CredentialsTest, A15ComeAnewFromAHelperWhereTheyWereRefused) {  // CRED-5
     set_helper(str_cat("echo x >>", (root_ / "asked").native(), "\n", says));
     fs::remove(root_ / "asked");
     auto kept = credentials();
-    static_cast<void>(kept.find({}));
-    static_cast<void>(kept.find({}));
+    static_cast<void>(kept.find(kRepository, {}));
+    static_cast<void>(kept.find(kRepository, {}));
     EXPECT_EQ(test::slurp((root_ / "asked").native()), "x\n") << says;
     kept.forget();
-    static_cast<void>(kept.find({}));
-    static_cast<void>(kept.find({}));
+    static_cast<void>(kept.find(kRepository, {}));
+    static_cast<void>(kept.find(kRepository, {}));
     EXPECT_EQ(test::slurp((root_ / "asked").native()), "x\nx\n") << says;
   }
 }
@@ -221,12 +223,12 @@ TEST_F(CredentialsTest, A15AreWhatAHelperSaidBeforeItFailed) {  // it may want t
   write("docker/config.json", R"({"credsStore":"test"})");
   set_helper("echo '{\"Username\":\"u\",\"Secret\":\"p\"}'");
   auto kept = credentials();
-  EXPECT_EQ(kept.find({})->user, "u");
+  EXPECT_EQ(kept.find(kRepository, {})->user, "u");
   set_helper("echo 'no network'; exit 1");
-  EXPECT_EQ(kept.find({})->user, "u");
-  EXPECT_EQ(kept.find({})->user, "u");
+  EXPECT_EQ(kept.find(kRepository, {})->user, "u");
+  EXPECT_EQ(kept.find(kRepository, {})->user, "u");
   kept.forget();  // it was refused
-  EXPECT_THROW(static_cast<void>(kept.find({})), Error);
+  EXPECT_THROW(static_cast<void>(kept.find(kRepository, {})), Error);
 }
 
 TEST_F(CredentialsTest, A15AreAskedForOnceHoweverOftenTheyAreRefusedMeanwhile) {  // CRED-5
@@ -237,9 +239,9 @@ TEST_F(CredentialsTest, A15AreAskedForOnceHoweverOftenTheyAreRefusedMeanwhile) {
   std::vector<std::jthread> threads;
   for (int i = 0; i < 16; ++i) {
     threads.emplace_back([&] {
-      EXPECT_TRUE(kept.find({}));
+      EXPECT_TRUE(kept.find(kRepository, {}));
       kept.forget();
-      EXPECT_TRUE(kept.find({}));
+      EXPECT_TRUE(kept.find(kRepository, {}));
     });
   }
   threads.clear();
@@ -249,7 +251,7 @@ TEST_F(CredentialsTest, A15AreAskedForOnceHoweverOftenTheyAreRefusedMeanwhile) {
 TEST_F(CredentialsTest, A13OfAHelperMayBeAnIdentityToken) {
   write("docker/config.json", R"({"credHelpers":{"h.example":"test"}})");
   set_helper(R"(echo '{"Username":"<token>","Secret":"id"}')");
-  const auto credential = credentials().find({});
+  const auto credential = credentials().find(kRepository, {});
   ASSERT_TRUE(credential);
   EXPECT_EQ(credential->identity_token, "id");
   EXPECT_EQ(credential->user, "");
@@ -315,7 +317,7 @@ TEST_F(CredentialsTest, A15AskAHelperOnceHoweverManyWant) {
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back([&] {
         try {
-          static_cast<void>(kept.find({}));
+          static_cast<void>(kept.find(kRepository, {}));
         } catch (const Error& error) {
           if (error.code() == Errc::denied) ++refused;
         }
@@ -323,7 +325,7 @@ TEST_F(CredentialsTest, A15AskAHelperOnceHoweverManyWant) {
     }
   }
   EXPECT_EQ(refused, 8);
-  EXPECT_THROW(static_cast<void>(kept.find({})), Error);
+  EXPECT_THROW(static_cast<void>(kept.find(kRepository, {})), Error);
   EXPECT_EQ(test::slurp(log), "\n");
 }
 
@@ -340,9 +342,9 @@ TEST_F(CredentialsTest, LeaveAHelperNoneOfOurFiles) {  // CRED-5
 
 TEST_F(CredentialsTest, ThatAreGivenAreTheOnlyOnes) {
   log_in("run/containers/auth.json", "run");
-  Credentials given(Reference::parse("h.example/a"), {.given = "me:a:b"});
-  EXPECT_EQ(given.find({})->user, "me");
-  EXPECT_EQ(given.find({})->password, "a:b");
+  Credentials given({.given = "me:a:b"});
+  EXPECT_EQ(given.find(kRepository, {})->user, "me");
+  EXPECT_EQ(given.find(kRepository, {})->password, "a:b");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/host/failure.h"
+#include "registry/http/failure.h"
 
 #include <string>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/host/failure.h"
+#include "registry/http/failure.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -90,6 +90,13 @@ Error failure_of(int status, std::string_view body, std::string_view who, const 
     message += "; try again later";
   }
   return {code, message};
+}
+
+Error failure_of(const HttpHead& head, std::string_view body, std::string_view who,
+                 const Secrets& secrets) {
+  Error error = failure_of(head.status, body, who, secrets);
+  if (head.proxy.empty()) return error;
+  return {error.code(), str_cat(error.what(), " (through the proxy ", head.proxy, ")")};
 }
 
 }  // namespace digestfs::registry

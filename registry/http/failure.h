@@ -6,7 +6,8 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "registry/auth/secrets.h"
+#include "registry/http/http.h"
+#include "registry/http/secrets.h"
 
 namespace digestfs::registry {
 
@@ -15,6 +16,10 @@ namespace digestfs::registry {
 /// empty; of its words only a registry's own `code` and `message` are quoted, or a first line of
 /// text, and of those nothing that is in `secrets`. `who` is the subject of the sentence.
 [[nodiscard]] Error failure_of(int status, std::string_view body,
+                               std::string_view who = "the registry", const Secrets& secrets = {});
+
+/// The same for an answer as it came. The message also names the proxy on the way (PRX-2).
+[[nodiscard]] Error failure_of(const HttpHead& head, std::string_view body,
                                std::string_view who = "the registry", const Secrets& secrets = {});
 
 /// What somebody else says, `most` bytes of it: on one line, nothing that a terminal obeys, and

@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "registry/auth/credential.h"
 #include "registry/http/url.h"
 
 namespace digestfs::registry {
@@ -17,8 +16,6 @@ class Secrets {
  public:
   /// A text, in each spelling that it is sent in.
   void add(std::string_view secret);
-  /// All that is secret in a credential, and what Basic authentication makes of it.
-  void add(const Credential& credential);
   /// The values in the query of a URL that the registry leads to: they are what opens it (EP-8).
   void add_query_of(const Url& url);
   void add(const Secrets& others);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/auth/secrets.h"
+#include "registry/http/secrets.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -45,13 +45,6 @@ void Secrets::add(std::string_view secret) {
 
 void Secrets::keep(std::string text) {
   if (!is_full()) texts_.insert(std::move(text));
-}
-
-void Secrets::add(const Credential& credential) {
-  add(credential.password);
-  add(credential.identity_token);
-  add(credential.registry_token);
-  if (credential.has_password()) add(basic_credentials(credential));
 }
 
 void Secrets::add_query_of(const Url& url) {

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/host/host.h"
+
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "base/text.h"
+#include "registry/host/api_url.h"
+#include "registry/host/redirects.h"
+
+namespace digestfs::registry {
+namespace {
+
+constexpr std::size_t kMaxOthers = 16;
+
+/// The options for a host that another host leads to. What the user said of one host holds for that
+/// host only.
+ClientOptions for_others(ClientOptions options) {
+  options.credentials.given.reset();
+  options.certificates.reset();
+  // Otherwise a registry that need not prove who it is could lead a login anywhere.
+  options.verify_tls = true;
+  return options;
+}
+
+/// What a presigned URL that has expired is refused with, by one server or another (EP-8).
+bool is_refusal(int status) noexcept {
+  return status == 400 || status == 401 || status == 403 || status == 410;
+}
+
+/// Returns true if `reply` comes from another registry that wants to know who asks.
+bool wants_login(const Reply& reply) {
+  return is_challenge(reply.head) && repository_of(reply.url).has_value();
+}
+
+}  // namespace
+
+struct Host::Other {
+  Other(const Reference& repository, ClientOptions options)
+      : host(repository, std::move(options)), scope(repository) {}
+
+  Host host;
+  Scope scope;
+};
+
+Host::Host(const Reference& reference, ClientOptions options)
+    : options_of_others_(for_others(options)),
+      transport_(reference, options),
+      warnings_(reference.wire_host()),
+      pace_(reference.wire_host(), options.retries),
+      greeter_(reference, transport_, pace_, warnings_),
+      login_(*this, {.credentials = std::move(options.credentials),
+                     .domain = reference.domain,
+                     .pause = options.retries.refusal,
+                     .insecure = !options.verify_tls}) {}
+
+Host::~Host() = default;
+
+Reply Host::ask(Scope& scope, const Question& question, const Receive& receive,
+                const Request& request) {
+  pace_.wait_turn(request, [&] { return login_.who(scope, request.stop); });
+  const Greeting greeting = greeter_.greeting(request.stop);
+  LoginAttempt attempt{.method = question.method};
+  if (question.token_since) attempt.stale.before = *question.token_since;
+  bool is_asked_anew = false;
+  for (;;) {
+    HttpRequest http = transport_.request_to(
+        attempt.method, Url::parse(str_cat(greeting.base.origin(), question.target)));
+    http.fields = question.fields;
+    http.decode = question.decode;
+    if (question.is_long) http.longest.reset();
+    const Demand demand = attempt.demand(scope.demand(greeting));
+    const Proof proof = login_.authorise(http, {greeting.base, transport_.reached()}, scope, demand,
+                                         attempt.stale, request.stop);
+    const auto sent_at = Clock::now();
+    Reply reply = send(std::move(http), question, proof, receive, request);
+    if (reply.url.origin() != greeting.base.origin()) {
+      if (proof.is_password()) login_.accept(proof, question.target);
+      const bool has_expired = is_refusal(reply.head.status) && !wants_login(reply);
+      if (has_expired && !std::exchange(is_asked_anew, true)) continue;
+      return ask_elsewhere(question, std::move(reply), receive, request);
+    }
+    heed(greeting, question, proof, demand, sent_at, reply, request);
+    if (reply.head.status != 401) {
+      if (attempt.instead && !attempt.only_basic && is_success(reply.head.status)) {
+        login_.learn(scope, greeting, *attempt.instead);
+      }
+      return reply;
+    }
+    if (!login_.may_ask_again(reply.head, proof, demand, greeting, scope, attempt, request.stop)) {
+      return reply;
+    }
+  }
+}
+
+/// Sends `http`. If it is the probe of a refused password, the first byte of an answer tells those
+/// who wait that the password is good.
+Reply Host::send(HttpRequest http, const Question& question, const Proof& proof,
+                 const Receive& receive, const Request& request) {
+  const auto follow = [&](const Receive& take) {
+    return follow_redirects(transport_, pace_, std::move(http), Errand::content, question.redirects,
+                            take, request.stop);
+  };
+  if (!proof.is_probe) return follow(receive);
+  bool is_told = false;
+  try {
+    return follow([&](const HttpHead& head, std::span<const std::byte> part) {
+      if (!std::exchange(is_told, true)) login_.accept(proof, question.target);
+      return receive(head, part);
+    });
+  } catch (...) {
+    login_.give_back(proof);
+    throw;
+  }
+}
+
+/// Learns what an answer of the host itself tells about its pace and about `proof`, and completes
+/// `reply` for messages.
+void Host::heed(const Greeting& greeting, const Question& question, const Proof& proof,
+                const Demand& demand, Clock::time_point sent_at, Reply& reply,
+                const Request& request) {
+  reply.secrets.add(proof.token);
+  if (proof.credential) reply.secrets.add(secrets_of(*proof.credential));
+  reply.credential_note = login_.note_of(proof, demand, reply.head);
+  if (proof.is_password()) {
+    const auto try_password = [&](const Url& url, const Credential& credential) {
+      HttpRequest http = transport_.request_to(Method::get, url);
+      http.fields.push_back({"Authorization", str_cat("Basic ", basic_credentials(credential))});
+      const auto ignore = [](const HttpHead&, std::span<const std::byte>) { return Flow::enough; };
+      return follow_redirects(transport_, pace_, std::move(http), Errand::content, Follow::none,
+                              ignore, request.stop)
+          .head.status;
+    };
+    login_.heed_password(greeting, question.target, proof, reply.head.status, reply.failure(),
+                         sent_at, try_password, request.stop);
+  }
+  warnings_.pass_on(reply.head, reply.secrets);
+  // A limit is for one account if the host was told whose the question is.
+  const bool is_known = (demand.bearer || demand.basic) && proof.without_password.empty();
+  pace_.heed(reply.url, reply.head, reply.failure_body, is_known ? &proof.credential : nullptr);
+  if (reply.head.status == 403) login_.doubt();
+}
+
+/// Completes a reply that came from where the host leads. If another registry there wants to know
+/// who asks, asks that registry as a client of its own: it is told what is for it, and nothing that
+/// is for this host (EP-8).
+Reply Host::ask_elsewhere(const Question& question, Reply reply, const Receive& receive,
+                          const Request& request) {
+  reply.is_elsewhere = true;
+  pace_.heed_elsewhere(reply.url, reply.head, reply.failure_body);
+  const auto other = question.is_led_here ? nullptr : registry_of(reply);
+  if (!other) return reply;
+  Question there = question;
+  there.target = reply.url.path() + reply.url.query();
+  there.is_led_here = true;
+  Reply theirs = other->host.ask(other->scope, there, receive, request);
+  theirs.secrets.add(reply.secrets);
+  return theirs;
+}
+
+/// The registry that `reply` came from. Returns null if it wants no login, or if this host has led
+/// to too many.
+std::shared_ptr<Host::Other> Host::registry_of(const Reply& reply) {
+  if (!wants_login(reply)) return nullptr;
+  const auto repository = repository_of(reply.url);
+  const std::string name = repository->repository();
+  {
+    const auto others = others_.lock();
+    if (const auto at = others->find(name); at != others->end()) return at->second;
+    if (others->size() >= kMaxOthers) return nullptr;
+  }
+  auto other = std::make_shared<Other>(*repository, options_of_others_);
+  return others_.lock()->try_emplace(name, std::move(other)).first->second;
+}
+
+TokenAnswer Host::ask_token_server(const TokenQuestion& question, const std::stop_token& stop) {
+  pace_.check_token_server(question.url);
+  const bool is_post = !question.form.empty();
+  const Certificates certificates = transport_.certificates_of_realm(question.url);
+  HttpRequest http = transport_.request_to(is_post ? Method::post : Method::get, question.url);
+  transport_.trust_by(certificates, http);
+  http.fields = question.fields;
+  http.form = question.form;
+  std::string body;
+  const auto take = [&body](const HttpHead&, std::span<const std::byte> part) {
+    return collect(body, part, TokenAnswer::kMost);
+  };
+  Reply reply = follow_redirects(transport_, pace_, std::move(http), Errand::token,
+                                 is_post ? Follow::none : Follow::all, take, stop);
+  pace_.heed_token_server(reply.url, reply.head, reply.failure_body);
+  if (!is_success(reply.head.status)) body = std::move(reply.failure_body);
+  return {.head = std::move(reply.head), .body = std::move(body)};
+}
+
+void Host::doubt_challenge() { greeter_.forget(); }
+
+void Host::wait_to_retry(Scope& scope, const Error& error, Attempts& attempts,
+                         const Request& request) {
+  pace_.wait_to_retry(error, attempts, request, [&] { return login_.who(scope, request.stop); });
+}
+
+void Host::warn(const std::string& text) { warnings_.add(text); }
+
+}  // namespace digestfs::registry

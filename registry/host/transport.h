@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/guarded.h"
+#include "registry/host/client_options.h"
+#include "registry/http/certificates.h"
+#include "registry/http/host_kind.h"
+#include "registry/http/http.h"
+#include "registry/http/url.h"
+#include "registry/image/reference.h"
+
+namespace digestfs::registry {
+
+/// The connections of one host, also to the servers that it leads to, and which certificates and
+/// how much trust each of them gets. Safe for concurrent use.
+class Transport {
+ public:
+  Transport(const Reference& host, const ClientOptions& options);
+
+  /// Makes a request with the certificates and the trust that are right for `url`. The request must
+  /// not outlive this object.
+  [[nodiscard]] HttpRequest request_to(Method method, const Url& url) const;
+
+  /// The certificates for a token server: those that are kept for it, or else the authorities of
+  /// the host that names it, which are often its own. The client certificate that the host gets is
+  /// never one of them.
+  [[nodiscard]] Certificates certificates_of_realm(const Url& realm) const;
+  /// Makes `request`, which carries a secret, use `certificates`, which must outlive it. An
+  /// authority that is kept is checked on this machine, too (TLS-6).
+  void trust_by(const Certificates& certificates, HttpRequest& request) const;
+
+  /// Sends `request` and follows no redirect. Throws as `Http::perform`, and may throw `NoTls`.
+  [[nodiscard]] HttpHead perform(const HttpRequest& request, const Receive& receive,
+                                 const std::stop_token& stop);
+
+  /// The host's origin by https.
+  [[nodiscard]] const Url& origin() const noexcept { return origin_; }
+  /// The kind of the address that the host answered from last.
+  [[nodiscard]] HostKind reached() const { return *reached_.lock(); }
+  /// Whether `--tls-verify=false` was given.
+  [[nodiscard]] bool is_insecure() const noexcept { return is_insecure_; }
+
+ private:
+  [[nodiscard]] Trust trust_in(const Url& url) const;
+
+  // Constant after construction.
+  Url origin_;
+  bool is_loopback_;
+  bool is_insecure_;
+  std::chrono::seconds longest_;
+  std::function<std::string(const char*)> environment_;
+  Certificates certificates_;
+  // Synchronises itself.
+  Http http_;
+  // Guarded by the lock it lives in.
+  Guarded<HostKind> reached_;
+};
+
+}  // namespace digestfs::registry
