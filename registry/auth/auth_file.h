@@ -12,28 +12,30 @@
 
 namespace digestfs::registry {
 
-/// What `podman login` and `docker login` leave (containers-auth.json(5), docker's config.json).
+/// A file that `podman login` or `docker login` has written (containers-auth.json(5), docker's
+/// config.json). Immutable after parsing.
 class AuthFile {
  public:
-  /// `~/.dockercfg` has what the others keep under `auths` at its top.
+  /// The old form, `~/.dockercfg`, has at its top what the current form has under `auths`.
   enum class Form { current, legacy };
 
-  /// Throws `Errc::corrupt` where it is no JSON; an empty file is an empty one (CRED-4). Entries
-  /// that make no sense are skipped (CRED-3). Messages quote nothing of it.
+  /// Throws `Errc::corrupt` if `text` is no JSON. An empty text has no entries (CRED-4). Entries
+  /// that make no sense are skipped (CRED-3). Messages quote nothing of the text.
   [[nodiscard]] static AuthFile parse(std::string_view text, Form form = Form::current);
 
-  /// What the file has for a repository: the entry of the most specific key (`host/a/b`, `host/a`,
-  /// `host`), else of one that means the host (`https://host/v1/`, and Docker Hub's several names;
-  /// CRED-2). `from` is empty.
+  /// Returns the entry for `repository`: the one with the most specific key (`host/a/b`, `host/a`,
+  /// `host`), or else one whose key means the host (`https://host/v1/`, or one of Docker Hub's
+  /// names; CRED-2). Its `from` is empty.
   [[nodiscard]] std::optional<Credential> find(const Reference& repository) const;
 
-  /// A program that keeps what the file does not, and what to ask it for.
+  /// A program that keeps credentials outside the file, and what to ask it for.
   struct Helper {
-    std::string name;                  ///< of `docker-credential-<name>`
-    std::vector<std::string> servers;  ///< to be tried in this order
-    bool is_final = false;  ///< it is for this host alone: what it does not have, no entry has
+    std::string name;                  ///< The program is `docker-credential-<name>`.
+    std::vector<std::string> servers;  ///< The names to ask for, in this order.
+    bool is_final = false;  ///< The helper is for this host alone: entries are not looked at.
   };
-  /// The helper for the host of `repository` (`credHelpers`); else the one for all (`credsStore`).
+  /// Returns the helper for the host of `repository` (`credHelpers`), or else the one for all hosts
+  /// (`credsStore`).
   [[nodiscard]] std::optional<Helper> helper_for(const Reference& repository) const;
 
   /// The keys of entries that were skipped.

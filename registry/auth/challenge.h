@@ -11,18 +11,21 @@ namespace digestfs::registry {
 
 /// What a server asks for before it answers (RFC 9110, 11.6.1).
 struct Challenge {
-  std::string scheme;                             ///< in lower case: `bearer`
-  std::map<std::string, std::string> parameters;  ///< names in lower case; the first of a name
+  std::string scheme;  ///< In lower case: `bearer`.
+  /// By name in lower case. If a name comes twice, the first value counts.
+  std::map<std::string, std::string> parameters;
 
-  /// The value of a parameter; empty where there is none.
+  /// Returns the value of a parameter, or an empty text if there is none of this name.
   [[nodiscard]] std::string parameter(const std::string& name) const;
 };
 
-/// All challenges of a `WWW-Authenticate` field, in order (AUTH-4): several in one line, commas in
-/// quoted strings, any case, token68 and parameterless schemes. Garbage between them is skipped.
+/// Returns all challenges of a `WWW-Authenticate` field, in order (AUTH-4). Understands several
+/// challenges in one line, commas in quoted strings, any case, token68, and schemes without
+/// parameters. Skips garbage between challenges.
 [[nodiscard]] std::vector<Challenge> parse_challenges(std::string_view value);
 
-/// The first challenge with `scheme` among all lines of the field that names a realm, or the first.
+/// Returns the first challenge of `scheme`, in any line of the field, that names a realm; or else
+/// the first challenge of `scheme`.
 [[nodiscard]] std::optional<Challenge> find_challenge(const std::vector<std::string>& fields,
                                                       std::string_view scheme);
 

@@ -10,11 +10,12 @@
 
 namespace digestfs::registry {
 
-/// Asks `docker-credential-<name>` in the PATH for what it keeps for `server` (docker's credential
-/// helper protocol, CRED-5): no shell, no file descriptors of ours, no longer than `limit`. Nothing
-/// where it says that it keeps none. Throws `Errc::denied` where the name is none, the program is
-/// missing, fails or prints something else, `timed_out` where it takes too long; the message quotes
-/// nothing of a secret. Throws `Errc::interrupted` on `stop`.
+/// Asks `docker-credential-<name>` in the PATH for the credential of `server` (docker's credential
+/// helper protocol, CRED-5). The program runs without a shell, inherits no file descriptor of ours,
+/// and is killed after `limit`. Returns nothing if the program says that it has no credential.
+/// Throws `Errc::denied` if `name` is no valid name, or if the program is missing, fails or prints
+/// something else; `timed_out` if it takes too long; and `interrupted` on `stop`. No message quotes
+/// a secret.
 [[nodiscard]] std::optional<Credential> ask_helper(
     const std::string& name, const std::string& server, const std::stop_token& stop,
     std::chrono::milliseconds limit = std::chrono::seconds(60));

@@ -25,53 +25,54 @@ namespace digestfs::registry {
 
 /// Where credentials are looked for.
 struct CredentialOptions {
-  /// `USER[:PASSWORD]`; nothing else is looked at then.
+  /// `USER[:PASSWORD]`. If it is given, nothing else is looked at.
   std::optional<std::string> given = {};
-  /// The only file, where one is named; it must be there.
+  /// If a file is named here, it is the only one, and it must exist.
   std::optional<std::filesystem::path> file = {};
-  /// A variable of the environment; empty where there is none.
+  /// Returns a variable of the environment, or an empty text if there is no such variable.
   std::function<std::string(const char*)> environment = {};
+  /// How long a helper may take to answer.
   std::chrono::milliseconds helper_limit = std::chrono::seconds(60);
-  /// For how long it is believed what a helper has said: some hand out what lives for hours, and a
-  /// mount lives longer (CRED-5).
+  /// For how long the answer of a helper is used. Some helpers give out credentials that live for
+  /// hours, and a mount lives longer (CRED-5).
   Clock::duration helper_memory = std::chrono::hours(1);
-  /// How soon a helper is asked again whose answer was refused.
+  /// How soon a helper is asked again after its answer was refused.
   Clock::duration helper_pause = kBriefMemory;
 };
 
-/// The credential for one repository, of the first place that has one (CRED-1): what was given, the
-/// file that was named (or REGISTRY_AUTH_FILE), else podman's files, docker's and ~/.dockercfg.
-/// Files are read again when they change, helpers asked again after an hour, or a minute where they
-/// had nothing, and both after a refusal (CRED-5, CRED-8); one that fails then takes nothing away
-/// that was not refused. A helper runs once however many ask,
-/// while no lock is held, and not twice while a lookup waits, whatever became of what it said. Safe
-/// for concurrent use.
+/// Finds the credential for a repository in the first place that has one (CRED-1): the one that was
+/// given; the file that was named (or REGISTRY_AUTH_FILE); else podman's files, docker's file and
+/// ~/.dockercfg. A file is read again when it changes. A helper is asked again after an hour, or
+/// after a minute if it had no credential. Both are asked again after a refusal (CRED-5, CRED-8).
+/// If a helper then fails, its earlier answer stays in use unless that was refused. A helper runs
+/// once for all callers that wait for it, and not twice during one lookup. No lock is held while it
+/// runs. Safe for concurrent use.
 class Credentials {
  public:
   explicit Credentials(CredentialOptions options);
 
-  /// Nothing where nobody has any. Throws `Errc::denied` where a place that should be asked cannot
-  /// be: a file that is no JSON, a helper that fails; `timed_out` where a helper does not answer.
-  /// The message names it and quotes nothing.
+  /// Returns the credential for `repository`, or nothing if no place has one. Throws
+  /// `Errc::denied` if a place cannot be asked (a file is no JSON, a helper fails), and `timed_out`
+  /// if a helper does not answer. The message names the place and quotes nothing of it.
   [[nodiscard]] std::optional<Credential> find(const Reference& repository,
                                                const std::stop_token& stop);
 
-  /// Forgets what helpers and files have said: it was refused, or it was nothing. What a helper has
-  /// said a moment ago it would say again.
+  /// Forgets what files and helpers have said, because it was refused or was nothing. The answer
+  /// that a helper gave a moment ago stays: the helper would only say it again.
   void forget();
 
-  /// Has helpers asked again: somebody else may be logged in by now (CRED-8). What one has said is
-  /// good all the same where it fails.
+  /// Makes helpers be asked again, because another user may have logged in (CRED-8). If a helper
+  /// fails, its earlier answer is still used.
   void doubt();
 
-  /// Where it is looked, for people.
+  /// The places where credentials are looked for, for messages.
   [[nodiscard]] std::string places() const;
 
  private:
   struct Place {
     std::filesystem::path path;
     AuthFile::Form form = AuthFile::Form::current;
-    std::string named_by = {};  ///< who names it, so that it must be there; empty where nobody does
+    std::string named_by = {};  ///< The option or variable that names it, so that it must exist.
   };
   struct Read {
     Fingerprint fingerprint;
@@ -80,9 +81,9 @@ class Credentials {
   struct Said {
     std::optional<Credential> credential;
     std::optional<Error> failure;
-    Clock::time_point given_at;  ///< by the helper itself
-    Clock::time_point asked_at;
-    Clock::duration life;  ///< from then on it is asked again
+    Clock::time_point given_at;  ///< When the helper gave the credential.
+    Clock::time_point asked_at;  ///< When the helper was asked last; it may have failed then.
+    Clock::duration life;        ///< After that time the helper is asked again.
   };
   using Helper = SharedAnswer<Said>;
   struct State {
@@ -103,10 +104,10 @@ class Credentials {
   // Constant after construction.
   CredentialOptions options_;
   std::vector<Place> places_;
-  bool has_named_file_ = false;  ///< by an option or REGISTRY_AUTH_FILE: nothing else counts
+  bool has_named_file_ = false;  ///< An option or REGISTRY_AUTH_FILE names the only file.
   // Guarded by the locks they live in.
   Guarded<State> state_;
-  Guarded<std::optional<AuthFile>> variable_;  ///< what DOCKER_AUTH_CONFIG has
+  Guarded<std::optional<AuthFile>> variable_;  ///< The parsed DOCKER_AUTH_CONFIG.
 };
 
 }  // namespace digestfs::registry

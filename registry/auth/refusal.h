@@ -11,15 +11,15 @@
 
 namespace digestfs::registry {
 
-/// What a server has refused, and for how long that is not sent again: accounts are locked by
-/// passwords that are wrong again and again (AUTH-6).
+/// A refusal of a server, and for how long the refused credential is not sent again. A server may
+/// lock an account that sends a wrong password again and again (AUTH-6). A value.
 class Refusal {
  public:
-  /// Not for `pause`, to begin with.
+  /// Begins a pause of length `pause`.
   Refusal(Error error, Clock::duration pause)
       : error_(std::move(error)), pause_(pause), until_(Clock::now() + pause) {}
 
-  /// Throws what it was refused with, and for how much longer, where it is not to be sent.
+  /// Throws the refusal while the pause lasts. The message says how long it still lasts.
   void check() const {
     const auto left = std::chrono::ceil<std::chrono::seconds>(until_ - Clock::now());
     if (left.count() <= 0) return;
@@ -27,14 +27,14 @@ class Refusal {
                 str_cat(error_.what(), "; not asked again for ", left.count(), " s"));
   }
 
-  /// It was refused again: not for twice as long as the last time, up to 5 min.
+  /// Begins a pause of twice the length, at most 5 minutes: the credential was refused again.
   void repeat() {
     pause_ = std::min<Clock::duration>(2 * pause_, std::chrono::minutes(5));
     hold();
   }
-  /// Not for as long as the last time, from now.
+  /// Begins a pause of the same length.
   void hold() { until_ = Clock::now() + pause_; }
-  /// It may be sent.
+  /// Ends the pause.
   void lift() { until_ = Clock::now(); }
 
  private:

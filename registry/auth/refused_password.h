@@ -12,31 +12,33 @@
 
 namespace digestfs::registry {
 
-/// The password that a registry refused, if any, and when it may be sent again: whoever looks many
-/// names up with one that is no longer good would have the account locked (AUTH-6). Another
-/// credential is another matter. Safe for concurrent use.
+/// The password that a registry refused, if any, and when that password may be sent again.
+/// Otherwise a process that looks up many names with an outdated password would lock the account
+/// (AUTH-6). A different credential is not held back. Safe for concurrent use.
 class RefusedPassword {
  public:
-  /// One that is refused is left alone for `pause`, and longer each time (`Refusal`).
+  /// A refused password is not sent for `pause` at first, and for longer each time (`Refusal`).
   explicit RefusedPassword(Clock::duration pause) : pause_(pause) {}
 
-  /// Throws what it was refused with where it is not to be sent now. Whether it is the one request
-  /// that finds out if it still is refused, while the others are told so; who makes it says what
-  /// came of it by one of the calls below.
+  /// Throws the stored refusal while `credential` must not be sent. Returns true for the single
+  /// request that may try the refused password again; the stored refusal is thrown for all others
+  /// meanwhile. That request reports its outcome by one of the calls below. Returns false if
+  /// `credential` is not known to be refused.
   [[nodiscard]] bool check(const Credential& credential);
 
-  /// It was good where `target` was asked for.
+  /// Notes that the registry accepted `credential` for `target`.
   void accept(const Credential& credential, const std::string& target);
-  /// For what it was good the last time; nothing where it was not, or another was since.
+  /// Returns the target that `credential` was last accepted for, or nothing if it was never
+  /// accepted or another credential was accepted since.
   [[nodiscard]] std::optional<std::string> accepted_for(const Credential& credential) const;
 
-  /// It was refused.
+  /// Notes that the registry refused `credential` with `error`.
   void refuse(const Credential& credential, const Error& error);
-  /// The same where it is known to be refused; whether it is. `sent_at` tells whether that was
-  /// known when it was sent.
+  /// Returns true if `credential` is already known to be refused, and then doubles its pause,
+  /// unless it was sent (`sent_at`) before that was known.
   [[nodiscard]] bool refuse_again(const Credential& credential, Clock::time_point sent_at);
 
-  /// The one that was to find out has not: another may.
+  /// Releases the try that `check` granted, without an outcome. The next caller may try.
   void give_back(const Credential& credential);
 
  private:

@@ -12,22 +12,24 @@
 
 namespace digestfs::registry {
 
-/// The repositories of a registry by its own account (`_catalog`, EP-11): an extension that many
-/// registries do not have, or not for everybody.
+/// The repositories of a registry as its catalogue lists them (`_catalog`, EP-11). Many registries
+/// have no catalogue, or not for everybody.
 struct Catalog {
-  std::vector<std::string> repositories;  ///< paths that match the grammar, sorted, each once
-  bool is_complete = true;                ///< there are no others that we know of
-  /// Why there is no such account. Of the registry's repositories it says nothing.
+  std::vector<std::string>
+      repositories;         ///< Paths that match the grammar, sorted, without repeats.
+  bool is_complete = true;  ///< The catalogue was read to its end.
+  /// Why there is no catalogue. That says nothing about which repositories exist.
   std::optional<std::string> refusal = {};
 };
 
-/// What a page of the catalogue lists. What is no path of a repository is left out. Throws
-/// `Errc::corrupt` for what is no JSON object with such a list, which may be null.
+/// Reads a page of the catalogue. Leaves out names that are no path of a repository. Throws
+/// `Errc::corrupt` if `body` is no JSON object with such a list. The list may be null.
 [[nodiscard]] std::vector<std::string> parse_repositories(std::string_view body);
 
-/// Asks `registry` (`Reference::parse_registry`), at most a thousand repositories. A refusal is
-/// part of the answer and no failure (L5). Throws `unavailable`, `timed_out` and `rate_limited`
-/// where the registry cannot be asked, and `interrupted` on `stop`.
+/// Asks `registry` (from `Reference::parse_registry`) for its catalogue, at most a thousand
+/// repositories. If the registry refuses, that is part of the result and no failure (L5). Throws
+/// `unavailable`, `timed_out` or `rate_limited` if the registry cannot be asked, and `interrupted`
+/// on `stop`.
 [[nodiscard]] Catalog list_repositories(const Reference& registry, ClientOptions options,
                                         const std::stop_token& stop);
 

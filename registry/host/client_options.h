@@ -11,18 +11,18 @@
 
 namespace digestfs::registry {
 
-/// How a registry is approached.
+/// How a client speaks to a registry.
 struct ClientOptions {
-  /// The longest that a transfer may stand still (RTY-7). Of a blob there is no limit on the whole
-  /// length; what is small may take four times as long.
+  /// The longest that a transfer may stand still (RTY-7). A small answer may take four times as
+  /// long in all; a blob may take any time as long as it moves.
   std::chrono::seconds stall{30};
-  /// `digestfs/<version>`.
+  /// The `User-Agent` field, `digestfs/<version>`.
   std::string user_agent;
-  /// Where credentials are looked for; nowhere by default.
+  /// Where credentials are looked for. By default, nowhere.
   CredentialOptions credentials = {};
-  /// A directory of certificates instead of those in certs.d (TLS-1).
+  /// A directory of certificates that is read instead of those in certs.d (TLS-1).
   std::optional<std::filesystem::path> certificates = {};
-  /// Otherwise any certificate will do, and plain http (TLS-3).
+  /// If this is false, any certificate is accepted, and plain http, too (TLS-3).
   bool verify_tls = true;
   RetryPolicy retries = {};
 };

@@ -11,19 +11,19 @@
 
 namespace digestfs::registry {
 
-/// Until when a server wants to be left alone, and by whom (RTY-3): a limit is for an account, or
-/// for all who have none; where nobody was asked who they are it is for everybody (RTY-4). Safe for
-/// concurrent use.
+/// Until when a server wants to be left alone, and by whom (RTY-3). A limit holds for one account,
+/// or for all clients without an account. If the server has not asked who the client is, the limit
+/// holds for everybody (RTY-4). Safe for concurrent use.
 class RateLimit {
  public:
-  /// For everybody, from now.
+  /// Begins a limit for everybody.
   void close(Clock::duration wait);
-  /// For the account of `who` alone.
+  /// Begins a limit for the account of `who` only.
   void close_to(const std::optional<Credential>& who, Clock::duration wait);
 
-  /// Until when nobody may ask, or somebody may not; in the past where all may.
+  /// Returns the end of the last limit of all. It is in the past if everybody may ask.
   [[nodiscard]] Clock::time_point latest() const;
-  /// Until when the account of `who` may not ask.
+  /// Returns the time until which the account of `who` must not ask.
   [[nodiscard]] Clock::time_point until(const std::optional<Credential>& who) const;
 
  private:

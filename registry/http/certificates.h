@@ -8,21 +8,22 @@
 
 namespace digestfs::registry {
 
-/// What a user keeps for the TLS of one registry (containers-certs.d(5), TLS-1, TLS-2).
+/// The certificates that a user keeps for one registry (containers-certs.d(5), TLS-1, TLS-2).
 struct Certificates {
-  std::string authorities;            ///< PEM; believed beside the system's
-  std::filesystem::path certificate;  ///< of the client, PEM; empty where there is none
+  std::string authorities;            ///< PEM. Believed in addition to the system's.
+  std::filesystem::path certificate;  ///< The client's certificate, PEM. Empty if there is none.
   std::filesystem::path key;
 
   [[nodiscard]] bool empty() const noexcept { return authorities.empty() && certificate.empty(); }
 };
 
-/// Reads `directory`, or without one the first that is there of `certs.d/<domain>` below the user's
-/// and the machine's folders (`machine`), containerd's last; `domain` as people write it. `*.crt`
-/// are authorities, `*.cert` and `*.key` of one stem a pair; a `*.cert` alone has its key in it for
-/// containerd. What has a `hosts.toml` is about other hosts and passed over. Throws
-/// `Errc::unsupported`, with the file's name, for half a pair and for a directory that was named
-/// and is not there.
+/// Reads the certificates in `directory`. If none is named, reads the first directory
+/// `certs.d/<domain>` that exists in the user's folders, in the machine's folders (below
+/// `machine`), and in containerd's. `domain` is the host as people write it. A `*.crt` is an
+/// authority; `*.cert` and `*.key` with the same stem are a pair; containerd keeps the key in the
+/// `*.cert`. A directory with a `hosts.toml` is about other hosts and is skipped. Throws
+/// `Errc::unsupported`, with the file's name, if one half of a pair is missing or if the named
+/// directory does not exist.
 [[nodiscard]] Certificates find_certificates(
     const std::string& domain, const std::optional<std::filesystem::path>& directory,
     const std::function<std::string(const char*)>& environment,

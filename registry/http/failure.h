@@ -11,10 +11,11 @@
 
 namespace digestfs::registry {
 
-/// What a status other than 2xx means for us (DEC-6, EP-0): the status decides, the error code in
-/// the body only tells a rate limit apart (RTY-4). `body` may be JSON, text, HTML, cut or
-/// empty; of its words only a registry's own `code` and `message` are quoted, or a first line of
-/// text, and of those nothing that is in `secrets`. `who` is the subject of the sentence.
+/// Returns the error that a status other than 2xx means (DEC-6, EP-0). The status decides; the
+/// error code in the body only tells a rate limit from another refusal (RTY-4). `body` may be JSON,
+/// text or HTML, cut or empty. The message quotes only a registry's own `code` and `message`, or
+/// the first line of a text, and nothing that is in `secrets`. `who` is the subject of the
+/// sentence.
 [[nodiscard]] Error failure_of(int status, std::string_view body,
                                std::string_view who = "the registry", const Secrets& secrets = {});
 
@@ -22,8 +23,8 @@ namespace digestfs::registry {
 [[nodiscard]] Error failure_of(const HttpHead& head, std::string_view body,
                                std::string_view who = "the registry", const Secrets& secrets = {});
 
-/// What somebody else says, `most` bytes of it: on one line, nothing that a terminal obeys, and
-/// nothing that is in `secrets`.
+/// Prepares the words of a server for a message: at most `most` bytes on one line, without control
+/// characters that a terminal obeys, and without what is in `secrets`.
 [[nodiscard]] std::string quoted(std::string_view text, const Secrets& secrets,
                                  std::size_t most = 200);
 

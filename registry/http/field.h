@@ -8,14 +8,14 @@
 
 namespace digestfs::registry {
 
-/// `text` with its letters of ASCII in lower case.
+/// Returns `text` with its ASCII letters in lower case.
 [[nodiscard]] std::string lower_case(std::string_view text);
 
-/// Whether two ASCII texts differ at most in case.
+/// Returns true if two texts differ at most in the case of ASCII letters.
 [[nodiscard]] bool equals_folded(std::string_view left, std::string_view right) noexcept;
 
-/// Reads the value of an HTTP field piece by piece (RFC 9110, 5.6). Never fails: what does not fit
-/// yields nothing, and the caller goes on behind it.
+/// Reads the value of an HTTP field piece by piece (RFC 9110, 5.6). Never fails: if the next piece
+/// is not what was asked for, the result is empty and the caller goes on behind it.
 class FieldReader {
  public:
   explicit FieldReader(std::string_view value) noexcept : rest_(value) {}
@@ -24,16 +24,16 @@ class FieldReader {
   [[nodiscard]] std::string_view rest() const noexcept { return rest_; }
 
   void skip_blanks() noexcept;
-  /// Skips whatever comes next.
+  /// Skips the next character, whatever it is.
   void skip_any() noexcept;
-  /// Skips `expected` if it comes next, and says whether it did.
+  /// Skips `expected` if it comes next. Returns true if it did.
   bool skip(char expected) noexcept;
-  /// The token that comes next; may be empty.
+  /// Takes the token that comes next. It may be empty.
   std::string_view token() noexcept;
-  /// A parameter's value: a quoted string without its quotes and escapes, or everything up to the
-  /// next blank, comma or semicolon (servers send URLs unquoted, which RFC 9110 does not allow).
+  /// Takes a parameter's value: a quoted string without its quotes and escapes, or everything up to
+  /// the next blank, comma or semicolon. Servers send URLs unquoted, which RFC 9110 does not allow.
   std::string value();
-  /// Everything up to `end`, which is skipped; nothing where `end` does not come.
+  /// Takes everything up to `end`, and skips `end`. Returns nothing if `end` does not come.
   std::optional<std::string_view> up_to(char end) noexcept;
 
  private:

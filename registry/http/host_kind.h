@@ -5,16 +5,17 @@
 
 namespace digestfs::registry {
 
-/// What a host of a URL is, as far as its text tells. No name is resolved.
+/// What kind of host a URL names, as far as its text tells. No name is resolved.
 enum class HostKind {
-  name,         ///< a name other than localhost, or a public address
-  loopback,     ///< 127/8, ::1, localhost, *.localhost
-  private_net,  ///< RFC 1918, fc00::/7
-  link_local,   ///< 169.254/16, fe80::/10: where clouds keep their metadata servers
-  unspecified,  ///< 0/8, ::
+  name,         ///< A name other than localhost, or a public address.
+  loopback,     ///< This machine: 127/8, ::1, localhost, *.localhost.
+  private_net,  ///< RFC 1918, RFC 6598, fc00::/7.
+  link_local,   ///< 169.254/16, fe80::/10: the metadata servers of clouds are there.
+  unspecified,  ///< 0/8, ::, and addresses of groups.
 };
 
-/// `host` as in a URL: IPv6 with or without brackets, IPv4 in any spelling that inet_aton(3) takes.
+/// Returns the kind of `host`, which is written as in a URL: IPv6 with or without brackets, IPv4 in
+/// any spelling that inet_aton(3) takes.
 [[nodiscard]] HostKind host_kind(std::string_view host);
 
 }  // namespace digestfs::registry

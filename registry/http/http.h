@@ -19,10 +19,10 @@
 
 namespace digestfs::registry {
 
-/// How far the other side's certificate is believed.
+/// Which certificates of a server are accepted.
 enum class Trust {
-  verified,  ///< it must be valid by the system's authorities, or those that were added
-  anyone,    ///< any will do, and none: this machine (TLS-4), or by `--tls-verify=false` (TLS-3)
+  verified,  ///< One that the system's authorities, or those that were added, have signed.
+  anyone,    ///< Any, or none: on this machine (TLS-4), or by `--tls-verify=false` (TLS-3).
 };
 
 enum class Method { get, head, post };
@@ -38,41 +38,42 @@ struct HttpRequest {
   Url url;
   std::vector<Field> fields = {};
   Trust trust = Trust::verified;
-  std::string form = {};                             ///< what a POST sends, URL-encoded
-  std::optional<std::chrono::seconds> longest = {};  ///< for all of it; unbounded otherwise
-  bool decode = false;  ///< undo a content coding of the answer, instead of keeping what was sent
-  /// Of the host that is asked, or null. Must outlive the exchange.
+  std::string form = {};  ///< The body of a POST, URL-encoded.
+  /// The longest that the whole exchange may take. Unbounded if absent.
+  std::optional<std::chrono::seconds> longest = {};
+  bool decode = false;  ///< Undo a content coding of the answer, instead of keeping what was sent.
+  /// The certificates for the host that is asked, or null. Must outlive the exchange.
   const Certificates* certificates = nullptr;
 };
 
-/// Status and fields of an answer; interim answers (1xx) are not seen.
+/// Status and fields of an answer. Interim answers (1xx) do not appear.
 struct HttpHead {
   int status = 0;
   std::vector<Field> fields = {};
-  std::string proxy =
-      {};  ///< through which it came, without a password; empty where there was none
-  /// Of the address that it came from; `name`, too, where a proxy was asked.
+  /// The proxy that the answer came through, without its password. Empty if there was none.
+  std::string proxy = {};
+  /// The kind of the address that answered. It is `name` if a proxy was asked.
   HostKind peer = HostKind::name;
 
-  /// The first field of that name, in any case.
+  /// Returns the value of the first field of this name, whatever its case.
   [[nodiscard]] std::optional<std::string> field(std::string_view name) const;
-  /// All of them.
+  /// Returns the values of all fields of this name.
   [[nodiscard]] std::vector<std::string> all(std::string_view name) const;
 };
 
-/// Whether a status is one of 2xx.
+/// Returns true for a status from 200 to 299.
 [[nodiscard]] constexpr bool is_success(int status) noexcept {
   return status >= 200 && status < 300;
 }
 
-/// What a receiver says to a part of a body.
+/// What a receiver answers to a part of a body.
 enum class Flow {
-  more,    ///< go on
-  enough,  ///< the rest is not wanted; the connection is given up
+  more,    ///< Go on.
+  enough,  ///< The rest is not wanted. The connection is closed.
 };
 
-/// Takes the body of an answer, part by part. What it throws ends the transfer and reaches the
-/// caller.
+/// Takes the body of an answer part by part. An exception ends the transfer and reaches the caller
+/// of `Http::perform`.
 using Receive = std::function<Flow(const HttpHead& head, std::span<const std::byte> part)>;
 
 struct HttpOptions {
@@ -81,20 +82,21 @@ struct HttpOptions {
   std::string user_agent;
 };
 
-/// Thrown where https with `Trust::anyone`, which refuses no certificate, finds nobody who speaks
-/// TLS (TLS-5).
+/// Is thrown if a request by https with `Trust::anyone`, which refuses no certificate, finds no
+/// server that speaks TLS (TLS-5).
 struct NoTls {
   enum class Why {
-    other_protocol,  ///< somebody answers, and not by a TLS handshake
-    nobody,          ///< the port is closed
+    other_protocol,  ///< A server answers, but not with a TLS handshake.
+    nobody,          ///< The port is closed.
   };
   Why why;
   Error error;
 };
 
-/// Single HTTP exchanges over kept connections. The one place that opens sockets and knows
-/// libcurl. Follows no redirect, knows no cookie, netrc or HSTS, and no content coding unless told
-/// to: what comes is what was sent (HTTP-2, HTTP-3, EP-8, VER-9). Safe for concurrent use.
+/// Single HTTP exchanges over connections that are kept. This is the one place that opens sockets.
+/// It follows no redirect, uses no cookies, netrc or HSTS, and undoes no content coding unless a
+/// request says so: the receiver gets what was sent (HTTP-2, HTTP-3, EP-8, VER-9). Safe for
+/// concurrent use.
 class Http {
  public:
   explicit Http(HttpOptions options);
@@ -102,11 +104,11 @@ class Http {
   Http& operator=(const Http&) = delete;
   ~Http();
 
-  /// Sends `request`; the body of the answer goes to `receive`. Throws `Error`: `unavailable` where
-  /// there is no connection or it breaks, a short body included (RTY-8); `untrusted` where the
-  /// other side's certificate, or one of ours, will not do; `denied` by a proxy; `timed_out` where
-  /// it stalls; `corrupt` where the answer is no HTTP; `interrupted` on `stop`. The message says
-  /// what failed and names the URL without its query.
+  /// Sends `request`, passes the body of the answer to `receive`, and returns the head. Throws
+  /// `Error`: `unavailable` if there is no connection or it breaks, also within the body (RTY-8);
+  /// `untrusted` if the server's certificate, or one of ours, is not accepted; `denied` if a proxy
+  /// refuses; `timed_out` if the transfer stalls; `corrupt` if the answer is no HTTP; `interrupted`
+  /// on `stop`. The message says what failed and names the URL without its query.
   [[nodiscard]] HttpHead perform(const HttpRequest& request, const Receive& receive,
                                  std::stop_token stop);
 

@@ -9,12 +9,12 @@
 
 namespace digestfs::registry {
 
-/// The target of the page after the one that was `asked` for and answered with `head` by
-/// `answerer`, where that led; nothing at the end of a list. Only path and query are taken from its
-/// `Link`: a registry behind a proxy may not know its own name, and no link leads to another
-/// (EP-10). The path is `asked`'s where the answerer has another one for the same list. Throws
-/// `Errc::corrupt` where the link leads out of `/v2/`, or from an answerer's list to a different
-/// one.
+/// Returns the target of the next page of a list, or nothing if the page with `head` is the last
+/// one. `asked` is the target of this page, and `answerer` the URL that answered after redirects.
+/// Only path and query are taken from the `Link` field: a registry behind a proxy may not know its
+/// own name, and no link leads to another registry (EP-10). If the answerer has the same list under
+/// another path, the result has the path of `asked`. Throws `Errc::corrupt` if the link leads out
+/// of `/v2/`, or to a different list.
 [[nodiscard]] std::optional<std::string> next_page(const HttpHead& head, const std::string& asked,
                                                    const Url& answerer);
 

@@ -8,23 +8,23 @@
 
 namespace digestfs::registry {
 
-/// The variables that say which proxies to use (PRX-1).
+/// The variables of the environment that say which proxies to use (PRX-1).
 struct ProxyVariables {
-  std::string https;     ///< HTTPS_PROXY, else ALL_PROXY
-  std::string http;      ///< HTTP_PROXY, unless we are a CGI program; else ALL_PROXY
-  std::string no_proxy;  ///< NO_PROXY
+  std::string https;     ///< HTTPS_PROXY, or else ALL_PROXY.
+  std::string http;      ///< HTTP_PROXY (not in a CGI program), or else ALL_PROXY.
+  std::string no_proxy;  ///< NO_PROXY.
 
-  /// As they are now, in upper or lower case.
+  /// Reads the variables, whose names may be in upper or lower case.
   [[nodiscard]] static ProxyVariables of_environment();
 };
 
-/// The URL of the proxy through which `url` is asked for, as the variable has it; empty where there
-/// is to be none. This machine is never asked through one. NO_PROXY is understood as Go's clients
-/// do: hosts with what is below them, `.below.only`, addresses, networks as CIDR, each with a port
-/// or without, and `*`.
+/// Returns the URL of the proxy for `url` as the variable has it, or an empty text if there is
+/// none. This machine is never asked through a proxy. NO_PROXY is understood as Go's clients
+/// understand it: a host and everything below it, `.below.only`, an address, a network as CIDR,
+/// each with or without a port, and `*`.
 [[nodiscard]] std::string proxy_of(const Url& url, const ProxyVariables& variables);
 
-/// A proxy for people: without user and password.
+/// Returns the URL of a proxy without user and password, for messages.
 [[nodiscard]] std::string shown_proxy(std::string_view proxy);
 
 }  // namespace digestfs::registry

@@ -10,20 +10,23 @@
 
 namespace digestfs::registry {
 
-/// What was sent in confidence and must not be read in a message, whoever says it again (AUTH-18).
-/// A value.
+/// Texts that were sent in confidence. A server may repeat them, and no message may show them
+/// (AUTH-18). A value.
 class Secrets {
  public:
-  /// A text, in each spelling that it is sent in.
+  /// Adds a text in every spelling in which it is sent.
   void add(std::string_view secret);
-  /// The values in the query of a URL that the registry leads to: they are what opens it (EP-8).
+  /// Adds the values in the query of a URL that a registry leads to: they grant access (EP-8).
   void add_query_of(const Url& url);
+  /// Adds all of `others`.
   void add(const Secrets& others);
 
-  /// Whether there are more than are kept: nothing of somebody else's is to be repeated then.
+  /// Returns true if some texts may not have been kept because there were too many. Then no message
+  /// may quote what a server says.
   [[nodiscard]] bool is_full() const noexcept { return texts_.size() >= kMost; }
 
-  /// `text` without them, or without the beginning of one that was cut.
+  /// Returns `text` with `***` in place of each secret, also of a secret of which only the
+  /// beginning is left.
   [[nodiscard]] std::string hidden_in(std::string_view text) const;
 
  private:
@@ -31,7 +34,7 @@ class Secrets {
 
   void keep(std::string text);
 
-  // The longest first, so that none is cut by a part of it.
+  // The longest come first, so that no secret is cut by a part of itself.
   struct ByLength {
     bool operator()(const std::string& a, const std::string& b) const {
       return a.size() != b.size() ? a.size() > b.size() : a < b;

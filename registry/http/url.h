@@ -10,20 +10,22 @@ namespace digestfs::registry {
 /// libcurl parses it, so that the host that is checked is the host that is connected to.
 class Url {
  public:
-  /// Throws `Errc::corrupt` with what is wrong; the message holds nothing of a query.
+  /// Throws `Errc::corrupt` with what is wrong. The message holds nothing of a query.
   [[nodiscard]] static Url parse(std::string_view text);
-  /// What `reference`, relative or absolute, means on this page (RFC 3986, 5). Throws as `parse`.
+  /// Returns the URL that `reference`, relative or absolute, means on the page of this URL (RFC
+  /// 3986, 5). Throws as `parse`.
   [[nodiscard]] Url resolve(std::string_view reference) const;
 
   [[nodiscard]] const std::string& str() const noexcept { return text_; }
   [[nodiscard]] const std::string& scheme() const noexcept { return scheme_; }
   [[nodiscard]] const std::string& host() const noexcept { return host_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  /// The query with its `?`, or nothing.
+  /// The query with its `?`. Empty if there is none.
   [[nodiscard]] const std::string& query() const noexcept { return query_; }
-  /// `https://host:port`, the port always there: what two URLs must share to share a secret.
+  /// `https://host:port`, always with the port. Two URLs may get the same secret only if their
+  /// origins are equal.
   [[nodiscard]] const std::string& origin() const noexcept { return origin_; }
-  /// For people: without the query, which may be a secret (AUTH-18).
+  /// The URL for messages, without the query, which may be a secret (AUTH-18).
   [[nodiscard]] std::string redacted() const;
 
  private:
@@ -37,9 +39,9 @@ class Url {
   std::string origin_;
 };
 
-/// `text` as a value in a query (RFC 3986, 2.1).
+/// Encodes `text` as a value in a query (RFC 3986, 2.1).
 [[nodiscard]] std::string percent_encoded(std::string_view text);
-/// The reverse. What is no percent-encoding stays as it is.
+/// Undoes `percent_encoded`. A text that is not encoded stays as it is.
 [[nodiscard]] std::string percent_decoded(std::string_view text);
 
 }  // namespace digestfs::registry

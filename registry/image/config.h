@@ -20,22 +20,23 @@ inline constexpr std::size_t kMaxConfigBytes = std::size_t{8} << 20U;
 
 struct ImageConfig {
   Platform platform;
-  std::string created;  ///< as written (RFC 3339), or empty
-  /// Returns the time in `created`; 1970 if it gives none.
+  std::string created;  ///< As it is written (RFC 3339), or empty.
+  /// Returns the time in `created`, or 1970 if there is none.
   [[nodiscard]] Timestamp created_at() const {
     return parse_rfc3339(created).value_or(Timestamp{});
   }
-  /// From the base; nothing where an entry is no digest. Empty where `rootfs.type` is not `layers`.
+  /// From the base upwards. An entry that is no digest is absent. There are none if `rootfs.type`
+  /// is not `layers`.
   std::vector<std::optional<Digest>> diff_ids;
-  /// `created_by` of the history entry of each layer, as many as `diff_ids`; empty altogether where
-  /// the history does not pair up with them (CFG-2).
+  /// `created_by` of the history entry of each layer, one for each of `diff_ids`. Empty if the
+  /// history does not pair up with the layers (CFG-2).
   std::vector<std::string> created_by;
   /// Sentences about what had to be left out.
   std::vector<std::string> problems;
 };
 
-/// Reads an image config. Throws `Errc::corrupt` for what is not one: no JSON object, duplicate
-/// top-level names, or neither `rootfs` nor `architecture` in it.
+/// Reads an image config. Throws `Errc::corrupt` if `bytes` are no config: no JSON object, one with
+/// duplicate names at its top level, or one with neither `rootfs` nor `architecture`.
 [[nodiscard]] ImageConfig parse_config(std::string_view bytes);
 
 }  // namespace digestfs::registry

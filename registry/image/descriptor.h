@@ -13,12 +13,12 @@ namespace digestfs::registry {
 
 using Annotations = std::map<std::string, std::string>;
 
-/// What one document says of another object (image-spec descriptor.md). The digest is well-formed;
-/// everything else is a claim.
+/// What one document says of another object (image-spec descriptor.md). The digest is well-formed.
+/// Everything else is a claim that nobody has checked.
 struct Descriptor {
   Digest digest;
   std::string media_type = {};
-  std::optional<std::uint64_t> size = {};  ///< bytes; schema 1 and some sources do not say
+  std::optional<std::uint64_t> size = {};  ///< In bytes. Schema 1 and some sources do not say.
   std::string artifact_type = {};
   Annotations annotations = {};
   std::optional<Platform> platform = {};

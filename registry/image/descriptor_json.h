@@ -7,15 +7,15 @@
 
 namespace digestfs::registry {
 
-/// The descriptor that `json` is (image-spec descriptor.md). Throws `Errc::corrupt` where it cannot
-/// be used: no object, no well-formed digest (M9), or a size that is none (M8). A missing size is
-/// unknown; annotations that are no texts are left out (MT-5).
+/// Reads `json` as a descriptor (image-spec descriptor.md). Throws `Errc::corrupt` if it cannot be
+/// used: it is no object, its digest is not well-formed (M9), or its size is no size (M8). A
+/// missing size is unknown. Annotations that are no texts are left out (MT-5).
 [[nodiscard]] Descriptor parse_descriptor(const nlohmann::json& json);
 
-/// The platform that `json` is; parts that are missing or of another type are empty.
+/// Reads `json` as a platform. Parts that are missing or of another type are empty.
 [[nodiscard]] Platform parse_platform_json(const nlohmann::json& json);
 
-/// The texts among the members of `json`; none where it is no object.
+/// Returns the members of `json` that are texts. Returns none if it is null or no object.
 [[nodiscard]] Annotations parse_annotations(const nlohmann::json* json);
 
 }  // namespace digestfs::registry

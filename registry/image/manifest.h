@@ -9,8 +9,8 @@
 
 #include "registry/image/descriptor.h"
 
-// Indexes and manifests, read from bytes that were verified before (VER-7). Raw bytes stay the only
-// truth (DEC-1); this is a view of them.
+// Indexes and manifests, read from bytes that were verified before (VER-7). The raw bytes remain
+// what the mount shows (DEC-1); a `Manifest` is a view of them.
 
 namespace digestfs::registry {
 
@@ -18,45 +18,47 @@ namespace digestfs::registry {
 inline constexpr std::size_t kMaxManifestBytes = std::size_t{4} << 20U;
 
 enum class ManifestKind {
-  index,     ///< OCI image index or Docker manifest list
-  image,     ///< OCI manifest or Docker schema 2 whose config is an image config
-  artifact,  ///< an OCI manifest of anything else (MT-7), or the withdrawn artifact manifest
-  schema1,   ///< Docker schema 1: layers, but no config, no sizes, no diff_ids (MT-6)
+  index,     ///< An OCI image index or a Docker manifest list.
+  image,     ///< An OCI manifest or Docker schema 2 whose config is an image config.
+  artifact,  ///< An OCI manifest of anything else (MT-7), or the withdrawn artifact manifest.
+  schema1,   ///< Docker schema 1: layers, but no config, no sizes, no diff_ids (MT-6).
 };
 
 struct Manifest {
   ManifestKind kind = ManifestKind::image;
-  /// As the document says it; empty where it does not.
+  /// What the document itself says; empty if it says nothing.
   std::string media_type;
   std::string artifact_type;
   Annotations annotations;
   std::optional<Descriptor> subject;
-  /// Of an index: its entries that could be read, in order; duplicates kept.
+  /// The readable entries of an index, in order, with duplicates.
   std::vector<Descriptor> manifests;
   std::optional<Descriptor> config;
-  /// From the base, duplicates kept. Nothing where the document's descriptor cannot be used (M9):
-  /// its siblings keep their numbers.
+  /// From the base upwards, with duplicates. A layer whose descriptor cannot be used is absent
+  /// (M9), so that its siblings keep their numbers.
   std::vector<std::optional<Descriptor>> layers;
-  /// Of schema 1 only: the command that made each layer, in the order of `layers`.
+  /// For schema 1 only: the command that made each layer, in the order of `layers`.
   std::vector<std::string> created_by;
-  /// Sentences about what had to be left out; the document is usable all the same.
+  /// Sentences about what had to be left out. The document is usable all the same.
   std::vector<std::string> problems;
 };
 
-/// Reads an index or manifest of any kind. What the body says decides; `hint`, the media type by
-/// which it was referred to (may be empty), only where the body is silent (MT-3).
-/// Throws `Errc::corrupt` for what is no such document, is ambiguous (MT-4: entries of two kinds,
-/// duplicate or case-folding top-level names, a body type of the other class) or breaks a limit
-/// (MT-5), with a sentence that says which.
+/// Reads an index or a manifest of any kind. The body decides of which kind; `hint`, the media type
+/// of the descriptor that led here (may be empty), decides only if the body does not say (MT-3).
+/// Throws `Errc::corrupt` with the reason if `bytes` are no such document, are ambiguous (MT-4:
+/// entries of two kinds, names at the top level that are equal or differ only in case, a type of
+/// the other class in the body), or break a limit (MT-5).
 [[nodiscard]] Manifest parse_manifest(std::string_view bytes, std::string_view hint = {});
 
-/// Why a document that calls itself `stated` is not taken for what `hint` refers to: they are types
-/// of two classes (MT-4). Nothing where they are not, or one says nothing.
+/// Says why a document that calls itself `stated` cannot be what `hint` refers to: the two types
+/// are of different classes (MT-4). Returns nothing if they are of one class, or one of them is
+/// empty.
 [[nodiscard]] std::optional<std::string> contradiction(std::string_view stated,
                                                        std::string_view hint);
 
-/// The part of a schema 1 manifest that its digest is over (MT-6): the payload of a signed one,
-/// `bytes` themselves for anything else. Throws `Errc::corrupt` where the signatures make no sense.
+/// Returns the part of a schema 1 manifest that its digest is computed from (MT-6): the payload of
+/// a signed manifest, or `bytes` as they are. Throws `Errc::corrupt` if the signatures make no
+/// sense.
 [[nodiscard]] std::string signed_payload(std::string_view bytes);
 
 }  // namespace digestfs::registry

@@ -27,20 +27,20 @@ inline constexpr std::string_view kDockerSchema1 =
 /// The class of document that a media type announces.
 enum class DocumentClass { index, manifest, schema1, config, other };
 
-/// Parameters (`; charset=…`) and case do not matter (EP-2).
+/// Returns the class of `media_type`. Parameters (`; charset=…`) and case do not matter (EP-2).
 [[nodiscard]] DocumentClass document_class(std::string_view media_type);
 
-/// The type without its parameters, in lower case (EP-2).
+/// Returns the type without its parameters, in lower case (EP-2).
 [[nodiscard]] std::string bare_media_type(std::string_view content_type);
 
-/// Whether it is the type of a layer of an image's file system, in whatever compression.
+/// Returns true for the type of a layer of an image's file system, in any compression.
 [[nodiscard]] bool is_layer(std::string_view media_type);
 
-/// Whether blobs of this type state something about an image or artifact: a signature, an
-/// attestation, an SBOM, in one of the formats of cosign, in-toto, SPDX and CycloneDX (EP-13,
-/// MT-8).
+/// Returns true if blobs of this type state something about an image or artifact: a signature, an
+/// attestation or an SBOM, in a format of cosign, in-toto, SPDX or CycloneDX (EP-13, MT-8).
 [[nodiscard]] bool is_statement(std::string_view type);
-/// Whether the layer is encrypted (DEC-h): it can be shown only as it is stored.
+/// Returns true if a layer of this type is encrypted (DEC-h). Such a layer can be shown only as it
+/// is stored.
 [[nodiscard]] bool is_encrypted(std::string_view media_type);
 
 }  // namespace digestfs::registry

@@ -9,7 +9,7 @@
 
 namespace digestfs::registry {
 
-/// A platform as a document spells it; any part may be empty.
+/// A platform as a document spells it. Any part may be empty.
 struct Platform {
   std::string os;
   std::string architecture;
@@ -20,25 +20,27 @@ struct Platform {
   friend bool operator==(const Platform&, const Platform&) = default;
 };
 
-/// The same platform in containerd's normal form (PLAT-1): aarch64 is arm64, arm64/v8 is arm64, …
+/// Returns `platform` in containerd's normal form (PLAT-1): aarch64 becomes arm64, arm64/v8 becomes
+/// arm64, and so on.
 [[nodiscard]] Platform normalised(const Platform& platform);
 
-/// `os_arch[_variant][_os.version]` of the platform as it is spelled, every byte outside
-/// `[A-Za-z0-9.-]` replaced by `-`, each part at most 64 bytes and all of it at most 242: one
-/// harmless path component with room for `@<first 12 hex>` (PLAT-2, M12). Empty where os and
-/// architecture are both missing, or both "unknown" (MT-8).
+/// Returns a harmless name for the directory of `platform` as it is spelled:
+/// `os_arch[_variant][_os.version]`. Every byte outside `[A-Za-z0-9.-]` becomes `-`. Each part has
+/// at most 64 bytes and the whole at most 242, which leaves room for `@<first 12 hex>` (PLAT-2,
+/// M12). The name is empty if os and architecture are both missing, or both "unknown" (MT-8).
 [[nodiscard]] std::string directory_name(const Platform& platform);
 
-/// `OS/ARCH[/VARIANT]`, as `--platform` takes it. Throws `Errc::unsupported` with what is wrong.
+/// Reads `OS/ARCH[/VARIANT]`, as `--platform` takes it. Throws `Errc::unsupported` with what is
+/// wrong.
 [[nodiscard]] Platform parse_platform(std::string_view text);
 
 /// The platform this program runs on, in normal form.
 [[nodiscard]] Platform host_platform();
 
-/// The index of the entry of `offered` that suits `wanted` best, or -1 (PLAT-3): the exact variant,
-/// then older ones in containerd's order (arm64 → v8 …, arm v7 → v6 → v5, amd64 v3 → v2 → none);
-/// the first among equals. Empty platforms and unknown/unknown never match. os.version matters for
-/// windows only, when `wanted` has one: the first three components must agree.
+/// Returns the index of the entry of `offered` that suits `wanted` best, or -1 if none does
+/// (PLAT-3). The exact variant is best, then older variants in containerd's order (arm v7, v6, v5;
+/// amd64 v3, v2, none). The first of equal entries wins. Empty platforms and unknown/unknown never
+/// match. For windows, the first three components of os.version must agree if `wanted` has one.
 [[nodiscard]] int best_match(const std::vector<Platform>& offered, const Platform& wanted);
 
 }  // namespace digestfs::registry

@@ -8,20 +8,21 @@
 #include "base/digest.h"
 #include "registry/image/descriptor.h"
 
-// How one document says that it is about another where there is no `subject` to say it.
+// How a document says that it is about another document without the field `subject`.
 
 namespace digestfs::registry {
 
-/// The tag under which a registry without the referrers API keeps an index of what refers to
-/// `subject` (distribution-spec, "Referrers Tag Schema"; EP-12).
+/// Returns the tag under which a registry without the referrers API keeps an index of everything
+/// that refers to `subject` (distribution-spec, "Referrers Tag Schema"; EP-12).
 [[nodiscard]] std::string fallback_tag(const Digest& subject);
 
-/// The tags that cosign gives a signature, attestations and SBOM of `subject` (EP-13).
+/// Returns the tags that cosign gives to the signature, the attestations and the SBOM of `subject`
+/// (EP-13).
 [[nodiscard]] std::array<std::string, 3> cosign_tags(const Digest& subject);
 
-/// Whether an entry of an index is an attestation of BuildKit's (MT-8).
+/// Returns true if an entry of an index is an attestation of BuildKit's (MT-8).
 [[nodiscard]] bool is_attestation(const Descriptor& descriptor);
-/// The entry that it is about.
+/// Returns the digest of the entry that the attestation `descriptor` is about.
 [[nodiscard]] std::optional<Digest> attested(const Descriptor& descriptor);
 
 }  // namespace digestfs::registry

@@ -7,8 +7,8 @@
 
 namespace digestfs::registry {
 
-/// The layers of a Docker schema 1 manifest (MT-6): from the base, without those that hold nothing
-/// and without those that its writers put there twice.
+/// Reads a Docker schema 1 manifest (MT-6). Its layers are in order from the base, without empty
+/// layers and without those that the writer put there twice.
 [[nodiscard]] Manifest parse_schema1(const nlohmann::json& document);
 
 }  // namespace digestfs::registry

@@ -9,12 +9,13 @@
 
 namespace digestfs::registry {
 
-/// An OCI image layout on disk as a source (image-spec image-layout.md; LOC-1). `index.json` is
-/// read anew for every list and every resolution, so that what `skopeo copy … oci:` adds is seen.
-/// Tags are the `org.opencontainers.image.ref.name` annotations of its descriptors: as they are
-/// where they match the tag grammar; the tag of a full reference (`docker.io/library/x:1`) where no
-/// other descriptor has that name; the first of several equal ones wins, the others are left out
-/// with the reason. Blobs are opened without following a fifo or device into a hang.
+/// An OCI image layout on disk as a source (image-spec image-layout.md; LOC-1). Every list and
+/// every resolution reads `index.json` anew, so that what `skopeo copy … oci:` adds is seen.
+///
+/// A tag is the annotation `org.opencontainers.image.ref.name` of a descriptor, if it matches the
+/// tag grammar. A full reference there (`docker.io/library/x:1`) gives its tag, unless another
+/// descriptor has that tag as its name. The first of several equal names wins; the others are left
+/// out with the reason. A fifo or a device in place of a blob causes no hang.
 class OciLayout final : public Source {
  public:
   /// Throws `Errc::not_found` where `directory` does not exist, `Errc::corrupt` where it is no
