@@ -97,6 +97,9 @@ void Documents::report(const Digest& digest, const Document& document) {
     return;
   }
   for (const std::string& problem : document.manifest->problems) add(problem);
+  for (const std::string& remark : document.manifest->remarks) {
+    problems_.report({.kind = ProblemKind::remark, .object = digest.str(), .detail = remark});
+  }
 }
 
 std::shared_ptr<const ConfigDocument> Documents::config(const Digest& digest,

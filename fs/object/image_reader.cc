@@ -126,6 +126,10 @@ std::shared_ptr<const ConfigDocument> ImageReader::config(const Digest& digest,
                       .object = manifest.config->digest.str(),
                       .detail = problem});
   }
+  for (const std::string& remark : config.remarks) {
+    problems_.report(
+        {.kind = ProblemKind::remark, .object = manifest.config->digest.str(), .detail = remark});
+  }
   if (config.diff_ids.size() != manifest.layers.size()) {
     problems_.report(
         {.kind = ProblemKind::unpaired,

@@ -62,6 +62,7 @@ ImageConfig parse_config(std::string_view bytes) {
     throw Error(Errc::corrupt, "it is no image config: it has neither rootfs nor architecture");
   }
   ImageConfig config;
+  if (with_replacements(bytes)) config.remarks.emplace_back(kReplacementRemark);
   config.platform = parse_platform_json(document);
   config.created = text_member(document, "created");
   read_diff_ids(document, config);

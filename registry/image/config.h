@@ -33,6 +33,8 @@ struct ImageConfig {
   std::vector<std::string> created_by;
   /// Sentences about what had to be left out.
   std::vector<std::string> problems;
+  /// Sentences about what is odd, but right.
+  std::vector<std::string> remarks;
 };
 
 /// Reads an image config. Throws `Errc::corrupt` if `bytes` are no config: no JSON object, one with

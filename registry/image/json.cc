@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/image/json.h"
 
+#include <charconv>
 #include <limits>
+#include <system_error>
 #include <unordered_set>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -118,6 +121,98 @@ void check_bytes(std::string_view bytes) {
   }
 }
 
+/// The length of the well-formed UTF-8 sequence that `text` begins with; 0 if there is none
+/// (Unicode, table 3-7).
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const auto continues = [&](std::size_t from, std::size_t end) {
+    for (std::size_t i = from; i < end; ++i) {
+      if ((byte(i) & 0xc0U) != 0x80U) return false;
+    }
+    return true;
+  };
+  const unsigned first = byte(0);
+  const unsigned second = byte(1);
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return continues(1, 2) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    // No overlong form, and no surrogate.
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f)) return 0;
+    return continues(1, 3) ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    // No overlong form, and nothing beyond U+10FFFF.
+    if ((first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) return 0;
+    return continues(1, 4) ? 4 : 0;
+  }
+  return 0;
+}
+
+/// Replaces what is not Unicode in the texts of a JSON document, in one pass. Outside of texts it
+/// changes nothing: the parser refuses what does not belong there.
+class Repair {
+ public:
+  explicit Repair(std::string_view bytes) : bytes_(bytes) {}
+
+  [[nodiscard]] std::optional<std::string> run() {
+    bool is_in_text = false;
+    for (std::size_t at = 0; at < bytes_.size();) {
+      const char c = bytes_[at];
+      if (c == '"') is_in_text = !is_in_text;
+      if (!is_in_text) {
+        ++at;
+      } else if (c == '\\') {
+        at += escape(at);
+      } else if (const std::size_t length = sequence_length(bytes_.substr(at)); length > 0) {
+        at += length;
+      } else {
+        replace(at, 1, "\xef\xbf\xbd");
+        ++at;
+      }
+    }
+    if (!is_changed_) return std::nullopt;
+    result_ += bytes_.substr(copied_);
+    return std::move(result_);
+  }
+
+ private:
+  /// Checks the escape at `at`, and returns how many bytes to skip.
+  std::size_t escape(std::size_t at) {
+    constexpr std::size_t kLength = 6;  // of \uXXXX
+    const auto code = unit(at);
+    if (!code || *code < 0xd800 || *code > 0xdfff) return 2;
+    const auto next = unit(at + kLength);
+    const bool is_pair = *code < 0xdc00 && next && *next >= 0xdc00 && *next <= 0xdfff;
+    if (is_pair) return 2 * kLength;
+    replace(at, kLength, "\\ufffd");
+    return kLength;
+  }
+
+  /// The UTF-16 code unit of the escape \uXXXX at `at`; nothing if there is no such escape.
+  [[nodiscard]] std::optional<unsigned> unit(std::size_t at) const {
+    if (at + 6 > bytes_.size() || bytes_.substr(at, 2) != "\\u") return std::nullopt;
+    unsigned code = 0;
+    const char* const digits = bytes_.data() + at + 2;
+    const auto [end, problem] = std::from_chars(digits, digits + 4, code, 16);
+    if (problem != std::errc{} || end != digits + 4) return std::nullopt;
+    return code;
+  }
+
+  void replace(std::size_t at, std::size_t length, std::string_view text) {
+    result_ += bytes_.substr(copied_, at - copied_);
+    result_ += text;
+    copied_ = at + length;
+    is_changed_ = true;
+  }
+
+  std::string_view bytes_;
+  std::string result_;
+  std::size_t copied_ = 0;  ///< How much of `bytes_` is in `result_`, or was replaced there.
+  bool is_changed_ = false;
+};
+
 }  // namespace
 
 std::string folded(std::string_view name) {
@@ -141,8 +236,12 @@ std::string folded(std::string_view name) {
   return text;
 }
 
+std::optional<std::string> with_replacements(std::string_view bytes) { return Repair(bytes).run(); }
+
 nlohmann::json parse_json(std::string_view bytes, NameCase names) {
   check_bytes(bytes);
+  const auto repaired = with_replacements(bytes);
+  if (repaired) bytes = *repaired;
   Checker checker(names);
   if (!json::sax_parse(bytes, &checker)) throw Error(Errc::corrupt, checker.problem());
   return json::parse(bytes, nullptr, false);
@@ -150,6 +249,8 @@ nlohmann::json parse_json(std::string_view bytes, NameCase names) {
 
 void read_list(std::string_view bytes, std::string_view list, const TakeElement& take) {
   check_bytes(bytes);
+  const auto repaired = with_replacements(bytes);
+  if (repaired) bytes = *repaired;
   ListReader reader(list, take);
   if (!json::sax_parse(bytes, &reader)) throw Error(Errc::corrupt, reader.problem());
 }

@@ -19,8 +19,17 @@ namespace digestfs::registry {
 /// duplicate, as they are for Go's decoders (MT-4).
 enum class NameCase { matters, folded };
 
-/// Parses `bytes`. Throws `Errc::corrupt` with what is wrong.
+/// Parses `bytes` as Go's decoders do: in texts, bytes that are no UTF-8 and lone surrogates become
+/// U+FFFD. Throws `Errc::corrupt` with what is wrong.
 [[nodiscard]] nlohmann::json parse_json(std::string_view bytes, NameCase names);
+
+/// Returns `bytes` with U+FFFD in place of what is not Unicode in their texts (`parse_json`), or
+/// nothing if all of it is.
+[[nodiscard]] std::optional<std::string> with_replacements(std::string_view bytes);
+
+/// The remark about a document for which `with_replacements` returned something.
+inline constexpr std::string_view kReplacementRemark =
+    "it holds text that is not Unicode, which is read as U+FFFD";
 
 /// Takes an element of a list: the name of its type, and its text, or null if it is no text.
 using TakeElement = std::function<void(std::string_view type, const std::string* text)>;

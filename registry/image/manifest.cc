@@ -165,6 +165,7 @@ Manifest parse_manifest(std::string_view bytes, std::string_view hint) {
     return parse_schema1(document);
   }
   Manifest manifest;
+  if (with_replacements(bytes)) manifest.remarks.emplace_back(kReplacementRemark);
   manifest.media_type = stated;
   manifest.artifact_type = text_member(document, "artifactType");
   manifest.annotations = parse_annotations(member(document, "annotations"));

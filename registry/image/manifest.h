@@ -41,6 +41,8 @@ struct Manifest {
   std::vector<std::string> created_by;
   /// Sentences about what had to be left out. The document is usable all the same.
   std::vector<std::string> problems;
+  /// Sentences about what is odd, but right.
+  std::vector<std::string> remarks;
 };
 
 /// Reads an index or a manifest of any kind. The body decides of which kind; `hint`, the media type

@@ -156,7 +156,7 @@ TEST(Config, M17RefusesWhatIsNone) {  // M18
       config("1") + "x",
       config("1") + std::string("\0", 1),
       "\xef\xbb\xbf" + config("1"),
-      "{\"architecture\":\"\xff\"}",
+      "{\"architecture\":\xff}",
       R"({"architecture":"a","x":)" + std::string(100'000, '['),
   };
   for (const std::string& text : bad) EXPECT_NE(refusal_of(text), "") << text.substr(0, 80);
@@ -168,6 +168,19 @@ TEST(Config, MayHaveEightMebibytes) {  // MT-5
   EXPECT_EQ(refusal_of(text), "");
   text += ' ';
   EXPECT_NE(refusal_of(text).find("8388608"), std::string::npos);
+}
+
+// A label with an odd byte made the image unusable: it had no layers and no rootfs.
+TEST(Config, IsReadThoughALabelIsNotUnicode) {
+  for (const std::string label : {"caf\xe9", "\\ud83d", "\xe2\x82"}) {
+    const std::string text =
+        R"({"config":{"Labels":{"l":")" + label + R"("}},)" + config("1").substr(1);
+    const ImageConfig read = parse_config(text);
+    EXPECT_EQ(read.diff_ids.size(), parse_config(config("1")).diff_ids.size());
+    EXPECT_EQ(read.remarks.size(), 1U);
+    EXPECT_TRUE(read.problems.empty());
+  }
+  EXPECT_TRUE(parse_config(config("1")).remarks.empty());
 }
 
 }  // namespace

@@ -53,7 +53,6 @@ TEST(Json, M18RefusesWhatIsNoDocument) {
       "<html>",
       "\"\n\"",
       "\"\\x41\"",
-      "\"\\ud800\"",
       std::string("{}\0", 3),
   };
   for (const std::string& text : bad) EXPECT_NE(refusal_of(text), "") << text;
@@ -64,12 +63,39 @@ TEST(Json, M18RefusesAByteOrderMark) {  // Go refuses it, the library skips it
   EXPECT_NE(refusal_of(std::string("\xff\xfe{\0}\0", 6)), "");
 }
 
-TEST(Json, M18RefusesBytesThatAreNoUtf8) {  // MT-5
-  for (const std::string text : {"\xff", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
-    EXPECT_NE(refusal_of("{\"a\":\"" + text + "\"}"), "");
-    EXPECT_NE(refusal_of("{\"" + text + "\":1}"), "");
+// A byte that is no UTF-8 or a lone surrogate in a label made the whole image unusable.
+TEST(Json, ReadsTextThatIsNotUnicodeAsGoDoes) {
+  const auto text = [](const std::string& inside) {
+    return parse_json("{\"a\":\"" + inside + "\"}", NameCase::folded)["a"].get<std::string>();
+  };
+  const std::string bad = "\xef\xbf\xbd";
+  EXPECT_EQ(text("\xff"), bad);
+  EXPECT_EQ(text("caf\xe9 au lait"), "caf" + bad + " au lait");
+  EXPECT_EQ(text("\xc3"), bad) << "a sequence that is cut";
+  EXPECT_EQ(text("\xe2\x82"), bad + bad) << "one for each byte, as in Go";
+  EXPECT_EQ(text("\xc0\xaf"), bad + bad) << "overlong";
+  EXPECT_EQ(text("\xed\xa0\x80"), bad + bad + bad) << "a surrogate in UTF-8";
+  EXPECT_EQ(text("\xf4\x90\x80\x80"), bad + bad + bad + bad) << "beyond U+10FFFF";
+  EXPECT_EQ(text(R"(\ud83d)"), bad);
+  EXPECT_EQ(text(R"(\ude00x)"), bad + "x");
+  EXPECT_EQ(text(R"(\ud83d\ud83d\ude00)"), bad + "\xf0\x9f\x98\x80");
+  EXPECT_EQ(text(R"(\ud83d\n)"), bad + "\n");
+  EXPECT_EQ(text(R"(\\ud83d)"), R"(\ud83d)") << "a backslash and letters";
+  EXPECT_EQ(text(R"(\"\ud83d\")"), "\"" + bad + "\"");
+}
+
+TEST(Json, LeavesUnicodeAsItIs) {
+  for (const char* document :
+       {R"({"a":"\ud83d\ude00"})", "{\"\xc3\xa9\":\"\xf0\x9f\x90\xb3\"}", "{}"}) {
+    EXPECT_EQ(with_replacements(document), std::nullopt) << document;
+    EXPECT_EQ(refusal_of(document), "");
   }
-  EXPECT_EQ(refusal_of("{\"\xc3\xa9\":\"\xf0\x9f\x90\xb3\"}"), "");
+}
+
+TEST(Json, M18RefusesBytesThatAreNoUtf8OutsideOfTexts) {  // MT-5
+  for (const char* document : {"\xff", "{}\xc3", "{\"a\":1\xa0}", "{\"a\xff", R"({"a":"\ud83d)"}) {
+    EXPECT_NE(refusal_of(document), "") << document;
+  }
 }
 
 TEST(Json, DoesNotQuoteTheDocumentInARefusal) {

@@ -664,5 +664,18 @@ TEST(Schema1, RefusesSignaturesThatMakeNoSense) {  // MT-6
   }
 }
 
+// An annotation with an odd byte made the manifest or the index unusable.
+TEST(Manifest, IsReadThoughAnAnnotationIsNotUnicode) {
+  const std::string annotations = "\"annotations\":{\"a\":\"caf\xe9\",\"b\":\"\\ud83d\"}";
+  for (const std::string list : {R"("manifests":[])", R"("layers":[])"}) {
+    const Manifest manifest =
+        parse_manifest("{\"schemaVersion\":2," + list + "," + annotations + "}");
+    EXPECT_EQ(manifest.annotations.at("a"), "caf\xef\xbf\xbd");
+    EXPECT_EQ(manifest.annotations.at("b"), "\xef\xbf\xbd");
+    EXPECT_EQ(manifest.remarks.size(), 1U);
+    EXPECT_TRUE(manifest.problems.empty());
+  }
+}
+
 }  // namespace
 }  // namespace digestfs::registry
