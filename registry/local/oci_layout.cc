@@ -113,7 +113,7 @@ Names read_names(int directory, const std::string& source) {
       const auto [tagged, added] = names.tags.emplace(name, *descriptor);
       if (!added && tagged->second.digest != descriptor->digest) {
         leave_out(names, name,
-                  str_cat("another entry before it has the same name; images/ has this one as ",
+                  str_cat("an entry before it has the same name; this is the image ",
                           descriptor->digest));
         names.untagged.push_back(*std::move(descriptor));
       }
@@ -125,15 +125,14 @@ Names read_names(int directory, const std::string& source) {
   for (auto& [name, descriptor] : references) {
     const auto tag = tag_of_reference(name);
     if (!tag) {
-      leave_out(names, name,
-                str_cat("it is no tag; images/ has this entry as ", descriptor.digest));
+      leave_out(names, name, str_cat("it is no tag; this is the image ", descriptor.digest));
       names.untagged.push_back(std::move(descriptor));
     } else if (const auto at = names.tags.find(*tag); at == names.tags.end()) {
       names.tags.emplace(*tag, std::move(descriptor));
     } else if (at->second.digest != descriptor.digest) {
-      leave_out(names, name,
-                str_cat("another entry has the tag ", *tag, "; images/ has this one as ",
-                        descriptor.digest));
+      leave_out(
+          names, name,
+          str_cat("another entry has the tag ", *tag, "; this is the image ", descriptor.digest));
       names.untagged.push_back(std::move(descriptor));
     }
   }
@@ -157,8 +156,8 @@ OciLayout::OciLayout(const std::filesystem::path& directory) {
   directory_ = UniqueFd(fd);
   const auto marker = open_regular(fd, "oci-layout");
   if (!marker) {
-    throw Error(Errc::corrupt, str_cat("cannot open ", name_,
-                                       ": it is no OCI image layout, it has no file oci-layout"));
+    throw Error(Errc::not_found, str_cat("cannot open ", name_,
+                                         ": it is no OCI image layout, it has no file oci-layout"));
   }
   try {
     const json layout = parse_json(read_rest(marker->get(), kMaxIndex), NameCase::matters);

@@ -131,16 +131,17 @@ TEST_F(OciLayoutTest, ThatIsMissingIsNotFound) {
   }
 }
 
-TEST_F(OciLayoutTest, IsRefusedWithoutItsMarker) {
+// A directory that is no OCI layout ended the program with status 1 instead of 11.
+TEST_F(OciLayoutTest, IsNotFoundWithoutItsMarker) {
   std::filesystem::remove(path("oci-layout"));
-  EXPECT_EQ(refusal(), Errc::corrupt);
+  EXPECT_EQ(refusal(), Errc::not_found);
   for (const std::string text : {"", "x", "{\"imageLayoutVersion\":"}) {
     write("oci-layout", text);
     EXPECT_EQ(refusal(), Errc::corrupt) << text;
   }
   std::filesystem::remove(path("oci-layout"));
   std::filesystem::create_directory(path("oci-layout"));
-  EXPECT_EQ(refusal(), Errc::corrupt);
+  EXPECT_EQ(refusal(), Errc::not_found);
 }
 
 TEST_F(OciLayoutTest, S1OfAnUnknownVersionIsOpenedWithAWarning) {  // LOC-1
@@ -224,6 +225,21 @@ TEST_F(OciLayoutTest, S1GivesANameThatIsThereTwiceToTheFirst) {  // LOC-1
   OciLayout source = layout();
   const TagPage page = source.list_tags({}, {});
   EXPECT_NE(page.left_out[1].reason.find(digest('c')), std::string::npos);
+}
+
+// The record of a shadowed name did not say which image it was.
+TEST_F(OciLayoutTest, SaysWhichImageHasANameThatIsTaken) {
+  write_index(
+      {entry('a', "t"), entry('b', "t"), entry('c', "docker.io/library/x:t"), entry('d', "../x")});
+  const std::vector<LeftOut> names = layout().list_tags({}, {}).left_out;
+  ASSERT_EQ(names.size(), 3U);
+  EXPECT_EQ(untagged().size(), 3U);
+  for (const LeftOut& name : names) {
+    const bool is_said = std::ranges::any_of(untagged(), [&](const std::string& image) {
+      return name.reason.find(image) != std::string::npos;
+    });
+    EXPECT_TRUE(is_said) << name.reason;
+  }
 }
 
 TEST_F(OciLayoutTest, SaysNothingOfTheSameEntryTwice) {  // MT-9
