@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-// What docker calls its hub in files and to helpers (REF-5, CRED-2).
+// The name of Docker Hub in files and for helpers (REF-5, CRED-2).
 constexpr const char* kHub = "docker.io";
 constexpr const char* kHubServer = "https://index.docker.io/v1/";
 constexpr std::array<std::string_view, 3> kHubHosts = {"docker.io", "index.docker.io",
@@ -25,7 +25,7 @@ constexpr std::array<std::string_view, 3> kHubHosts = {"docker.io", "index.docke
 
 bool is_hub(std::string_view host) { return std::ranges::count(kHubHosts, host) > 0; }
 
-/// The host that a key means, in its one spelling.
+/// Returns the host that a key means, in one spelling for all.
 std::string host_of(std::string_view key) {
   for (const std::string_view scheme : {"https://", "http://"}) {
     if (key.starts_with(scheme)) key.remove_prefix(scheme.size());
@@ -34,8 +34,8 @@ std::string host_of(std::string_view key) {
   return is_hub(key) ? kHub : std::string(key);
 }
 
-/// The user and password of `auth`; false where it is none. The password goes on after the first
-/// colon, and some writers end it with NULs (CRED-3).
+/// Reads user and password from `auth`. Returns false if `auth` holds none. The password begins
+/// after the first colon, and some writers end it with NULs (CRED-3).
 bool read_auth(const std::string& auth, Credential& credential) {
   const auto text = decode_base64(auth);
   if (!text) return false;
@@ -47,8 +47,8 @@ bool read_auth(const std::string& auth, Credential& credential) {
   return true;
 }
 
-/// Whether `text` may stand in a field as it is. What goes there in base64, or in a form, may hold
-/// anything: Google's `_json_key` has a whole document for its password.
+/// Returns true if `text` may stand in a field of HTTP as it is. A text that is sent in base64, or
+/// in a form, may hold anything: the password of Google's `_json_key` is a whole document.
 bool fits_field(const std::string& text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
 }
@@ -84,7 +84,7 @@ AuthFile AuthFile::parse(std::string_view text, Form form) {
   if (const json* helpers = member(document, "credHelpers");
       helpers != nullptr && helpers->is_object()) {
     for (const auto& [host, name] : helpers->items()) {
-      // Without a name it is the file itself.
+      // An empty name means the file itself.
       if (name.is_string() && !name.get_ref<const std::string&>().empty()) {
         file.helpers_.emplace(host, name.get<std::string>());
       }
@@ -104,7 +104,8 @@ std::optional<Credential> AuthFile::find(const Reference& repository) const {
   }
   const std::string host = host_of(repository.domain);
   for (const auto& [name, credential] : entries_) {
-    // A key with a path is for what is below that path; but the schemes' keys have one, too.
+    // A key with a path is for everything below it. A key that begins with a scheme has a path,
+    // too.
     const bool is_url = name.find("://") != std::string::npos;
     if ((is_url || name.find('/') == std::string::npos) && host_of(name) == host) return credential;
   }
@@ -114,7 +115,7 @@ std::optional<Credential> AuthFile::find(const Reference& repository) const {
 std::optional<AuthFile::Helper> AuthFile::helper_for(const Reference& repository) const {
   const std::string host = host_of(repository.domain);
   for (const auto& [key, name] : helpers_) {
-    // Of a registry, never of a part of one (CRED-2).
+    // Such a key is for a whole registry, never for a part of one (CRED-2).
     const bool is_url = key.find("://") != std::string::npos;
     if ((!is_url && key.find('/') != std::string::npos) || host_of(key) != host) continue;
     Helper helper{.name = name, .servers = {key}, .is_final = true};

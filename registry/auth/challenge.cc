@@ -9,7 +9,7 @@
 namespace digestfs::registry {
 namespace {
 
-/// Skips a token68 (RFC 9110, 11.2), which is told from a parameter by what follows it.
+/// Skips a token68 (RFC 9110, 11.2). The characters behind it tell it from a parameter.
 void skip_token68(FieldReader& field) {
   constexpr std::string_view kToken68 =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";

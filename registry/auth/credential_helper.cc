@@ -26,7 +26,7 @@ namespace {
 
 constexpr std::size_t kMaxAnswer = std::size_t{1} << 20U;
 constexpr std::string_view kNotFound = "credentials not found in native keychain";
-// The user whose password is an identity token.
+// If a helper gives this user, the password is an identity token.
 constexpr std::string_view kTokenUser = "<token>";
 
 bool is_helper_name(std::string_view name) {
@@ -42,17 +42,17 @@ struct Pipe {
 
 Pipe make_pipe() {
   std::array<int, 2> ends{};
-  // A pair of sockets can be written to without a signal where nobody reads any more.
+  // Unlike a pipe, a socket can be written to without a signal if no process reads any more.
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     throw_system_error("make a pair of sockets");
   }
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-/// A program that is ended and waited for, whatever happens.
+/// A running program. The destructor ends it and waits for it.
 class Child {
  public:
-  /// Throws `Errc::denied` where it cannot be started.
+  /// Throws `Errc::denied` if the program cannot be started.
   Child(const std::string& program, int input, int output) {
     posix_spawn_file_actions_t actions{};
     posix_spawnattr_t attributes{};
@@ -61,7 +61,7 @@ class Child {
     ::posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
     ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-    // Its own group, so that what it starts ends with it; and none of our signals blocked.
+    // A group of its own, so that its children end with it, and none of our blocked signals.
     sigset_t none{};
     sigset_t all{};
     sigemptyset(&none);
@@ -88,7 +88,8 @@ class Child {
     if (pid_ > 0) static_cast<void>(end());
   }
 
-  /// Whether it has ended by itself. It stays to be waited for, and its group is its own till then.
+  /// Returns true if the program has ended by itself. It is not reaped, so that its group cannot
+  /// become that of another program.
   [[nodiscard]] bool has_ended() const {
     siginfo_t info{};
     const int problem =
@@ -96,7 +97,8 @@ class Child {
     return problem != 0 || info.si_pid != 0;
   }
 
-  /// Ends it and all that it started. Its exit status; nothing where it did not exit by itself.
+  /// Ends the program and everything that it started. Returns its exit status, or nothing if it did
+  /// not exit by itself.
   std::optional<int> end() {
     ::kill(-pid_, SIGKILL);
     int status = 0;
@@ -112,8 +114,8 @@ class Child {
   pid_t pid_ = -1;
 };
 
-/// All that comes out of `fd` until `child` has ended. What it leaves running may hold on to the
-/// other end, and one that closes it may live on: neither is waited for past `deadline`.
+/// Reads from `fd` until `child` has ended. A process that the child leaves behind may keep the
+/// other end open, and a child that closes it may live on; neither is waited for past `deadline`.
 std::string read_all(const std::string& program, const Child& child, int fd,
                      Clock::time_point deadline, const std::stop_token& stop) {
   std::string text;
@@ -153,7 +155,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
-/// What a helper that failed has to say, unless it looks as if there were more in it than that.
+/// The message of a helper that failed, unless the output looks as if it held a secret.
 std::string reason(std::string_view answer) {
   constexpr std::size_t kMost = 200;
   const auto is_plain = [](char c) { return c >= ' ' && c < '\x7f'; };
@@ -176,7 +178,7 @@ std::optional<Credential> ask_helper(const std::string& name, const std::string&
   Child child(program, input.reading.get(), output.writing.get());
   input.reading = UniqueFd();
   output.writing = UniqueFd();
-  // There is room for it. A helper that does not care to read it is fine, too.
+  // The socket has room for it. A helper need not read it.
   [[maybe_unused]] const ssize_t ignored =
       ::send(input.writing.get(), server.data(), server.size(), MSG_NOSIGNAL);
   input.writing = UniqueFd();

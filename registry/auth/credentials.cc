@@ -24,12 +24,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kMaxFile = std::int64_t{4} << 20U;
-// Somebody may log in any time.
+// For how long "no credential" is believed: a user may log in at any time.
 constexpr std::chrono::minutes kNothingMemory{1};
 
 constexpr const char* kDockerVariable = "DOCKER_AUTH_CONFIG";
 
-/// What is in `text`, which `name` has.
+/// Parses `text`, the content of `name`.
 AuthFile parse(std::string_view text, AuthFile::Form form, const std::string& name) {
   try {
     AuthFile file = AuthFile::parse(text, form);
@@ -108,7 +108,7 @@ std::optional<Credential> Credentials::find(const Reference& repository,
   return std::nullopt;
 }
 
-/// What a variable has, which is the same all the while.
+/// Parses a variable once: it stays the same as long as the process lives.
 AuthFile Credentials::in_variable(const std::string& text, const std::string& name) {
   if (const auto known = *variable_.lock()) return *known;
   AuthFile file = parse(text, AuthFile::Form::current, name);
@@ -119,7 +119,8 @@ AuthFile Credentials::in_variable(const std::string& text, const std::string& na
 std::optional<AuthFile> Credentials::read(const Place& place) {
   const std::string& name = place.path.native();
   const auto unreadable = [&](int problem) -> std::optional<AuthFile> {
-    // One that is not there, or not for us, is none; one that cannot be read may be the right one.
+    // A file that is missing or not for us does not count. Any other that cannot be read might be
+    // the right one.
     const bool is_none = problem == ENOENT || problem == ENOTDIR || problem == EACCES;
     if (!place.named_by.empty() || !is_none) {
       const std::string who =
@@ -205,7 +206,7 @@ std::optional<Credential> Credentials::ask(const std::string& helper, const std:
       return {std::move(credential), {}, now, now, life};
     } catch (const Error& error) {
       if (error.code() == Errc::interrupted) throw;
-      // What nobody has refused is good until the helper says otherwise: it may want the network.
+      // The last answer, unless it was refused, stays good: the helper may need the network.
       const auto last = shared->look([refused_at](const Said& before) {
         return before.credential.has_value() && before.given_at >= refused_at;
       });

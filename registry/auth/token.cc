@@ -23,7 +23,7 @@ constexpr seconds kLeastLife{60};
 constexpr seconds kMostLife{24 * 3600};
 constexpr seconds kRenewEarly{10};
 
-/// How long ago an RFC 3339 time was; nothing for any other text.
+/// Returns how long ago a time of RFC 3339 was. Returns nothing for any other text.
 std::optional<seconds> age_of(const std::string& text) {
   std::tm parts{};
   const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
@@ -31,7 +31,7 @@ std::optional<seconds> age_of(const std::string& text) {
   if (*rest == '.') {
     for (++rest; *rest >= '0' && *rest <= '9';) ++rest;
   }
-  // In UTC, or so far from it.
+  // The zone is Z, or the distance from UTC.
   seconds offset{0};
   if (std::string_view(rest) != "Z") {
     const std::string zone(rest);
@@ -69,7 +69,7 @@ Token parse_token(std::string_view body, Clock::time_point now) {
   const auto most = static_cast<std::uint64_t>(kMostLife.count());
   const auto stated = std::min(number_member(answer, "expires_in").value_or(0), most);
   const seconds life = std::max(kLeastLife, seconds(stated));
-  // A clock that is off by more than the token lives is not this one's business.
+  // If the two clocks differ by more than the token's life, `issued_at` is of no use.
   seconds age = age_of(text_member(answer, "issued_at")).value_or(seconds(0));
   if (age < seconds(0) || age >= life) age = seconds(0);
   return {.value = std::move(value),
@@ -101,7 +101,7 @@ Url token_realm(const Challenge& challenge, const Sender& registry, bool insecur
 
 Url token_url(const Url& realm, const std::string& service, const std::vector<std::string>& scopes,
               const std::string& user) {
-  // What the realm brings along stays; there is no empty parameter (AUTH-8).
+  // The query of the realm stays. No parameter is empty (AUTH-8).
   std::string text = str_cat(realm.str(), realm.query().empty() ? '?' : '&');
   if (!service.empty()) text += str_cat("service=", percent_encoded(service), "&");
   for (const std::string& scope : scopes) text += str_cat("scope=", percent_encoded(scope), "&");

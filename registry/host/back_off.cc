@@ -36,7 +36,7 @@ void sleep_until(Clock::time_point time, const std::stop_token& stop) {
 
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
                                                       std::chrono::system_clock::time_point now) {
-  // A year is for ever, and does not overflow.
+  // More than a year means for ever, and would overflow.
   constexpr std::uint64_t kMost = std::uint64_t{366} * 86400;
   if (const auto seconds = parse_decimal(value)) {
     return std::chrono::seconds(std::min<std::uint64_t>(*seconds, kMost));
@@ -45,7 +45,7 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
   const std::string text(value);
   const char* rest = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   if (rest == nullptr || *rest != '\0') return std::nullopt;
-  // In seconds: the clock's own unit has no room for every year.
+  // The difference is taken in seconds: the clock's own unit has no room for every year.
   const std::time_t date = ::timegm(&parts);
   const std::time_t today = std::chrono::system_clock::to_time_t(now);
   if (date <= today) return std::nullopt;

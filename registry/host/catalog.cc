@@ -50,7 +50,7 @@ Catalog list_repositories(const Reference& registry, ClientOptions options,
       }
     });
   } catch (const Error& error) {
-    // That it cannot be asked now is no answer.
+    // A registry that cannot be asked now has not answered.
     if (!is_answer(error.code())) throw;
     catalog.is_complete = false;
     catalog.refusal = error.what();

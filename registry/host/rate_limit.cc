@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxAccounts = 16;
 
-/// What stays the same of an account while helpers hand out one password after another.
+/// Names an account by what stays the same when a helper hands out a new password.
 std::string account_of(const std::optional<Credential>& who) {
   return who ? str_cat(who->user, "\n", who->from, "\n", who->identity_token) : std::string();
 }
@@ -28,7 +28,7 @@ void RateLimit::close_to(const std::optional<Credential>& who, Clock::duration w
   const auto state = state_.lock();
   std::erase_if(state->accounts, [now](const auto& account) { return account.second <= now; });
   const std::string account = account_of(who);
-  // So many are one who tries to get round a limit.
+  // So many accounts belong to a client that tries to get round a limit.
   const bool is_full = state->accounts.size() >= kMaxAccounts && !state->accounts.contains(account);
   auto& until = is_full ? state->everybody : state->accounts[account];
   until = std::max(until, now + wait);

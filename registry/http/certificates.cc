@@ -28,13 +28,13 @@ fs::path with_extension(fs::path path, const char* extension) {
   return path.replace_extension(extension);
 }
 
-/// What a certificate is that has no key of its name.
+/// What a certificate without a key of the same name means.
 enum class Alone {
   half,   ///< of a pair, and a mistake
   whole,  ///< with the key in it
 };
 
-/// Nothing where it is no directory that may be read.
+/// Returns nothing if this is no directory that we may read.
 std::optional<Certificates> read_directory(const fs::path& directory, Alone alone = Alone::half) {
   std::error_code unreadable;
   const fs::directory_iterator entries(directory, unreadable);
@@ -74,7 +74,7 @@ std::vector<std::string> names_for_containerd(const std::string& domain) {
   std::vector<std::string> names = {domain, "_default"};
   const auto colon = domain.rfind(':');
   if (colon != std::string::npos) {
-    // Some file systems take no colon.
+    // Some file systems allow no colon in a name.
     names.insert(names.begin(),
                  str_cat(domain.substr(0, colon), "_", domain.substr(colon + 1), "_"));
   }
@@ -104,7 +104,7 @@ Certificates find_certificates(const std::string& domain, const std::optional<fs
   roots.push_back(machine / "containers/certs.d");
   roots.push_back(machine / "docker/certs.d");
   for (const fs::path& root : roots) {
-    // One that may not be looked into is as good as none.
+    // A directory that we may not look into is treated like a missing one.
     if (auto certificates = read_directory(root / domain)) return *std::move(certificates);
   }
   for (const std::string& name : names_for_containerd(domain)) {

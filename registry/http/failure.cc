@@ -19,8 +19,8 @@ struct Words {
   std::string message;
 };
 
-/// The first line of a body that is plain text, as some answer where a limit is reached. Pages and
-/// documents are for programs.
+/// The first line of a body in plain text, as some servers send it with a rate limit. HTML pages
+/// and documents are not quoted.
 std::string first_line(std::string_view body, const Secrets& secrets) {
   const std::string_view line = body.substr(0, body.find_first_of("\r\n"));
   return line.find_first_of("<{[") == std::string_view::npos ? quoted(line, secrets)
@@ -33,7 +33,7 @@ Words words_of(std::string_view body, const Secrets& secrets) {
     const nlohmann::json document = parse_json(body, NameCase::matters);
     const nlohmann::json* errors = member(document, "errors");
     if (errors != nullptr && errors->is_array() && !errors->empty()) {
-      // The first, unless another says what must not be missed (RTY-4).
+      // The first error, unless another one tells of a rate limit (RTY-4).
       const auto limit = std::ranges::find_if(*errors, [](const nlohmann::json& error) {
         return text_member(error, "code") == kTooMany;
       });
@@ -68,11 +68,11 @@ Errc code_of(int status, const Words& words) {
 }  // namespace
 
 std::string quoted(std::string_view text, const Secrets& secrets, std::size_t most) {
-  // A body is up to 64 KiB, and whoever sends it may send as many links.
+  // A hostile body of 64 KiB with as many secrets to look for would take too long.
   constexpr std::size_t kLooked = 4096;
   if (secrets.is_full()) return "***";
   const std::string line = on_one_line(std::string(text.substr(0, kLooked)));
-  // Before it is cut: the rest of a secret is no longer found.
+  // Secrets are hidden before the text is cut: half a secret would not be found.
   return escaped(shortened(secrets.hidden_in(line), most));
 }
 

@@ -28,7 +28,7 @@ HostKind kind_of_v4(std::uint32_t address) noexcept {
       is_in(0x64400000U, 10)) {
     return HostKind::private_net;
   }
-  // Nobody in particular, many at once, or reserved.
+  // No host in particular, groups of hosts, and reserved addresses.
   if (is_in(0, 8) || is_in(0xe0000000U, 3)) return HostKind::unspecified;
   return HostKind::name;
 }
@@ -42,7 +42,7 @@ HostKind kind_of_v6(const in6_addr& address) noexcept {
            (std::uint32_t{address.s6_addr[byte + 2]} << 8U) |
            std::uint32_t{address.s6_addr[byte + 3]};
   };
-  // Those that stand for an address of IPv4: NAT64 (RFC 6052) and 6to4 (RFC 3056) as well.
+  // An address that stands for one of IPv4, also by NAT64 (RFC 6052) and 6to4 (RFC 3056).
   constexpr std::array<std::uint8_t, 12> kNat64 = {0, 0x64, 0xff, 0x9b};
   const bool is_nat64 = std::equal(kNat64.begin(), kNat64.end(), std::begin(address.s6_addr));
   if (IN6_IS_ADDR_V4MAPPED(&address) || IN6_IS_ADDR_V4COMPAT(&address) || is_nat64) {

@@ -21,15 +21,16 @@
 namespace digestfs::registry {
 namespace {
 
-// Slower than this for as long as a stall may last is a stall: bytes per second (RTY-7).
+// In bytes per second. A transfer that is slower for as long as a stall may last has stalled
+// (RTY-7).
 constexpr long kSlowest = 1024;
 constexpr long kBufferSize = 128L << 10U;
-// How long a host that may be without TLS has for its part of a TLS handshake. It needs
-// microseconds, unless it waits for a line of HTTP.
+// The longest wait for a TLS handshake with a host that may not speak TLS. Such a host needs
+// microseconds to answer, unless it waits for a line of HTTP.
 constexpr std::chrono::seconds kTryHandshake{3};
 
-/// Connections that one thread at a time works with. libcurl keeps what can be used again (the
-/// registry's and that of the host it redirects to) in the multi handle.
+/// The connections of one thread at a time. libcurl keeps connections for later requests (to the
+/// registry and to the host that it redirects to) in the multi handle.
 struct Line {
   CurlMulti multi{curl_multi_init()};
   CurlEasy easy{curl_easy_init()};
@@ -54,8 +55,8 @@ Errc code_of(CURLcode code) noexcept {
   }
 }
 
-/// What went wrong, by curl's `details`. Of a proxy that it cannot use it quotes all, the password
-/// included (promise 8).
+/// Describes what went wrong in curl's words, `details`. They may quote the whole URL of a proxy,
+/// and its password must not be shown (promise 8).
 std::string describe(CURLcode code, std::string details, const std::string& proxy) {
   if (const auto at = details.find(proxy); !proxy.empty() && at != std::string::npos) {
     details.replace(at, proxy.size(), shown_proxy(proxy));
@@ -66,8 +67,8 @@ std::string describe(CURLcode code, std::string details, const std::string& prox
   return details.empty() ? curl_easy_strerror(code) : details;
 }
 
-/// What became of a request that got no answer. `tunnel` is what a proxy answered that was to
-/// connect us; 0 where none did (PRX-2).
+/// The error of a request that got no answer. `tunnel` is the status with which a proxy answered
+/// the request to connect us, or 0 if no proxy answered (PRX-2).
 Error failure_of(CURLcode code, long tunnel, std::string details, const std::string& proxy) {
   if (tunnel == 0 || is_success(static_cast<int>(tunnel))) {
     return {code_of(code), describe(code, std::move(details), proxy)};
@@ -77,7 +78,8 @@ Error failure_of(CURLcode code, long tunnel, std::string details, const std::str
                   tunnel == 407 ? "; it wants to know who asks" : " and does not connect us")};
 }
 
-/// Whether a handshake that failed was one: the other side sent an alert, or is too old.
+/// Returns true if the server speaks TLS though the handshake failed: it sent an alert, or is too
+/// old.
 bool speaks_tls(std::string_view details) {
   return details.find(" alert ") != std::string_view::npos ||
          details.find("unsupported protocol") != std::string_view::npos;
@@ -86,7 +88,7 @@ bool speaks_tls(std::string_view details) {
 /// A list that curl keeps for the length of a transfer.
 CurlList field_list(const std::vector<Field>& fields, bool decode) {
   CurlList list;
-  // What is stored is what is wanted: a digest is over it (VER-9).
+  // We want the bytes as they are stored: the digest is computed from them (VER-9).
   const auto append = [&list](const std::string& line) {
     curl_slist* longer = curl_slist_append(list.get(), line.c_str());
     if (longer == nullptr) throw std::bad_alloc();
@@ -98,7 +100,7 @@ CurlList field_list(const std::vector<Field>& fields, bool decode) {
   return list;
 }
 
-/// What is the same in every transfer.
+/// Sets the options that are the same in every transfer.
 void set_up(CURL* easy, const HttpOptions& options) {
   curl_easy_reset(easy);
   set(easy, CURLOPT_USERAGENT, options.user_agent.c_str());
@@ -115,7 +117,7 @@ void set_up(CURL* easy, const HttpOptions& options) {
   set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   set(easy, CURLOPT_BUFFERSIZE, kBufferSize);
-  // Or giving up a name that does not resolve waits for the resolver, SIGTERM included.
+  // Otherwise a request that is given up waits for the resolver, also after SIGTERM.
   set(easy, CURLOPT_QUICK_EXIT, 1L);
   const auto stall = static_cast<long>(options.stall.count());
   set(easy, CURLOPT_CONNECTTIMEOUT, stall);
@@ -128,8 +130,8 @@ std::string environment(const char* name) {
   return value == nullptr ? std::string() : value;
 }
 
-/// The file of the system's authorities: what OpenSSL's variable says, as Go's clients have it. An
-/// absolute path, since a daemon leaves its working directory.
+/// The file of the system's authorities: the one in OpenSSL's variable, which Go's clients also
+/// use, or curl's own. The path is absolute, since a daemon leaves its working directory.
 std::string system_authorities() {
   if (const std::string file = environment("SSL_CERT_FILE"); !file.empty()) {
     return std::filesystem::absolute(file);
@@ -138,8 +140,8 @@ std::string system_authorities() {
   return built_in == nullptr ? std::string() : built_in;
 }
 
-/// Has `easy` believe the authorities of `certificates` beside the system's, and offer the client's
-/// certificate. curl alone would believe in place of them (TLS-1).
+/// Makes `easy` accept the authorities of `certificates` in addition to the system's, and offer the
+/// client's certificate. By itself, curl would accept them instead of the system's (TLS-1).
 void use_certificates(CURL* easy, const std::string& file, const Certificates* certificates) {
   if (certificates == nullptr || certificates->authorities.empty()) {
     if (!file.empty()) set(easy, CURLOPT_CAINFO, file.c_str());
@@ -157,7 +159,7 @@ void use_certificates(CURL* easy, const std::string& file, const Certificates* c
   }
 }
 
-/// What to say in a failure of who is on the way (PRX-2).
+/// Names the proxy on the way in the message of a failure (PRX-2).
 std::string proxy_note(std::string_view proxy) {
   return proxy.empty() ? std::string() : str_cat(" (through the proxy ", proxy, ")");
 }
@@ -190,7 +192,7 @@ std::vector<std::string> HttpHead::all(std::string_view name) const {
   return found;
 }
 
-/// The lines that nobody uses at the moment.
+/// The lines that no request uses at the moment.
 class Http::Pool {
  public:
   explicit Pool(HttpOptions options) : options_(std::move(options)) {
@@ -282,8 +284,8 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   long tunnel = 0;
   curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake);
   curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
-  // What it points to ends here. Of a transfer that failed libcurl keeps more than a reset forgets:
-  // after a name that cannot be resolved, its buffer, whose size may then not be set.
+  // The handle points to objects that end here. After a failed transfer a reset is not enough:
+  // libcurl keeps the buffer of a name that it could not resolve, and then refuses to set its size.
   if (code == CURLE_OK) {
     curl_easy_reset(easy);
   } else {
@@ -300,7 +302,7 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   if (tries_tls && proxy.empty() && code == CURLE_COULDNT_CONNECT) {
     throw NoTls{NoTls::Why::nobody, error};
   }
-  // Nobody is far away on this machine: a handshake that takes so long is none.
+  // On this machine a TLS handshake does not take that long: the server speaks no TLS.
   const bool no_handshake = (code == CURLE_SSL_CONNECT_ERROR && !speaks_tls(transfer.details())) ||
                             (code == CURLE_OPERATION_TIMEDOUT && is_loopback);
   if (tries_tls && no_handshake && handshake == 0) throw NoTls{NoTls::Why::other_protocol, error};

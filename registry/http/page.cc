@@ -16,7 +16,7 @@ std::optional<std::string> next_page(const HttpHead& head, const std::string& as
     // The host does not matter and is not kept.
     const Url url = answerer.resolve(*link);
     if (answerer.path() != path) {
-      // Either's own path, for one behind another may not know that it is.
+      // Both paths are right: a registry behind another may not know that it is.
       if (url.path() == answerer.path() || url.path() == path) return path + url.query();
       throw Error(Errc::corrupt, "the link to the next page leads to another list");
     }

@@ -19,7 +19,7 @@
 namespace digestfs::registry {
 namespace {
 
-/// The first of `names` that is set to something.
+/// Returns the value of the first variable in `names` that is not empty.
 std::string first_of(std::initializer_list<const char*> names) {
   for (const char* name : names) {
     const char* value = std::getenv(name);
@@ -28,7 +28,7 @@ std::string first_of(std::initializer_list<const char*> names) {
   return {};
 }
 
-/// An IPv4 or IPv6 address in network byte order; nothing where it is a name.
+/// Reads an IPv4 or IPv6 address, in network byte order. Returns nothing for a name.
 std::optional<std::vector<std::uint8_t>> address_of(std::string_view text) {
   if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
   const std::string copy(text);
@@ -51,7 +51,7 @@ bool is_in_network(const std::vector<std::uint8_t>& address, std::string_view ne
   return true;
 }
 
-/// Whether one word of NO_PROXY is about `host` at `port`.
+/// Returns true if a word of NO_PROXY covers `host` at `port`.
 bool is_about(std::string_view word, std::string_view host, std::string_view port) {
   if (word == "*") return true;
   const auto address = address_of(host);

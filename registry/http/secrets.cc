@@ -10,12 +10,12 @@
 namespace digestfs::registry {
 namespace {
 
-// Whoever says a secret again may say the start of it only; more of it than this is too much.
+// A server may repeat only the beginning of a secret. So much of it, or more, is hidden.
 constexpr std::size_t kTelling = 16;
-// A shorter value in a query is a number or a name, which messages would miss.
+// A shorter value in a query is a number or a name that messages need.
 constexpr std::size_t kLeastValue = 8;
 
-/// How much of `secret` stands in `text` at `at`.
+/// Returns how many bytes of `secret` stand in `text` at `at`.
 std::size_t length_of_match(std::string_view text, std::size_t at, std::string_view secret) {
   const std::string_view rest = text.substr(at);
   const auto [in_rest, in_secret] =
@@ -35,7 +35,7 @@ void hide(std::string& text, std::string_view secret) {
 }  // namespace
 
 void Secrets::add(std::string_view secret) {
-  // What is shorter is in every other word: nothing would be left to read.
+  // A shorter text is part of many words, and nothing would be left to read.
   constexpr std::size_t kLeast = 4;
   if (secret.size() < kLeast) return;
   keep(std::string(secret));

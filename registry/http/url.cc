@@ -17,12 +17,12 @@ namespace {
 [[noreturn]] void throw_bad_url(std::string_view text, std::string_view why) {
   constexpr std::size_t kShown = 200;
   std::string_view shown = text.substr(0, std::min(text.find('?'), kShown));
-  // What is before the host may be a password.
+  // The text before an @ may be a password.
   if (const auto at = text.rfind('@'); at != std::string_view::npos) shown = {};
   throw Error(Errc::corrupt, str_cat("\"", shown, "\" cannot be used as a URL: ", why));
 }
 
-/// A URL that curl is to read: it would encode what is not allowed in one.
+/// Refuses characters that are not allowed in a URL: curl would encode them.
 void check_characters(std::string_view text) {
   const auto is_plain = [](char c) { return c > ' ' && c < '\x7f'; };
   if (!std::ranges::all_of(text, is_plain)) throw_bad_url("", "it has unusual characters");

@@ -37,7 +37,8 @@ void read_diff_ids(const json& document, ImageConfig& config) {
   }
 }
 
-/// CFG-2: the history entries that are no empty layers are the layers', if they are as many.
+/// CFG-2: the entries of the history without empty layers belong to the layers if there are as
+/// many.
 void read_history(const json& document, ImageConfig& config) {
   const json* history = member(document, "history");
   if (history == nullptr || !history->is_array()) return;

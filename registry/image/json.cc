@@ -20,7 +20,7 @@ using nlohmann::json;
 constexpr int kMaxDepth = 128;
 constexpr std::size_t kMaxNames = 10'000;  // at the top level
 
-/// Looks at the document before any of it is built: depth, and names at the top.
+/// Checks the depth and the names at the top level before any of the document is built.
 class Checker : public nlohmann::json_sax<json> {
  public:
   explicit Checker(NameCase names) : names_(names) {}
@@ -51,7 +51,7 @@ class Checker : public nlohmann::json_sax<json> {
   }
   bool parse_error(std::size_t position, const std::string& /*token*/,
                    const nlohmann::detail::exception& /*error*/) override {
-    // The library's own sentence quotes the document; it may be a page of somebody's login form.
+    // The library's own message quotes the document, which may be the page of a login form.
     problem_ = str_cat("it is no JSON from byte ", position, " on");
     return false;
   }
@@ -59,7 +59,8 @@ class Checker : public nlohmann::json_sax<json> {
   [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
 
  protected:
-  /// Of a value, also of an object or list that begins; `text` of a string alone.
+  /// Is called for each value, also when an object or a list begins. `text` is null unless the
+  /// value is a text.
   virtual bool value(std::string_view /*type*/, const std::string* /*text*/) { return true; }
 
   bool refuse(const std::string& problem) {
@@ -88,7 +89,7 @@ class Checker : public nlohmann::json_sax<json> {
   std::string problem_;
 };
 
-/// Hands on the elements of one list at the top level.
+/// Passes on the elements of one list at the top level.
 class ListReader final : public Checker {
  public:
   ListReader(std::string_view list, const TakeElement& take)
@@ -109,13 +110,13 @@ class ListReader final : public Checker {
   const TakeElement& take_;
 };
 
-/// What the library's parser does not see (parse_json).
+/// Refuses what the library's parser does not notice.
 void check_bytes(std::string_view bytes) {
-  // The library skips a byte order mark; RFC 8259, 8.1 wants none, and Go refuses it.
+  // The library skips a byte order mark. RFC 8259, 8.1 forbids it, and Go refuses it.
   if (bytes.starts_with("\xef\xbb\xbf")) {
     throw Error(Errc::corrupt, "it begins with a byte order mark");
   }
-  // The library takes a NUL for the end and never looks at what is behind it.
+  // The library takes a NUL for the end of the document and ignores the rest.
   if (const auto nul = bytes.find('\0'); nul != std::string_view::npos) {
     throw Error(Errc::corrupt, str_cat("it is no JSON from byte ", nul + 1, " on"));
   }
@@ -270,7 +271,7 @@ std::optional<std::uint64_t> number_member(const json& object, std::string_view 
   const json* found = member(object, key);
   if (found == nullptr || !found->is_number_unsigned()) return std::nullopt;
   const auto number = found->get<std::uint64_t>();
-  // Sizes are int64 everywhere in the field.
+  // All other tools keep sizes in an int64.
   if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
     return std::nullopt;
   }

@@ -22,13 +22,13 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxDescriptors = 100'000;  // MT-5
 
-/// Names that mean something at the top of a document of any class.
+/// The names that have a meaning at the top level of any class of document.
 constexpr std::array<std::string_view, 12> kNames = {
     "schemaVersion", "mediaType", "config",  "layers",       "manifests",   "fsLayers",
     "history",       "blobs",     "subject", "artifactType", "annotations", "signatures"};
 
-/// MT-4 (CVE-2021-41190): a document that two decoders read as two things. Go's take `Layers` for
-/// `layers`; ours does not.
+/// Refuses a document that two decoders read differently (MT-4, CVE-2021-41190). Go's decoders take
+/// `Layers` for `layers`; ours does not.
 void refuse_other_spellings(const json& document) {
   std::set<std::string> meaningful;
   for (const std::string_view name : kNames) meaningful.insert(folded(name));
@@ -48,7 +48,8 @@ void refuse_names(const json& document, std::string_view kind,
   }
 }
 
-/// MT-3, for a document that does not say what it is; `other` where its shape does not either.
+/// Tells the class of a document that does not state it by its shape (MT-3). Returns `other` if the
+/// shape does not tell either.
 DocumentClass guess_class(const json& document) {
   const auto version = number_member(document, "schemaVersion");
   if (version == 1U) return DocumentClass::schema1;
@@ -70,14 +71,14 @@ DocumentClass class_of(const json& document, const std::string& stated, std::str
   const DocumentClass says = document_class(stated);
   const DocumentClass hinted = document_class(hint);
   if (is_document(says)) return says;
-  // By its shape before the hint: the hint is not part of what the digest vouches for.
+  // The shape counts more than the hint, because the digest does not cover the hint.
   const DocumentClass guessed = guess_class(document);
   if (is_document(guessed)) return guessed;
   if (is_document(hinted)) return hinted;
   throw Error(Errc::corrupt, "it is neither an index nor a manifest");
 }
 
-/// The array `name` of `document`; none where there is none.
+/// Returns the array `name` of `document`, or an empty one if there is none.
 const json& array_member(const json& document, std::string_view name) {
   static const json empty = json::array();
   const json* found = member(document, name);
@@ -127,8 +128,8 @@ void read_manifest(const json& document, Manifest& manifest) {
   const bool withdrawn = document_class(manifest.media_type) == DocumentClass::manifest &&
                          bare_media_type(manifest.media_type) == media_type::kOciArtifact;
   read_layers(array_member(document, withdrawn ? "blobs" : "layers"), manifest);
-  // MT-7: signatures and attestations come with the config of an image, too, but nothing in them is
-  // a layer.
+  // MT-7: signatures and attestations may have the config of an image, too, but none of their blobs
+  // is a layer.
   const bool has_layers =
       manifest.layers.empty() || std::ranges::any_of(manifest.layers, [](const auto& layer) {
         return !layer || layer->media_type.empty() || is_layer(layer->media_type);
@@ -136,7 +137,7 @@ void read_manifest(const json& document, Manifest& manifest) {
   const bool is_image = manifest.config && has_layers &&
                         document_class(manifest.config->media_type) == DocumentClass::config;
   manifest.kind = is_image ? ManifestKind::image : ManifestKind::artifact;
-  // MT-7: what an artifact is, its config's type says where nothing else does.
+  // MT-7: without an `artifactType`, the type of the config says what the artifact is.
   if (!is_image && manifest.artifact_type.empty() && manifest.config) {
     manifest.artifact_type = manifest.config->media_type;
   }

@@ -16,7 +16,7 @@ namespace digestfs::registry {
 namespace {
 
 constexpr std::size_t kMaxPart = 64;
-// Of the four parts together, so that `@` and 12 digits fit behind it in a file name of 255 bytes.
+// The longest name, so that `@` and 12 digits fit behind it in a file name of 255 bytes.
 constexpr std::size_t kMaxName = 255 - 13;
 
 std::string lower(std::string_view text) {
@@ -31,7 +31,7 @@ bool is_alnum(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/// One part of a name: nothing in it that could mean anything to a file system or a shell.
+/// Makes one part of a name, without characters that have a meaning for a file system or a shell.
 std::string harmless(std::string_view text) {
   std::string part(text.substr(0, kMaxPart));
   std::ranges::replace_if(
@@ -39,7 +39,7 @@ std::string harmless(std::string_view text) {
   return part;
 }
 
-/// `linux`, or this machine's idea of an architecture, in its parts.
+/// Gives an architecture its usual name, and takes a variant out of it.
 void normalise_architecture(Platform& platform) {
   std::string& architecture = platform.architecture;
   std::string& variant = platform.variant;
@@ -65,7 +65,8 @@ void normalise_architecture(Platform& platform) {
   }
 }
 
-/// What a machine of `wanted` can run, best first: architecture and variant (PLAT-3).
+/// The architectures and variants that a machine of platform `wanted` can run, the best first
+/// (PLAT-3).
 std::vector<std::pair<std::string, std::string>> runnable(const Platform& wanted) {
   std::vector<std::pair<std::string, std::string>> list = {{wanted.architecture, wanted.variant}};
   const auto level = [&](int otherwise) {
@@ -118,7 +119,7 @@ std::string directory_name(const Platform& platform) {
   if (!platform.variant.empty()) name += '_' + harmless(platform.variant);
   if (!platform.os_version.empty()) name += '_' + harmless(platform.os_version);
   if (name.size() > kMaxName) name.resize(kMaxName);
-  // Of dots alone it would be no name of its own.
+  // A part of dots alone would not be a name.
   if (name.front() == '.') name.front() = '-';
   return name;
 }
@@ -173,7 +174,7 @@ int best_match(const std::vector<Platform>& offered, const Platform& wanted) {
   std::size_t best_rank = std::numeric_limits<std::size_t>::max();
   const auto list = runnable(target);
   for (std::size_t i = 0; i < offered.size(); ++i) {
-    // Nothing says that an unnamed platform is the one that is wanted.
+    // A platform without a name matches nothing.
     if (offered[i].os.empty() || offered[i].architecture.empty()) continue;
     const Platform candidate = normalised(offered[i]);
     if (candidate.os != target.os || candidate.os == "unknown") continue;

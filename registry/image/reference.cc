@@ -24,8 +24,9 @@ bool is_hex(char c) noexcept {
 }
 bool is_alnum(char c) noexcept { return is_lower(c) || is_upper(c) || is_digit(c); }
 
-/// path-component of REF-1: runs of lower-case letters and digits, with `.`, `_`, `__` or dashes
-/// between them.
+/// Returns true for a path-component of REF-1: runs of lower-case letters and digits, with `.`,
+/// `_`,
+/// `__` or dashes between them.
 bool is_path_component(std::string_view text) noexcept {
   std::size_t i = 0;
   const auto run = [&] {
@@ -69,7 +70,7 @@ bool is_host(std::string_view host) noexcept {
   }
 }
 
-/// `host` and `:port` of a domain; the port is empty where there is none.
+/// Splits a domain into `host` and `:port`. The port may be empty.
 std::pair<std::string_view, std::string_view> split_port(std::string_view domain) noexcept {
   const auto bracket = domain.find(']');
   const auto colon = domain.find(':', bracket == std::string_view::npos ? 0 : bracket);
@@ -87,20 +88,20 @@ bool is_domain(std::string_view domain) noexcept {
   return problem == std::errc() && rest == end && number > 0 && number <= 65535;
 }
 
-/// REF-3: whether the part before the first slash is a domain.
+/// Returns true if the part before the first slash is a domain (REF-3).
 bool looks_like_domain(std::string_view text) noexcept {
   return text == "localhost" || text.find_first_of(".:[") != std::string_view::npos ||
          std::ranges::any_of(text, is_upper);
 }
 
-/// Docker Hub has several names.
+/// Returns the one name of Docker Hub for each of its names.
 std::string in_one_spelling(std::string_view domain) {
   const bool is_hub = domain == "index.docker.io" || domain == "registry-1.docker.io";
   return std::string(is_hub ? kHub : domain);
 }
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
-  // What stands before the host may be a password, which must not be repeated (promise 8).
+  // The text before the host may be a password, which must not be repeated (promise 8).
   if (const auto at = text.rfind('@'); at != std::string_view::npos) text.remove_prefix(at + 1);
   throw Error(Errc::unsupported, str_cat("'", text, "' is no repository: ", why));
 }
@@ -144,7 +145,7 @@ Reference Reference::parse(std::string_view text) {
   if (text.empty()) refuse(whole, "it is empty");
   Reference reference;
   if (const auto at = text.find('@'); at != std::string_view::npos) {
-    // No digest has a slash: what is before the `@` is a user then.
+    // No digest has a slash. The text before the `@` is a user then.
     if (text.find('/', at) != std::string_view::npos) {
       refuse(whole, "no user or password may stand before the host");
     }

@@ -16,7 +16,7 @@ constexpr const char* kReferenceDigest = "vnd.docker.reference.digest";
 std::string fallback_tag(const Digest& subject) {
   std::string tag =
       str_cat(subject.algorithm().substr(0, 32), "-", subject.encoded().substr(0, 64));
-  // An algorithm may be named in ways that a tag may not.
+  // The name of an algorithm may have characters that a tag may not have.
   std::ranges::replace_if(
       tag, [](char c) { return c == '+' || c == ':' || c == '=' || c == '@'; }, '-');
   return tag;

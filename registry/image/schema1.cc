@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-/// What a layer's `v1Compatibility` tells.
+/// What `v1Compatibility` says of a layer.
 struct V1Layer {
   std::string id;
   std::string created_by;
@@ -57,7 +57,7 @@ Manifest parse_schema1(const json& document) {
     throw Error(Errc::corrupt, "its fsLayers and history do not pair up");
   }
   std::string last_id;
-  // Newest first in the document.
+  // The document has the newest layer first.
   for (std::size_t i = layers->size(); i-- > 0;) {
     V1Layer v1;
     try {

@@ -32,8 +32,8 @@ constexpr std::size_t kChunk = std::size_t{256} << 10U;
 constexpr std::size_t kMaxLeftOut = 1000;
 constexpr const char* kRefName = "org.opencontainers.image.ref.name";
 
-/// Opens what must be a regular file; nothing where there is none. A fifo is not waited for. A link
-/// is followed: the directory is the user's own, and every byte is hashed.
+/// Opens a regular file. Returns nothing if there is none of this name. Does not wait for the
+/// writer of a fifo. Follows links: the directory is the user's own, and every byte is hashed.
 std::optional<UniqueFd> open_regular(int directory, const std::string& path) {
   const int fd = ::openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
@@ -51,7 +51,7 @@ std::string blob_path(const Digest& digest) {
   return str_cat("blobs/", digest.algorithm(), "/", digest.encoded());
 }
 
-/// What `index.json` names, by tag and without.
+/// The images that `index.json` lists, with and without a tag.
 struct Names {
   std::map<std::string, Descriptor> tags;
   std::vector<Descriptor> untagged;
@@ -64,13 +64,13 @@ void leave_out(Names& names, std::string name, std::string reason) {
     names.left_out.push_back({std::move(name), std::move(reason)});
     return;
   }
-  // The last one counts those that there is no room for, and itself.
+  // The last record counts itself and all for which there is no room.
   ++names.further_left_out;
   names.left_out.back() = {"index.json",
                            str_cat(names.further_left_out + 1, " further entries cannot be used")};
 }
 
-/// The tag in `name`, where it is a full reference such as `docker.io/library/x:1`.
+/// Returns the tag in `name` if that is a full reference such as `docker.io/library/x:1`.
 std::optional<std::string> tag_of_reference(const std::string& name) {
   try {
     return Reference::parse(name).tag;
@@ -121,7 +121,7 @@ Names read_names(int directory, const std::string& source) {
       references.emplace_back(name, *std::move(descriptor));
     }
   }
-  // After the plain names, which come first wherever they stand.
+  // Full references come after plain names, wherever they stand in the list.
   for (auto& [name, descriptor] : references) {
     const auto tag = tag_of_reference(name);
     if (!tag) {
@@ -143,7 +143,7 @@ Names read_names(int directory, const std::string& source) {
 
 OciLayout::OciLayout(const std::filesystem::path& directory) {
   auto path = std::filesystem::absolute(directory).lexically_normal();
-  // With and without a slash at its end it is one source.
+  // A slash at the end makes no other source.
   if (!path.has_filename()) path = path.parent_path();
   name_ = str_cat("oci:", path.native());
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
