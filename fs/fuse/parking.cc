@@ -70,7 +70,14 @@ void Parking::wait_for(const std::shared_ptr<Request>& request, Pending pending)
   for (;;) {
     bool closed = lot_.lock()->closed;
     // What the request waited for before is let go only after this, and without the lock.
-    std::vector<Waiter> waits = pending.waiters();
+    std::vector<Waiter> waits;
+    try {
+      waits = pending.waiters();
+    } catch (...) {
+      // The request is still this thread's alone: nobody else answers it.
+      fail(*request, std::current_exception());
+      return;
+    }
     {
       const auto state = request->state.lock();
       if (state->stage == Stage::answered) return;

@@ -24,9 +24,10 @@ class Log : public testing::Test {
 TEST_F(Log, KnowsTheWordsOfTheLevels) {
   EXPECT_EQ(parse_log_level("error"), LogLevel::error);
   EXPECT_EQ(parse_log_level("warning"), LogLevel::warning);
+  EXPECT_EQ(parse_log_level("warn"), LogLevel::warning);
   EXPECT_EQ(parse_log_level("info"), LogLevel::info);
   EXPECT_EQ(parse_log_level("debug"), LogLevel::debug);
-  for (const std::string word : {"", "Error", "warn", "debug ", "0"}) {
+  for (const std::string word : {"", "Error", "warn ", "debug ", "0"}) {
     EXPECT_FALSE(parse_log_level(word)) << word;
   }
 }

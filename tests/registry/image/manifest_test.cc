@@ -192,7 +192,6 @@ TEST(Manifest, M18RefusesWhatIsNoDocument) {
       document({config(), layers()}) + "x",
       document({config(), layers()}) + std::string("\0", 1) + document({manifests()}),
       "\xef\xbb\xbf" + document({config(), layers()}),
-      document({config(), layers(), "\"annotations\":{\"a\":\"\xff\"}"}),
       R"({"errors":[{"code":"MANIFEST_UNKNOWN"}]})",
       document({R"("manifests":{})"}),
       document({R"("manifests":"x")"}),
