@@ -19,10 +19,10 @@
 
 namespace digestfs::fs {
 
-/// Nodes with numbers in a row, kept by whoever made them: the files of a tree.
+/// Nodes whose numbers follow one another, such as the files of a tree. The block owns them.
 class NodeBlock {
  public:
-  /// More than any block has.
+  /// How many numbers each block gets: more than any block has nodes.
   static constexpr std::uint64_t kRoom = std::uint64_t{1} << 32U;
 
   NodeBlock() = default;
@@ -30,12 +30,13 @@ class NodeBlock {
   NodeBlock& operator=(const NodeBlock&) = delete;
   virtual ~NodeBlock() = default;
 
-  /// The node `offset` behind the block's first number; nothing where there is none.
+  /// Returns the node whose number is the block's first number plus `offset`, or null.
   [[nodiscard]] virtual const Node* find(std::uint64_t offset) const = 0;
 };
 
-/// Every node of the mount, by number and by what it is. A node is made once and kept: what the
-/// kernel still holds must never come to mean something else. Safe for concurrent use.
+/// All nodes of a mount. They can be found by number, and by the key that says what a node shows. A
+/// node is made once and kept as long as the mount, because a number that the kernel still holds
+/// must never come to mean something else. Safe for concurrent use.
 class Inodes {
  public:
   Inodes() = default;
@@ -45,8 +46,8 @@ class Inodes {
     for (auto& chunk : chunks_) delete chunk.load(std::memory_order_relaxed);
   }
 
-  /// Takes in what `make(first)` makes, a block of nodes whose numbers begin at `first`. Throws
-  /// `Errc::too_large` after a million of them.
+  /// Calls `make(first)` for a block of nodes whose numbers begin at `first`, and keeps that block.
+  /// Throws `Errc::too_large` once there are a million blocks.
   template <std::derived_from<NodeBlock> T, class Make>
   const T* add_block(const Make& make) {
     const std::uint64_t number = next_block_.fetch_add(1);
@@ -59,7 +60,7 @@ class Inodes {
     Chunk* chunk = slot.load(std::memory_order_acquire);
     if (chunk == nullptr) {
       auto fresh = std::make_unique<Chunk>();
-      // Where another thread was faster, its chunk is taken.
+      // If another thread was faster, its chunk is the one.
       if (slot.compare_exchange_strong(chunk, fresh.get(), std::memory_order_acq_rel)) {
         chunk = fresh.release();
       }
@@ -69,9 +70,9 @@ class Inodes {
     return made;
   }
 
-  /// The node for `key`, which says what the node shows: a digest, or a path together with the
-  /// digest that the path stood for. Made by `T(inode, arguments…)` if it is new; that constructor
-  /// must not come back here.
+  /// Returns the node for `key`, which says what the node shows: a digest, or a path together with
+  /// the digest that the path stood for. If there is none yet, `T(inode, arguments…)` makes it;
+  /// that constructor must not call this class.
   template <std::derived_from<Node> T, class... Arguments>
   const T* intern(const std::string& key, Arguments&&... arguments) {
     const auto table = table_.lock();
@@ -87,12 +88,12 @@ class Inodes {
     return made;
   }
 
-  /// The symlink at `path` to `target`.
+  /// Returns the symlink at `path` to `target`.
   const Symlink* symlink(std::string_view path, const std::string& target) {
     return intern<FixedSymlink>(str_cat(path, " -> ", target), target);
   }
 
-  /// Nothing for a number that was never given out.
+  /// Returns the node with this number, or null if the number was never given out.
   [[nodiscard]] const Node* find(InodeNumber number) const {
     if (number >= NodeBlock::kRoom) return find_in_block(number);
     const auto table = table_.lock();
@@ -112,7 +113,7 @@ class Inodes {
     std::unordered_map<std::string, InodeNumber> numbers;
   };
 
-  /// Without a lock: trees are walked by many at once.
+  /// Takes no lock, since many processes walk trees at once.
   [[nodiscard]] const Node* find_in_block(InodeNumber number) const {
     const std::uint64_t block = number / NodeBlock::kRoom - 1;
     if (block >= kChunks * kChunk) return nullptr;

@@ -17,11 +17,13 @@
 #include "base/timestamp.h"
 #include "fs/file_type.h"
 
-// What a mount consists of. Plain C++: a node returns values or throws; it knows nothing of FUSE.
+// What a mount consists of. The nodes are plain C++: they return values or throw, and know nothing
+// of FUSE.
 
 namespace digestfs::fs {
 
-/// Belongs to one content for ever: never used again for another one, nor given a new meaning.
+/// The number of a node. It belongs to one content for ever: the daemon neither uses it again for
+/// another content nor gives it a new meaning.
 using InodeNumber = std::uint64_t;
 
 /// How long the kernel may believe something.
@@ -41,13 +43,14 @@ struct Attributes {
   std::uint32_t links = 1;
   /// What cannot change must not look changed: 1970 (design, "The tree").
   Timestamp modified = {};
-  /// Nothing for what is ours: read-only, and owned by who mounted.
+  /// Absent for a node that no image gives an owner: it is read-only, and the user who mounted owns
+  /// it.
   std::optional<Ownership> ownership = {};
-  /// Of a device, as makedev(3) has it.
+  /// The number of a device, as makedev(3) makes it.
   std::uint64_t device = 0;
-  /// How many bytes are not in holes, where there are holes.
+  /// How many bytes a sparse file has outside its holes; absent for any other file.
   std::optional<std::uint64_t> stored = {};
-  /// How long these hold. Zero for what can change, or is only a placeholder.
+  /// How long the kernel may keep the attributes: zero if they can change or are a placeholder.
   Clock::duration valid = kForever;
 };
 
@@ -61,17 +64,19 @@ class OpenFile {
   OpenFile& operator=(const OpenFile&) = delete;
   virtual ~OpenFile() = default;
 
-  /// Fills `buffer` from `offset`, less only at the end of the file.
+  /// Fills `buffer` with the bytes from `offset` on, and returns how many there are: fewer than
+  /// fit only at the end of the file.
   [[nodiscard]] virtual std::size_t read(std::span<std::byte> buffer, std::uint64_t offset,
                                          const Patience& patience) = 0;
 };
 
-/// What `File::open` gives, and what it says about the kernel's cache.
+/// The result of `File::open`: the open file, and what becomes of the pages that the kernel keeps
+/// of the inode.
 struct Opened {
   enum class Caching {
-    keep,    ///< what the kernel has of this inode is still good
-    drop,    ///< it has to go: it may have come from a file that was damaged
-    bypass,  ///< nothing may be kept: the file grows
+    keep,    ///< they are good
+    drop,    ///< they may have come from a damaged file, and have to go
+    bypass,  ///< none may be kept, because the file grows
   };
 
   std::unique_ptr<OpenFile> file;
@@ -88,9 +93,10 @@ class Node {
 
   [[nodiscard]] InodeNumber inode() const noexcept { return inode_; }
 
-  /// Never asks anybody.
+  /// Returns what stat(2) shows. Asks no source.
   [[nodiscard]] virtual Attributes attributes() const = 0;
-  /// Never asks anybody. Empty for symlinks: the kernel has none there.
+  /// Returns the extended attributes. Asks no source. A symlink has none, because the kernel asks
+  /// for none.
   [[nodiscard]] virtual Xattrs xattrs() const { return {}; }
 
  private:
@@ -105,11 +111,11 @@ struct Entry {
   Clock::duration valid = kForever;
 };
 
-/// Where an entry stands in its directory's listing: what is listed after it has a larger one.
+/// Where an entry stands in its directory's listing. The entries after it have larger positions.
 using Position = std::uint64_t;
 
-/// A directory's entries, by ascending inode number. An inode number never comes back and new ones
-/// are always larger, so that it serves as the place in a listing: names that come or go meanwhile
+/// A directory's entries, by ascending inode number. The inode number is the position: a number
+/// never comes back, and new ones are always larger, so that names that come or go during a listing
 /// neither repeat nor hide others.
 using Listing = std::shared_ptr<const std::vector<Entry>>;
 
@@ -117,14 +123,16 @@ class Directory : public Node {
  public:
   using Node::Node;
 
-  /// `name` is one component, neither `.` nor `..`. Nothing where there is no such entry.
+  /// Returns the entry `name`, which is one component and neither `.` nor `..`, or nothing if there
+  /// is no such entry.
   [[nodiscard]] virtual std::optional<Entry> lookup(std::string_view name,
                                                     const Patience& patience) const = 0;
   [[nodiscard]] virtual Listing list(const Patience& patience) const = 0;
-  /// Shows the entries past `place` in the order of the listing, until `show` returns false.
+  /// Shows the entries after the position `past` in the order of the listing, until `show` returns
+  /// false.
   using Show = std::function<bool(const Entry& entry, Position position)>;
   virtual void visit(Position past, const Show& show, const Patience& patience) const;
-  /// How long the absence of a name is believed.
+  /// How long the kernel may believe that a name is absent.
   [[nodiscard]] virtual Clock::duration absence_valid() const { return kForever; }
 };
 
@@ -142,7 +150,7 @@ class Symlink : public Node {
   [[nodiscard]] virtual std::string target() const = 0;
 };
 
-/// A link of ours.
+/// A symlink that digestfs makes. It always has the same target.
 class FixedSymlink final : public Symlink {
  public:
   FixedSymlink(InodeNumber inode, std::string target)

@@ -13,13 +13,13 @@
 
 namespace digestfs::fs {
 
-/// A listing of `entries`, in its order.
+/// Returns a listing of `entries`, sorted as a listing is.
 [[nodiscard]] inline Listing make_listing(std::vector<Entry> entries) {
   std::ranges::sort(entries, {}, [](const Entry& entry) { return entry.node->inode(); });
   return std::make_shared<const std::vector<Entry>>(std::move(entries));
 }
 
-/// The entry `name` of `listing`.
+/// Returns the entry `name` of `listing`, or nothing.
 [[nodiscard]] inline std::optional<Entry> find_entry(const Listing& listing,
                                                      std::string_view name) {
   const auto at = std::ranges::find(*listing, name, &Entry::name);

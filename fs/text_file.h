@@ -12,7 +12,7 @@
 
 namespace digestfs::fs {
 
-/// A text in memory, open.
+/// An open file whose content is a text in memory.
 class OpenText final : public OpenFile {
  public:
   explicit OpenText(std::string text) : text_(std::move(text)) {}
@@ -47,10 +47,10 @@ class TextFile final : public File {
   std::string text_;
 };
 
-/// A text that grows. An open one goes on showing what there was when it was opened.
+/// A file whose text grows. A process that has it open sees the text as it was at the open.
 class GrowingTextFile final : public File {
  public:
-  /// Where the text is; called from any thread.
+  /// Returns the text, and its size. Called from any thread.
   struct Source {
     std::function<std::string()> text;
     std::function<std::uint64_t()> size;

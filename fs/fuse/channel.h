@@ -12,20 +12,20 @@
 
 namespace digestfs::fs {
 
-/// The two ends of the traffic with the kernel: reads that can be stopped, and the reply to INIT
-/// mended. libfuse 3.14 asks the kernel for PARALLEL_DIROPS but leaves the bit out of what it
-/// answers; without it one stalled lookup freezes its whole directory. Safe for concurrent use.
+/// Reads requests from the kernel and writes replies, in place of libfuse's own functions. A read
+/// can be stopped. The reply to INIT gets the flag PARALLEL_DIROPS: libfuse 3.14 leaves it out, and
+/// without it one stalled lookup freezes its whole directory. Safe for concurrent use.
 class Channel {
  public:
   Channel();
 
-  /// Like read(2) of one request, but fails with EINTR once `stop` was called. Not `noexcept`:
-  /// threads of C code pass through here.
+  /// Reads one request like read(2), but fails with EINTR once `stop` was called. It is not
+  /// `noexcept`, because a thread that is cancelled unwinds through here.
   ssize_t read(int fd, void* buffer, std::size_t size);
-  /// Like writev(2) of one reply.
+  /// Writes one reply like writev(2).
   ssize_t write(int fd, iovec* parts, int count);
 
-  /// Ends all reads, now and later.
+  /// Ends all reads, those under way and those to come.
   void stop() noexcept;
 
  private:

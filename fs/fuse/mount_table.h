@@ -10,16 +10,19 @@
 namespace digestfs::fs {
 
 /// Watches whether a mount is still in this process's mount table (proc(5), mountinfo). A lazy
-/// unmount takes it out there at once, while the kernel tells the file system only when the last
-/// user has gone; those that wait for the network would keep it for long.
+/// unmount takes it out of the table at once, but the kernel tells the file system only when its
+/// last user has gone, and users that wait for the network would stay for long. libmount would read
+/// the table in fewer lines, but it opens the file for each look, and there may be no descriptor
+/// left.
 class MountTable {
  public:
-  /// The newest mount at `mountpoint`. Without /proc, or where it is not there, nothing is watched.
+  /// Watches the newest mount at `mountpoint`. Watches nothing if there is no /proc or no such
+  /// mount.
   explicit MountTable(std::string_view mountpoint);
 
-  /// To poll for POLLPRI: the table has changed. -1 if there is nothing to watch.
+  /// The descriptor to poll: POLLPRI says that the table has changed. -1 if nothing is watched.
   [[nodiscard]] int fd() const noexcept { return device_ ? table_.get() : -1; }
-  /// Whether the mount is still there.
+  /// Returns true if the mount is still in the table, or if nothing is watched.
   [[nodiscard]] bool is_mounted();
 
  private:
@@ -29,7 +32,7 @@ class MountTable {
   std::optional<std::string> device_;  ///< `major:minor`, which no other mount has
 };
 
-/// The `major:minor` of the last line of `table` whose mount point is `mountpoint`.
+/// Returns the `major:minor` of the last line of `table` whose mount point is `mountpoint`.
 [[nodiscard]] std::optional<std::string> find_device(std::string_view table,
                                                      std::string_view mountpoint);
 

@@ -11,11 +11,11 @@
 
 namespace digestfs::fs {
 
-/// The open files that the kernel has handles of. What it has not released in the end, since the
-/// mount went first, is closed with this. Safe for concurrent use.
+/// The open files that the kernel has handles of. Files that the kernel has not released when the
+/// mount ends are closed with this object. Safe for concurrent use.
 class OpenFiles {
  public:
-  /// Shared, so that a read that waits outlives the release.
+  /// Shared, because a read that still waits outlives the release.
   using File = std::shared_ptr<OpenFile>;
 
   /// Keeps `file` until it is released; returns its handle.
@@ -26,7 +26,7 @@ class OpenFiles {
     return handle;
   }
 
-  /// The file of a handle that was not released; takes no lock.
+  /// Returns the file of a handle that was not released yet. Takes no lock.
   [[nodiscard]] static File at(std::uint64_t handle) { return *reinterpret_cast<File*>(handle); }
 
   void release(std::uint64_t handle) {

@@ -25,7 +25,8 @@ class Operations {
   /// The callbacks, to be registered with this object as their user data.
   [[nodiscard]] static const fuse_lowlevel_ops& table();
 
-  /// Whose session this is; known only once it was made with this object.
+  /// Sets the session that calls these operations. It is made with this object, so that it comes
+  /// later.
   void set_session(fuse_session* session) noexcept { session_ = session; }
   [[nodiscard]] fuse_session* session() const noexcept { return session_; }
   [[nodiscard]] const Inodes& inodes() const noexcept { return inodes_; }

@@ -17,19 +17,20 @@
 
 namespace digestfs::fs {
 
-/// Where requests wait for the network, so that no thread does (promise 5). A parked request is
-/// attempted again when its flight has landed or its patience is used up, until it neither waits
-/// nor is interrupted. Safe for concurrent use. The flights must have ended before it is destroyed.
+/// Keeps the requests that wait for the network, so that no thread waits (promise 5). A parked
+/// request is attempted again when its flight has landed or its patience is used up, until it has
+/// an answer or is interrupted. Safe for concurrent use. The flights must have ended before this
+/// object is destroyed.
 class Parking {
  public:
   using Id = std::uint64_t;
-  /// Answers the request, or throws `Pending` to wait (again), or anything else as its failure. It
-  /// throws only as long as it has not answered.
+  /// Answers the request; or throws `Pending` to wait again, or any other failure of the request.
+  /// It throws only before it has answered.
   using Attempt = std::function<void()>;
   /// Answers the request with a failure.
   using Fail = std::function<void(std::exception_ptr)>;
-  /// Whether whoever asked has really given up. Called from any thread, also once the request is
-  /// answered.
+  /// Returns true if the caller has really given up. Called from any thread, also when the request
+  /// is already answered.
   using GivenUp = std::function<bool()>;
 
   Parking();
@@ -37,7 +38,8 @@ class Parking {
   Parking& operator=(const Parking&) = delete;
   ~Parking();
 
-  /// Takes a request in. It is not attempted before `wait`, but may be interrupted from here on.
+  /// Takes a request in. It is not attempted before `wait` is called, but can be interrupted from
+  /// here on.
   [[nodiscard]] Id enter(
       Attempt attempt, Fail fail, GivenUp given_up = [] { return true; });
   /// Lets the request wait for `pending`. Call once, after `enter`. From here on the parking
@@ -47,7 +49,7 @@ class Parking {
   /// If the caller has not given up, the parking asks again and again from now on, because the
   /// kernel does not interrupt a request twice. Does nothing for a request that is answered.
   void interrupt(Id id) noexcept;
-  /// Ends all waiting, now and from now on: the mount is gone, or about to go.
+  /// Ends all waiting, now and from now on, because the mount is gone or about to go.
   void close();
 
  private:
@@ -68,11 +70,11 @@ class Parking {
     Guarded<State> state;
   };
 
-  /// Something to be done about a request at some time.
+  /// What is to be done about a request at some time.
   struct Due {
     enum class What {
-      attempt,    ///< its patience is over
-      interrupt,  ///< see again whether it was given up
+      attempt,    ///< attempt it, since its patience is over
+      interrupt,  ///< ask again whether its caller has given up
     };
     Id id = 0;
     What what = What::attempt;

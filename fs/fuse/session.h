@@ -11,12 +11,12 @@
 namespace digestfs::fs {
 
 struct SessionOptions {
-  /// What `mount` and `df` show as the device.
+  /// The device that mount(8) and df(1) show.
   std::string name = {};
-  /// Further mount options for libfuse, such as `allow_other`. Ours (read-only, nosuid, nodev) are
-  /// put after them, since the last word wins.
+  /// Further mount options for libfuse, such as `allow_other`. The session puts ro, nosuid and
+  /// nodev behind them, because the last option wins.
   std::vector<std::string> mount_options = {};
-  /// Whether libfuse prints every message (`-d`).
+  /// True if libfuse prints every message (`-d`).
   bool trace = false;
 };
 

@@ -16,14 +16,14 @@
 
 namespace digestfs::fs {
 
-/// What an image directory shows of one index or manifest, at one place in the tree. The same for
-/// `images/<digest>` and for `tags/<tag>` as long as the tag names that digest. A value; throws
-/// `Pending` for what is not there yet.
+/// What an image directory shows of one index or manifest: the same below `images/<digest>` and
+/// below `tags/<tag>` while the tag names that digest. It is a cheap value. Throws `Pending` for
+/// what is not there yet.
 class ImageView {
  public:
-  /// `path` is the image directory's own, two levels down; together with `digest` it says which
-  /// inodes are meant. `tag` is the tag that it stands for, if any; `hint` the media type by which
-  /// the image was referred to.
+  /// `path` is that of the image directory, two levels below the root; `path` and `digest` together
+  /// are the keys of its nodes. `tag` is the tag that the directory stands for, if any. `hint` is
+  /// the media type by which the image was referred to.
   ImageView(const ImageContext& context, std::optional<std::string> tag, std::string path,
             Digest digest, std::string hint)
       : context_(context),
@@ -34,7 +34,7 @@ class ImageView {
 
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name, const Patience& patience) const;
   [[nodiscard]] std::vector<Entry> list(const Patience& patience) const;
-  /// What is known of the image without asking anybody.
+  /// Returns what is known of the image without asking the source.
   [[nodiscard]] Xattrs xattrs() const;
 
  private:

@@ -8,12 +8,12 @@
 
 namespace digestfs::fs {
 
-/// `layers/NN/`: links to a layer as it is stored and as it decompresses, and where it comes from.
-/// Immutable but for `diff.actual`, which appears when the layer turns out to be something else
-/// than its config promises (promise 3).
+/// `layers/NN/`: links to a layer as it is stored and as it decompresses, its files, and the
+/// command that made it. Only `diff.actual` can change: it appears when the layer turns out to
+/// decompress to something else than the config promises (promise 3).
 class LayerDirectory final : public Directory {
  public:
-  /// `path` is the directory's own, from the mount's root, four levels down.
+  /// `path` is that of the directory, four levels below the mount's root.
   LayerDirectory(InodeNumber inode, const ImageContext& context, std::string path,
                  ImageLayer layer);
 

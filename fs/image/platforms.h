@@ -14,19 +14,19 @@ namespace digestfs::fs {
 
 struct PlatformEntry {
   std::string name;     ///< one harmless component, unique in its directory
-  std::string spelled;  ///< the platform as the index spells it; answers on lookup too
+  std::string spelled;  ///< the platform as the index spells it; it also works on lookup
   registry::Descriptor descriptor;
 };
 
-/// In the order of the index. A second entry of the same name gets `@<first 12 hex>`; an entry
-/// without a platform is named by its digest. What is an attestation by its annotations is no
-/// platform and left out.
+/// Returns the entries of `index` in its order. A second entry of the same name gets
+/// `@<first 12 hex>`. An entry without a platform has its digest as its name. An entry whose
+/// annotations say that it is an attestation is left out.
 [[nodiscard]] std::vector<PlatformEntry> platform_entries(const registry::Manifest& index);
 
-/// The name of a platform in `platforms/`, normalised; empty where it has none.
+/// Returns the normalised name of a platform in `platforms/`, or an empty text if it has none.
 [[nodiscard]] std::string platform_name(const registry::Platform& platform);
 
-/// The entry that suits `wanted` best, if any does.
+/// Returns the entry that suits `wanted` best, or null if none does.
 [[nodiscard]] const PlatformEntry* best_entry(const std::vector<PlatformEntry>& entries,
                                               const registry::Platform& wanted);
 

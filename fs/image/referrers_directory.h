@@ -10,17 +10,19 @@
 
 namespace digestfs::fs {
 
-/// `referrers/` of an image directory: what says that it is about this image. The referrers API or
-/// its fallback tag (EP-12), cosign's tags (EP-13) and BuildKit's attestations (MT-8).
+/// `referrers/` of an image directory: links to what says that it is about this image. It comes
+/// from the referrers API or its fallback tag (EP-12), cosign's tags (EP-13) and BuildKit's
+/// attestations (MT-8).
 ///
-/// No link leads back to where it was followed from, whoever made the documents and tags. What has
-/// this image as its `subject` contains its digest, so that the reverse cannot be. What a tag or an
-/// annotation says could be said both ways; that counts only of an image for an artifact or a
-/// statement (a signature, an SBOM), and of an artifact for a statement. A subject may have any
-/// referrer that is not more of an image than itself.
+/// No chain of these links leads in a circle, whoever made the documents and tags. A document that
+/// names this image as its `subject` contains the image's digest, so that the image cannot contain
+/// the digest of the document. A tag or an annotation, however, can say it both ways. Documents
+/// therefore have ranks: a statement (a signature, an SBOM) is below an artifact, and an artifact
+/// is below an image. What a tag or an annotation says counts only for a document of a lower rank
+/// than the image's own; a document that names its subject must not have a higher rank.
 class ReferrersDirectory final : public Directory {
  public:
-  /// `path` is the directory's own, three levels down.
+  /// `path` is that of the directory, three levels below the root.
   ReferrersDirectory(InodeNumber inode, const ImageContext& context, std::string path,
                      Digest subject)
       : Directory(inode), context_(context), path_(std::move(path)), subject_(std::move(subject)) {}
@@ -33,18 +35,18 @@ class ReferrersDirectory final : public Directory {
 
  private:
   enum class Relation {
-    subject,  ///< it should name our image as its subject
-    said,     ///< a tag or an annotation says so
+    subject,  ///< the document should name the image as its subject
+    said,     ///< a tag or an annotation says that the document is about the image
   };
   struct Candidate {
     registry::Descriptor descriptor;
     Relation relation;
   };
 
-  /// One look at the source.
+  /// One listing, while it is made.
   struct Look {
     const Patience& patience;
-    bool was_denied = false;  ///< something, which need not be there
+    bool was_denied = false;  ///< The source denied something that perhaps does not exist.
   };
 
   [[nodiscard]] std::optional<cache::Tag> resolve(const std::string& tag, Look& look) const;
@@ -57,7 +59,7 @@ class ReferrersDirectory final : public Directory {
   const ImageContext& context_;
   std::string path_;
   Digest subject_;
-  // Guarded by the lock it lives in: what was found last.
+  // Guarded by the lock it lives in: the last listing that was made.
   mutable Guarded<Listing> last_;
 };
 

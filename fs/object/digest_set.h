@@ -10,7 +10,7 @@
 
 namespace digestfs::fs {
 
-/// The digests of one kind that were met through this mount. Safe for concurrent use.
+/// The digests of one kind that this mount has met. Safe for concurrent use.
 class DigestSet {
  public:
   void add(const Digest& digest) {
@@ -20,7 +20,7 @@ class DigestSet {
       ++members->version;
     }
   }
-  /// For what turned out to be of another kind than it was said to be.
+  /// Removes a digest that turned out to be of another kind.
   void remove(const Digest& digest) {
     const auto members = members_.lock();
     if (members->known.erase(digest) > 0) {
@@ -31,9 +31,9 @@ class DigestSet {
   [[nodiscard]] bool contains(const Digest& digest) const {
     return members_.lock()->known.contains(digest);
   }
-  /// All of them, in the order they were met.
+  /// Returns all of them, in the order in which they were met.
   [[nodiscard]] std::vector<Digest> all() const { return members_.lock()->in_order; }
-  /// Moves with every change.
+  /// Grows with every change.
   [[nodiscard]] std::int64_t version() const { return members_.lock()->version; }
 
  private:

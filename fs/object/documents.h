@@ -19,12 +19,12 @@
 
 namespace digestfs::fs {
 
-/// An index or manifest that was fetched and verified, as whoever referred to it may take it. Never
-/// changes.
+/// An index or manifest that was fetched and verified, as it reads to whoever referred to it.
+/// Immutable.
 struct Document {
-  /// Nothing where the bytes make no usable document; they can be read all the same.
+  /// Absent if the bytes make no usable document. Their file can be read all the same.
   std::optional<registry::Manifest> manifest;
-  std::string unusable;  ///< why not
+  std::string unusable;  ///< why there is no manifest
   bool is_index = false;
   std::size_t bytes = 0;  ///< how long the text is
 };
@@ -47,16 +47,16 @@ class Documents {
   Documents(cache::Content& content, cache::Problems& problems)
       : content_(content), problems_(problems) {}
 
-  /// The document `digest`. `hint` is the media type by which it was referred to: it decides where
-  /// the bytes do not say what they are. What contradicts them is unusable to who was told so, and
-  /// to nobody else (EP-2, MT-4).
+  /// Returns the document `digest`. `hint` is the media type by which it was referred to, and
+  /// decides if the bytes do not say what they are. If the bytes contradict the hint, the document
+  /// is unusable to those who come with that hint, and to nobody else (EP-2, MT-4).
   [[nodiscard]] std::shared_ptr<const Document> document(const Digest& digest,
                                                          const std::string& hint,
                                                          const Patience& patience);
-  /// The same by its bytes alone, if it was read already.
+  /// Returns the document as its bytes alone describe it, or null if it is not in memory.
   [[nodiscard]] std::shared_ptr<const Document> known_document(const Digest& digest) const;
 
-  /// The blob `digest` as an image config.
+  /// Returns the blob `digest` read as an image config.
   [[nodiscard]] std::shared_ptr<const ConfigDocument> config(const Digest& digest,
                                                              const Patience& patience);
 

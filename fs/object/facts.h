@@ -13,15 +13,15 @@
 
 namespace digestfs::fs {
 
-/// Facts of an object's content and of how far it has come. `media_type` is what the content itself
-/// says, empty where it is silent or was not read.
+/// Returns facts of an object's content, and how much of it is in the cache. `media_type` is what
+/// the content itself says, or empty if it says nothing or was not read.
 [[nodiscard]] Xattrs content_facts(const cache::Content& content, const Digest& digest,
                                    const std::string& media_type);
 
-/// What a descriptor says.
+/// Returns what a descriptor says.
 [[nodiscard]] Xattrs descriptor_facts(const registry::Descriptor& descriptor);
 
-/// Adds what `annotations` say. Keys and values the kernel would refuse are left out.
+/// Adds the annotations to `facts`, except for keys and values that the kernel would refuse.
 void add_annotations(Xattrs& facts, const registry::Annotations& annotations);
 
 }  // namespace digestfs::fs

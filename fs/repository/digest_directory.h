@@ -12,8 +12,8 @@
 
 namespace digestfs::fs {
 
-/// `indexes/`, `manifests/`, `configs/`, `blobs/` or `diffs/`: lists what was met, and answers for
-/// any digest of the repository that is of its kind.
+/// `indexes/`, `manifests/`, `configs/`, `blobs/` or `diffs/`: lists what this mount has met, and
+/// finds on lookup any digest of the repository that is of its kind.
 class DigestDirectory final : public Directory {
  public:
   DigestDirectory(InodeNumber inode, ObjectKind kind, const DigestNodes& digests, SeenObjects& seen,

@@ -7,8 +7,9 @@
 
 namespace digestfs::fs {
 
-/// `.digestfs/quarantine/`: what the source sent instead of what a digest promises, under the
-/// digest that it really has (promise 3). As far as this mount has met it and the cache keeps it.
+/// `.digestfs/quarantine/`: the bytes that the source sent instead of what a digest promises, under
+/// the digest that they really have (promise 3). Lists what came through this mount and is still in
+/// the cache.
 class QuarantineDirectory final : public Directory {
  public:
   QuarantineDirectory(InodeNumber inode, const DigestNodes& digests, const cache::Content& content)

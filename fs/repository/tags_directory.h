@@ -11,8 +11,9 @@
 
 namespace digestfs::fs {
 
-/// `tags/<tag>/`: what the tag names now. A directory, not a link, so that listing tags resolves
-/// none of them; it is resolved when it is entered, and again after its time to live.
+/// `tags/<tag>/`: what the tag names now. It is a directory and not a link, so that listing the
+/// tags resolves none of them. The tag is resolved when a process enters the directory, and again
+/// after its time to live.
 class TagDirectory final : public Directory {
  public:
   TagDirectory(InodeNumber inode, const ImageContext& context, std::string tag)
@@ -58,7 +59,7 @@ class TagsDirectory final : public Directory {
 
   // Constant after construction.
   const ImageContext& context_;
-  // Guarded by the lock it lives in: the last listing that was made, of which names.
+  // Guarded by the lock it lives in: the last listing that was made, and the names in it.
   mutable Guarded<Snapshot> snapshot_;
 };
 

@@ -12,7 +12,8 @@
 
 namespace digestfs::fs {
 
-/// `trees/`: any layer by its diff_id; lists those that were opened here.
+/// `trees/`: the files of any layer by its diff_id. Lists the layers that were entered through this
+/// mount.
 class TreesDirectory final : public Directory {
  public:
   TreesDirectory(InodeNumber inode, const DigestNodes& digests, LayerTrees& layer_trees,

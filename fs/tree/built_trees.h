@@ -35,18 +35,18 @@ class BuiltTrees {
              AbsoluteLinks links)
       : content_(content), problems_(problems), inodes_(inodes), links_(links), flights_(workers) {}
 
-  /// The files of the layer `diff`. Throws `Errc::corrupt` where it is no valid tar.
+  /// Returns the files of the layer `diff`. Throws `Errc::corrupt` if it is no valid tar.
   [[nodiscard]] const FileNodes& layer(const Digest& diff, const Patience& patience);
   /// Returns the files of the layer `diff` if they were entered already, or null. Asks nobody.
   [[nodiscard]] const FileNodes* known_layer(const Digest& diff) const;
-  /// These layers merged, the base first. `path` is where problems with it are shown.
+  /// Returns these layers merged, the base first. Problem records name `path`.
   [[nodiscard]] const FileNodes& rootfs(const std::string& path, const std::vector<Digest>& diffs,
                                         const Patience& patience);
 
  private:
   using TreePointer = std::shared_ptr<const FileTree>;
 
-  /// What came of building one; building it again would come to the same.
+  /// The tree that was built, or why it cannot be: building it again would have the same result.
   struct Outcome {
     TreePointer tree;
     std::exception_ptr failure;

@@ -63,13 +63,13 @@ class SpecialNode final : public Node {
   FileTree::Index index_;
 };
 
-/// Which facts of our own its files show.
+/// Which of digestfs's own facts the files show.
 enum class LayerFact {
   hide,
   show,  ///< `user.digestfs.layer`
 };
 
-/// The files of a tree but for its directories. Immutable; safe for concurrent use.
+/// The nodes of all files of a tree but for its directories. Immutable; safe for concurrent use.
 class FileNodes final : public NodeBlock {
  public:
   /// `diffs[n]` is where the content of layer n is.
@@ -77,7 +77,7 @@ class FileNodes final : public NodeBlock {
             cache::Content& content, LayerFact layer_fact);
 
   [[nodiscard]] const Node* find(std::uint64_t offset) const override;
-  /// The node of a file that is no directory.
+  /// Returns the node of a file that is no directory.
   [[nodiscard]] const Node* node(FileTree::Index index) const;
   [[nodiscard]] std::size_t directories() const noexcept { return directories_; }
   [[nodiscard]] const FileTree& tree() const noexcept { return *tree_; }

@@ -16,14 +16,14 @@
 
 namespace digestfs::fs {
 
-/// What few files have, kept apart so that the many stay small.
+/// What few files have. It is kept apart so that the records of the many stay small.
 struct FileExtras {
   std::map<std::string, std::string> xattrs;
   bool sparse = false;
   std::vector<archive::SparseRun> runs;  ///< of a sparse file
   /// Why the file's content cannot be shown, or empty.
   std::string defect;
-  /// Where a hard link leads that found nothing in its own layer (HL-1), or empty.
+  /// The target of a hard link whose own layer has no such file (HL-1), or empty.
   std::string missing_target;
 };
 
@@ -36,7 +36,7 @@ struct EarlyLink {
   std::vector<std::string> targets;  ///< paths: the link's own, and those of links it leads through
 };
 
-/// A file, by whatever names it goes. The meaning of `size` and `where` depends on `type`.
+/// A file, whatever names lead to it. The meaning of `size` and `where` depends on `type`.
 struct FileRecord {
   std::int64_t modified_seconds = 0;
   std::uint64_t size = 0;   ///< a file's; the length of a link's target; a directory's entries
@@ -59,7 +59,7 @@ struct FileRecord {
 
 /// The files of a layer, or of layers merged: names and metadata, no content. Built once
 /// (`FileTreeBuilder`) and immutable, so that no lock is needed to walk it. It takes 68 bytes an
-/// entry beyond its name, and the nodes of a view (`FileNodes`) some 40 more.
+/// entry beyond its name, and its nodes (`FileNodes`) some 40 more.
 class FileTree {
  public:
   using Index = std::uint32_t;
@@ -86,18 +86,18 @@ class FileTree {
            extras_.size() * sizeof(FileExtras);
   }
 
-  /// All files. The directories come first, the root before all.
+  /// All files. The directories come first, and the root is the first of them.
   [[nodiscard]] std::span<const FileRecord> files() const noexcept { return files_; }
   [[nodiscard]] const FileRecord& file(Index index) const { return files_[index]; }
 
   /// The entries of a directory, in the order of their names' bytes.
   [[nodiscard]] std::span<const Name> entries(Index directory) const;
   [[nodiscard]] std::string_view text(const Name& name) const;
-  /// The entry `name` of a directory.
+  /// Returns the entry `name` of a directory, or nothing.
   [[nodiscard]] std::optional<Index> find(Index directory, std::string_view name) const;
 
   [[nodiscard]] std::string_view link_target(const FileRecord& symlink) const;
-  /// Empty ones where the file has none.
+  /// Returns the extras of a file; they are empty if it has none.
   [[nodiscard]] const FileExtras& extras(const FileRecord& file) const;
   /// The names that lower layers may make lead elsewhere.
   [[nodiscard]] std::span<const EarlyLink> early_links() const noexcept { return early_links_; }

@@ -13,8 +13,8 @@
 
 namespace digestfs::fs {
 
-/// A file tree that is being put together, by whatever rules: of a tar's entries (`LayerBuilder`)
-/// or of layers (`RootfsBuilder`). What is no longer reached by any name is dropped at the end.
+/// A file tree that is being put together: by `LayerBuilder` from the entries of a tar, or by
+/// `RootfsBuilder` from layers. Files that no name leads to any more are dropped at the end.
 class FileTreeBuilder {
  public:
   using Index = FileTree::Index;
@@ -34,7 +34,7 @@ class FileTreeBuilder {
   static constexpr int kMaxLinks = 255;
 
   FileTreeBuilder() : FileTreeBuilder(Limits{}) {}
-  /// Begins with a root that no entry speaks of.
+  /// Begins with an implicit root.
   explicit FileTreeBuilder(const Limits& limits);
 
   [[nodiscard]] FileRecord& file(Index index) { return files_[index]; }
@@ -46,43 +46,44 @@ class FileTreeBuilder {
   [[nodiscard]] const Names& names(Index directory) const;
   [[nodiscard]] std::optional<Index> find(Index directory, std::string_view name) const;
 
-  /// A new file without a name. Throws `Errc::too_large` where there are too many.
+  /// Adds a file that has no name yet. Throws `Errc::too_large` if there are too many.
   Index add(FileRecord record);
-  /// A new directory that only its content implies: 0755 and root's (PATH-3).
+  /// Returns the record of a directory that has no entry of its own: mode 0755, owned by root
+  /// (PATH-3).
   [[nodiscard]] static FileRecord implicit_directory();
-  /// Gives `file` a name in `directory`, in place of what has it.
+  /// Gives `file` a name in `directory`. A file that has the name already loses it.
   void put(Index directory, std::string_view name, Index file);
   void remove(Index directory, std::string_view name);
   void clear(Index directory);
 
-  /// These throw `Errc::too_large` where it gets too much.
+  /// These throw `Errc::too_large` beyond `Limits::bytes`.
   void set_link_target(Index symlink, std::string target);
   [[nodiscard]] const std::string& link_target(Index symlink) const;
   void set_extras(Index file, FileExtras extras);
   [[nodiscard]] const FileExtras& extras(Index file) const;
   void add_early_link(EarlyLink link);
 
-  /// What happens where a path leads to nothing, or to something else than a directory.
+  /// What `walk` does where a path leads to nothing, or to something that is no directory.
   enum class Missing {
-    stop,  ///< nothing
-    make,  ///< a directory takes the place
+    stop,  ///< it ends without a result
+    make,  ///< it puts a directory there
   };
   struct Walked {
-    std::optional<Index> directory;  ///< nothing where the path leads to none
+    std::optional<Index> directory;  ///< absent if the path leads to none
     bool too_many_links = false;
-    bool replaced = false;  ///< something else had to go
+    bool replaced = false;  ///< a file gave way to a directory
   };
-  /// The directory at `path`, seen from `directory`; symbolic links are followed and never leave
-  /// the root, nor does `..` (PATH-4).
+  /// Returns the directory at `path`, seen from `directory`. Follows symbolic links; neither they
+  /// nor `..` lead out of the root (PATH-4).
   [[nodiscard]] Walked walk(Index directory, std::string_view path, Missing missing);
-  /// The file at `path`, seen from the root: like `walk` up to the last name, which is not followed
-  /// (HL-1).
+  /// Returns the file at `path`, seen from the root, or nothing. A symbolic link that is the last
+  /// component is not followed (HL-1).
   [[nodiscard]] std::optional<Index> find_path(std::string_view path);
   /// Returns the absolute `target` of a link so that no `..` in it leads above the root: whatever
   /// stands before a `..` is resolved, as far as the tree has it.
   [[nodiscard]] std::string below_root(std::string_view target);
 
-  /// The tree. The builder is used up.
+  /// Returns the tree. The builder is used up.
   [[nodiscard]] FileTree finish();
 
  private:
@@ -108,11 +109,11 @@ class FileTreeBuilder {
   std::vector<EarlyLink> early_links_;
 };
 
-/// A path taken apart: its components without empty ones and `.`, and `..` taken back within the
-/// root (PATH-1).
+/// The components of a path without empty ones and `.`; each `..` has removed the component before
+/// it (PATH-1).
 struct CleanPath {
   std::vector<std::string_view> components;
-  bool escapes = false;  ///< it would have left the root
+  bool escapes = false;  ///< a `..` found no component to remove
 };
 [[nodiscard]] CleanPath clean_path(std::string_view path);
 

@@ -14,13 +14,13 @@ struct Finding {
   std::string detail;  ///< one sentence
 };
 
-/// What was found, 1,000 in full: a layer has as many findings as whoever made it likes. The rest
-/// is counted.
+/// The first 1,000 findings in full, and the number of the others: whoever makes a layer decides
+/// how many it has.
 class Findings {
  public:
   void add(std::string_view path, std::string_view detail);
   [[nodiscard]] const std::vector<Finding>& all() const noexcept { return all_; }
-  /// How many there were beyond those.
+  /// Returns how many findings are only counted.
   [[nodiscard]] std::uint64_t omitted() const noexcept { return omitted_; }
 
  private:
@@ -28,7 +28,7 @@ class Findings {
   std::uint64_t omitted_ = 0;
 };
 
-/// The beginning of a text of the image's maker, printable, for a finding to quote.
+/// Returns the beginning of a text from the image, printable, for a finding to quote.
 [[nodiscard]] std::string quoted(std::string_view bytes);
 
 }  // namespace digestfs::fs

@@ -13,10 +13,10 @@
 
 namespace digestfs::fs {
 
-/// Makes the tree of one layer from the entries of its tar: what the tar holds, whiteouts as the
-/// files they are. Paths stay inside the root (PATH-1 to PATH-5), of several entries of one name
-/// the last wins, and links lead to what they name (HL-1 to HL-3). An entry that cannot be shown is
-/// left out, and found.
+/// Makes the tree of one layer from the entries of its tar. Whiteouts are shown as the files that
+/// they are. Paths stay inside the root (PATH-1 to PATH-5). Of several entries of one name the last
+/// wins. Hard links lead to what they name (HL-1 to HL-3). An entry that cannot be shown is left
+/// out, and a finding says so.
 class LayerBuilder final : public archive::TarSink {
  public:
   explicit LayerBuilder(const FileTreeBuilder::Limits& limits = {}) : tree_(limits) {}
@@ -24,14 +24,14 @@ class LayerBuilder final : public archive::TarSink {
   /// Throws `Errc::too_large` where a limit is passed.
   void take(archive::TarEntry entry) override;
 
-  /// The archive has ended well. The builder is used up.
+  /// Returns the tree, when the archive has ended without an error. The builder is used up.
   [[nodiscard]] FileTree finish();
   [[nodiscard]] const Findings& findings() const noexcept { return findings_; }
 
  private:
   using Index = FileTree::Index;
 
-  /// A name that is to lead where nothing was yet.
+  /// A hard link whose target has not come yet.
   struct Link {
     Index directory;
     std::string name;

@@ -23,16 +23,16 @@ enum class AbsoluteLinks {
 };
 
 /// Merges layers into what a container sees (image-spec layer.md, "Applying Changesets"; WH-1 to
-/// WH-9, HL-4). What a layer hides goes first, whatever the order of its entries, so that it never
-/// hides what the layer itself brings (WH-5).
+/// WH-9, HL-4). The whiteouts of a layer are applied before its files, whatever the order of its
+/// entries, so that they never hide what the layer itself brings (WH-5).
 class RootfsBuilder {
  public:
   explicit RootfsBuilder(const FileTreeBuilder::Limits& limits = {}) : tree_(limits) {}
 
-  /// Puts the next layer, the base first, on top. Throws `Errc::too_large`.
+  /// Puts the next layer on top; the base comes first. Throws `Errc::too_large` beyond the limits.
   void apply(const FileTree& layer);
 
-  /// The builder is used up.
+  /// Returns the tree. The builder is used up.
   [[nodiscard]] FileTree finish(AbsoluteLinks links);
   [[nodiscard]] const Findings& findings() const noexcept { return findings_; }
 

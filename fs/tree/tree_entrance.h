@@ -12,9 +12,9 @@
 
 namespace digestfs::fs {
 
-/// The way into a tree of files: `trees/<diff_id>/`, `layers/NN/tree/` or `rootfs/`. Looking at it
-/// from outside costs nothing; who enters waits until the tree is there, as long as its layers move
-/// (promise 5).
+/// The directory through which a process enters a tree of files: `trees/<diff_id>/`,
+/// `layers/NN/tree/` or `rootfs/`. Its `stat` costs nothing. A process that enters waits until the
+/// tree is there, as long as its layers make progress (promise 5).
 class TreeEntrance final : public Directory {
  public:
   /// Returns the files of the tree, or throws, also `Pending`. Whoever makes the entrance knows
@@ -49,7 +49,7 @@ class TreeEntrance final : public Directory {
   Enter enter_;
   Glance glance_;
   Timestamp created_;
-  // Guarded by the lock it lives in: null until somebody entered.
+  // Guarded by the lock it lives in: null until a process has entered.
   mutable Guarded<const DirectoryNodes*> inside_{nullptr};
 };
 
