@@ -131,7 +131,8 @@ Token Tokens::fetch(const TokenPurpose& purpose, const std::optional<Credential>
     servers_.warn(str_cat("the credentials of ", credential->from, " go to ", realm.origin(),
                           " unencrypted, as --tls-verify=false allows"));
   }
-  Application application{.realm = realm,
+  Application application{.host = purpose.host,
+                          .realm = realm,
                           .service = purpose.challenge.parameter("service"),
                           .scopes = purpose.scopes(),
                           .credential = credential,
@@ -146,8 +147,9 @@ Token Tokens::fetch(const TokenPurpose& purpose, const std::optional<Credential>
     }
   }
   application.secrets.add(secrets_of(basic));
-  TokenQuestion question{.url =
-                             token_url(realm, application.service, application.scopes, basic.user)};
+  TokenQuestion question{
+      .url = token_url(realm, application.service, application.scopes, basic.user),
+      .host = application.host};
   if (basic.has_password()) question.fields.push_back(basic_field(basic));
   return token_in(servers_.ask_token_server(question, stop), question.url, application);
 }
@@ -161,6 +163,7 @@ std::optional<Token> Tokens::exchange(Application application, const std::stop_t
   if (is_renewed) application.secrets.add(last->token);
   const TokenQuestion question{
       .url = application.realm,
+      .host = application.host,
       .form = token_form(application.service, application.scopes,
                          is_renewed ? last->token : credential.identity_token)};
   const TokenAnswer answer = servers_.ask_token_server(question, stop);

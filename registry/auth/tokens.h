@@ -28,6 +28,7 @@ namespace digestfs::registry {
 /// A request to a token server.
 struct TokenQuestion {
   Url url;
+  Sender host;  ///< The host whose challenge leads to the server.
   std::vector<Field> fields = {};
   /// The body of a POST. Without it the request is a GET. Only a GET follows redirects: no other
   /// server may receive the form.
@@ -152,6 +153,7 @@ class Tokens {
   };
   /// A request for one token, while it is made.
   struct Application {
+    Sender host;
     Url realm;
     std::string service;
     std::vector<std::string> scopes;

@@ -182,6 +182,10 @@ TokenAnswer Host::ask_token_server(const TokenQuestion& question, const std::sto
   transport_.trust_by(certificates, http);
   http.fields = question.fields;
   http.form = question.form;
+  http.check_peer = [&](HostKind peer) {
+    check_peer(question.host, question.url, peer, Errand::token, Errc::denied,
+               transport_.is_insecure());
+  };
   std::string body;
   const auto take = [&body](const HttpHead&, std::span<const std::byte> part) {
     return collect(body, part, TokenAnswer::kMost);

@@ -89,7 +89,11 @@ Reply follow_redirects(Transport& transport, const Pace& pace, HttpRequest reque
                  transport.is_insecure());
     pace.check_elsewhere(next);
     if (errand == Errand::content) links.add_query_of(next);
+    const Sender from{request.url, reply.head.peer};
     request = onward(transport, std::move(request), next, first);
+    request.check_peer = [from, next, errand, insecure = transport.is_insecure()](HostKind peer) {
+      check_peer(from, next, peer, errand, Errc::corrupt, insecure);
+    };
   }
 }
 

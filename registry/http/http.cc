@@ -257,6 +257,7 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   const bool is_loopback = host_kind(request.url.host()) == HostKind::loopback;
   const std::string proxy = proxy_of(request.url, ProxyVariables::of_environment());
   set(easy, CURLOPT_PROXY, proxy.c_str());
+  if (request.check_peer && proxy.empty()) transfer.check_peer(request.check_peer);
   set(easy, CURLOPT_NOPROXY, "");  // libcurl knows no ports in the variable (PRX-1)
   set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   use_certificates(easy, pool_->system_authorities(), request.certificates);

@@ -44,6 +44,10 @@ struct HttpRequest {
   bool decode = false;  ///< Undo a content coding of the answer, instead of keeping what was sent.
   /// The certificates for the host that is asked, or null. Must outlive the exchange.
   const Certificates* certificates = nullptr;
+  /// Is called with the kind of the address that we are connected to, before any of the request is
+  /// sent. An exception ends the exchange and reaches the caller. Is not called if a proxy is
+  /// asked: the proxy resolves the name.
+  std::function<void(HostKind peer)> check_peer = {};
 };
 
 /// Status and fields of an answer. Interim answers (1xx) do not appear.

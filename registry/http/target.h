@@ -30,4 +30,10 @@ enum class Errand {
 void check_target(const Sender& from, const Url& to, Errand errand, Errc code,
                   bool insecure = false);
 
+/// The same for the address behind the name in `to`, which must be checked before anything is sent
+/// there: `peer` is the kind of the address that we are connected to. A name may stand for an
+/// address that `check_target` refuses.
+void check_peer(const Sender& from, const Url& to, HostKind peer, Errand errand, Errc code,
+                bool insecure = false);
+
 }  // namespace digestfs::registry

@@ -31,6 +31,25 @@ Transfer::Transfer(CURL* easy, const Receive& receive) : easy_(easy), receive_(r
   set(easy, CURLOPT_ERRORBUFFER, details_.data());
 }
 
+void Transfer::check_peer(const std::function<void(HostKind)>& check) {
+  check_peer_ = &check;
+  set(easy_, CURLOPT_PREREQFUNCTION, &Transfer::take_connection);
+  set(easy_, CURLOPT_PREREQDATA, this);
+}
+
+/// Called by libcurl once there is a connection, new or kept, before it sends the request.
+int Transfer::take_connection(void* user, char* peer_address, char* /*own_address*/,
+                              int /*peer_port*/, int /*own_port*/) noexcept {
+  auto& transfer = *static_cast<Transfer*>(user);
+  try {
+    (*transfer.check_peer_)(host_kind(peer_address));
+    return CURL_PREREQFUNC_OK;
+  } catch (...) {
+    transfer.failure_ = std::current_exception();
+    return CURL_PREREQFUNC_ABORT;
+  }
+}
+
 /// Called by libcurl for each line of a head.
 std::size_t Transfer::take_head_line(char* data, std::size_t size, std::size_t count,
                                      void* user) noexcept {

@@ -4,10 +4,12 @@
 #include <array>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <stop_token>
 #include <string_view>
 
 #include "registry/http/curl.h"
+#include "registry/http/host_kind.h"
 #include "registry/http/http.h"
 
 namespace digestfs::registry {
@@ -20,6 +22,9 @@ class Transfer {
   /// Makes `easy` report to this transfer. `receive` takes the body; both must outlive the
   /// transfer.
   Transfer(CURL* easy, const Receive& receive);
+  /// Makes `check`, which must outlive the transfer, be called before the request is sent. See
+  /// `HttpRequest::check_peer`.
+  void check_peer(const std::function<void(HostKind)>& check);
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
   ~Transfer() = default;
@@ -42,10 +47,13 @@ class Transfer {
                                     void* user) noexcept;
   static std::size_t take_body(char* data, std::size_t size, std::size_t count,
                                void* user) noexcept;
+  static int take_connection(void* user, char* peer_address, char* own_address, int peer_port,
+                             int own_port) noexcept;
 
   // Constant after construction.
   CURL* easy_;
   const Receive& receive_;
+  const std::function<void(HostKind)>* check_peer_ = nullptr;
   // What has come so far.
   HttpHead head_;
   std::size_t head_bytes_ = 0;
