@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "registry/host/client.h"
 #include "registry/image/media_type.h"
 #include "tests/support/fake_registry.h"
@@ -81,6 +84,29 @@ class ClientTest : public testing::Test {
   }
 
   FakeRegistry fake;
+};
+
+/// A registry that wants a token of its own token server.
+class BearerTest : public ClientTest {
+ protected:
+  void require_token(const std::string& valid, const std::string& challenge_more = "") {
+    fake.on([this, valid, challenge_more](const Request& request) -> std::optional<Response> {
+      if (request.path() == "/token") return std::nullopt;
+      if (request.field("Authorization") == "Bearer " + valid) return std::nullopt;
+      return Response{.status = 401, .fields = {{"WWW-Authenticate", challenge(challenge_more)}}};
+    });
+  }
+
+  [[nodiscard]] std::string challenge(const std::string& more = "") const {
+    return str_cat("Bearer realm=\"http://", fake.address(), "/token\",service=\"s\"", more);
+  }
+
+  void serve_token(const std::string& body) {
+    fake.on([body](const Request& request) -> std::optional<Response> {
+      if (request.path() != "/token") return std::nullopt;
+      return Response{.body = body};
+    });
+  }
 };
 
 }  // namespace digestfs::registry

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "tests/registry/host/client_fixture.h"
+
+namespace digestfs::registry {
+namespace {
+
+TEST_F(ClientTest, ConnectsToNothingBeforeItIsAsked) {
+  const auto reader = client();
+  EXPECT_EQ(reader.name(), "docker://" + fake.source());
+  EXPECT_TRUE(fake.requests().empty());
+}
+
+TEST_F(ClientTest, GreetsOnceAndSaysWhoItIs) {  // AUTH-1, EP-0
+  auto reader = client();
+  for (int i = 0; i < 3; ++i) static_cast<void>(reader.list_tags(std::nullopt, {}));
+  EXPECT_EQ(fake.count("GET", "/v2/"), 4U);
+  for (const Request& request : fake.requests()) {
+    EXPECT_EQ(request.field("User-Agent"), "digestfs/test");
+    EXPECT_EQ(request.field("Accept-Encoding"), "identity");
+    EXPECT_EQ(request.field("Authorization"), "");
+    EXPECT_EQ(request.field("Cookie"), "");
+  }
+}
+
+TEST_F(BearerTest, A1FetchesOneTokenForPullingAnonymously) {  // AUTH-8
+  require_token("T");
+  serve_token(R"({"token":"T","expires_in":300})");
+  const auto blob = fake.add_blob("hello");
+  auto reader = client();
+  for (int i = 0; i < 5; ++i) {
+    Collector sink;
+    reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
+    EXPECT_EQ(sink.bytes, "hello");
+  }
+  EXPECT_EQ(fake.count("GET", "/token"), 1U);
+  EXPECT_EQ(fake.count("GET", fake.path("/blobs/")), 5U);  // the token was there before the first
+  for (const Request& request : fake.requests()) {
+    if (request.path() == "/token") {
+      EXPECT_EQ(request.target,
+                "/token?service=s&scope=repository%3Atest%2Frepo%3Apull&client_id=digestfs");
+      EXPECT_EQ(request.field("Authorization"), "");
+    }
+    if (request.path() == "/v2/") {
+      EXPECT_EQ(request.field("Authorization"), "");
+    }  // AUTH-3
+  }
+}
+
+TEST_F(BearerTest, A3FetchesATokenWhenOnlyTheRepositoryAsksForOne) {
+  fake.tag("t", fake.add_manifest(kManifest, kOci).digest);
+  require_token("T");
+  serve_token(R"({"access_token":"T"})");
+  fake.on([](const Request& request) -> std::optional<Response> {
+    return request.path() == "/v2/" ? std::optional(Response{.body = "{}"}) : std::nullopt;
+  });
+  auto reader = client();
+  EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 2U);
+}
+
+TEST_F(BearerTest, A17SharesOneTokenAmongAll) {  // AUTH-12
+  require_token("T");
+  // It is not given before all could have asked for one of their own.
+  std::atomic<int> wanting = 0;
+  fake.on([&wanting](const Request& request) -> std::optional<Response> {
+    if (request.path() != "/token") return std::nullopt;
+    const auto limit = std::chrono::steady_clock::now() + 2s;
+    while (wanting < 8 && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+    std::this_thread::sleep_for(50ms);
+    return Response{.body = R"({"token":"T"})"};
+  });
+  const auto blob = fake.add_blob("hello");
+  auto reader = client();
+  std::atomic<int> right = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&] {
+        Collector sink;
+        ++wanting;
+        reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
+        if (sink.bytes == "hello") ++right;
+      });
+    }
+  }
+  EXPECT_EQ(right, 8);
+  EXPECT_EQ(fake.count("GET", "/token"), 1U);
+}
+
+TEST_F(BearerTest, A4RenewsARefusedTokenOnceAndGivesUpThen) {  // A11, AUTH-13
+  serve_token(R"({"token":"old"})");
+  require_token("good");
+  EXPECT_EQ(resolve_failure(), Errc::denied);
+  EXPECT_EQ(fake.count("GET", "/token"), 2U);
+  EXPECT_LE(
+      fake.count("HEAD", fake.path("/manifests/t")) + fake.count("GET", fake.path("/manifests/t")),
+      3U);
+}
+
+TEST_F(BearerTest, A4GivesUpWhereARefusalSaysNothing) {  // GCR
+  serve_token(R"({"token":"old"})");
+  fake.on([this](const Request& request) -> std::optional<Response> {
+    if (request.path() == "/token") return std::nullopt;
+    if (request.path() != "/v2/") return Response{.status = 401};
+    return Response{.status = 401, .fields = {{"WWW-Authenticate", challenge()}}};
+  });
+  const auto blob = fake.add_blob("hello");
+  EXPECT_EQ(failure([&] { static_cast<void>(fetch(blob.digest)); }).code(), Errc::denied);
+  EXPECT_EQ(fake.count("GET", "/token"), 2U);
+  EXPECT_EQ(fake.count("GET", fake.path("/blobs/")), 2U);
+}
+
+TEST_F(BearerTest, A3RenewsATokenAlsoWhereOnlyTheRepositoryAskedForOne) {  // AUTH-13
+  std::atomic<int> tokens = 0;
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() == "/v2/") return Response{.body = "{}"};
+    if (request.path() == "/token")
+      return Response{.body = str_cat(R"({"token":"T)", ++tokens, "\"}")};
+    if (request.field("Authorization") == "Bearer T2") return std::nullopt;
+    return Response{.status = 401, .fields = {{"WWW-Authenticate", challenge()}}};
+  });
+  EXPECT_EQ(fetch(fake.add_blob("hello").digest), "hello");
+  EXPECT_EQ(tokens, 2);
+}
+
+TEST_F(BearerTest, RenewsATokenThatWasRefusedWithoutAChallenge) {  // GCR
+  fake.tag("t", fake.add_manifest(kManifest, kOci).digest);
+  std::atomic<int> tokens = 0;
+  require_token("T2");
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() == "/token")
+      return Response{.body = str_cat(R"({"token":"T)", ++tokens, "\"}")};
+    if (request.path() == "/v2/") return std::nullopt;
+    if (request.field("Authorization") != "Bearer T2") return Response{.status = 401};
+    return std::nullopt;
+  });
+  auto reader = client();
+  EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_EQ(tokens, 2);
+}
+
+TEST_F(BearerTest, A7SaysWhatIsWrongWithTheTokenServer) {
+  const std::pair<Response, Errc> answers[] = {
+      {{.body = "<html>sign in</html>"}, Errc::corrupt},
+      {{.body = "{}"}, Errc::corrupt},
+      {{.body = R"({"token":"T")" + std::string(5U << 20U, ' ') + "}"}, Errc::corrupt},
+      {{.status = 401}, Errc::denied},
+      {{.status = 403}, Errc::denied},
+      {{.status = 429}, Errc::rate_limited},
+      {{.status = 503}, Errc::unavailable},
+  };
+  for (const auto& [answer, code] : answers) {
+    fake.clear_handlers();
+    require_token("T");
+    fake.on("/token", answer);
+    EXPECT_EQ(resolve_failure(), code) << answer.status << " " << answer.body.substr(0, 20);
+  }
+}
+
+TEST_F(BearerTest, A8DoesNotConnectToARealmThatIsATrap) {
+  for (const char* realm : {"http://169.254.169.254/t", "file:///etc/passwd", ""}) {
+    fake.clear_handlers();
+    fake.on("/v2/", {.status = 401,
+                     .fields = {{"WWW-Authenticate", str_cat("Bearer realm=\"", realm, "\"")}}});
+    EXPECT_EQ(resolve_failure(), Errc::denied) << realm;
+  }
+}
+
+TEST_F(ClientTest, A12HasNothingToAnswerABasicChallengeWith) {
+  fake.on("/v2/", {.status = 401, .fields = {{"WWW-Authenticate", "Basic realm=\"x\""}}});
+  EXPECT_EQ(resolve_failure(), Errc::denied);
+  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 1U);
+  for (const Request& request : fake.requests()) EXPECT_EQ(request.field("Authorization"), "");
+}
+
+TEST_F(ClientTest, PassesAWarningOnOnce) {  // EP-0
+  fake.tag("t", fake.add_manifest(kManifest, kOci).digest);
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() != fake.path("/manifests/t")) return std::nullopt;
+    return Response{.fields = {{"Warning", "299 - \"it moves\x1b[1m soon\""},
+                               {"Warning", "110 - \"stale\""},
+                               {"Content-Type", kOci},
+                               {"Docker-Content-Digest", digest_of(kManifest).str()}},
+                    .body = kManifest};
+  });
+  testing::internal::CaptureStderr();
+  auto reader = client();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(reader.resolve("t", {}));
+  const std::string log = testing::internal::GetCapturedStderr();
+  const auto at = log.find("it moves\\x1b[1m soon");
+  ASSERT_NE(at, std::string::npos) << log;
+  EXPECT_EQ(log.find("it moves", at + 1), std::string::npos) << log;
+  EXPECT_EQ(log.find("stale"), std::string::npos) << log;
+}
+
+TEST_F(ClientTest, AsksARegistryThatGreetsByLeadingElsewhere) {  // AUTH-2
+  FakeRegistry other;
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() != "/v2/") return std::nullopt;
+    return Response{.status = 302,
+                    .fields = {{"Location", "http://" + other.address() + "/login"}}};
+  });
+  EXPECT_EQ(fetch(fake.add_blob("hello").digest), "hello");
+  EXPECT_TRUE(other.requests().empty());
+}
+
+TEST_F(ClientTest, SaysThatAHostIsNoRegistry) {
+  fake.on("/v2/", {.status = 404, .body = "<html>"});
+  auto reader = client();
+  const Error error = failure([&] { static_cast<void>(reader.list_tags(std::nullopt, {})); });
+  EXPECT_EQ(error.code(), Errc::unavailable);  // of the tags that says nothing (DEC-6)
+  EXPECT_NE(std::string(error.what()).find("is no registry"), std::string::npos) << error.what();
+}
+
+}  // namespace
+}  // namespace digestfs::registry
