@@ -60,13 +60,15 @@ std::shared_ptr<Flight> Downloads::start(const Digest& digest, const KnownObject
 
 void Downloads::fetch(const Digest& digest, std::uint64_t limit, const Request& request,
                       Flight& flight) {
+  // Throws for a digest that no content can be checked against, before anything is downloaded.
+  static_cast<void>(Hasher(digest.algorithm()));
   std::optional<Partial> partial = store_.take_partial(digest, request.stop);
   const KnownObject known = objects_.find(digest);
   // A claim of 0 is none: that is what descriptors say of an object that nobody has measured.
   const bool is_measured = known.most_claimed > 0;
   const Bounds bounds{limit,
                       is_measured ? std::optional(most_of(known.most_claimed)) : std::nullopt};
-  Download download{digest, known, bounds, request, flight, std::move(partial)};
+  Download download{digest, known, bounds, request, flight, std::move(partial), {}};
   // Another process may have been faster; its object is hashed like any other file of the cache.
   if (store_.open(Area::blobs, digest)) {
     discard(download);
@@ -102,7 +104,7 @@ void Downloads::fetch(const Digest& digest, std::uint64_t limit, const Request& 
   if (known.claimed && *known.claimed != size) {
     problems_.report_size(digest, *known.claimed, size);
   }
-  open_objects_.publish(*std::move(download.partial), Area::blobs, digest);
+  open_objects_.publish(*std::move(download.partial), Area::blobs, {digest, download.fingerprint});
   DIGESTFS_LOG(
       info, "fetched digest=", digest, " size=", size, " ms=",
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count());
@@ -118,8 +120,12 @@ std::optional<std::string> Downloads::fetch_from_any(Download& download) {
       download.partial = store_.take_partial(download.digest, download.request.stop);
     }
     try {
-      const Digest actual = fetch_from(origins[i], download);
-      if (actual == download.digest) return std::nullopt;
+      const HashedFile hashed = fetch_from(origins[i], download);
+      const Digest& actual = hashed.digest;
+      if (actual == download.digest) {
+        download.fingerprint = hashed.fingerprint;
+        return std::nullopt;
+      }
       wrong = str_cat("the bytes that came are ", actual, ", ", download.partial->size(), " bytes");
       quarantine(download, origins[i], actual);
     } catch (const Error& error) {
@@ -134,21 +140,22 @@ std::optional<std::string> Downloads::fetch_from_any(Download& download) {
   return wrong;
 }
 
-/// Fetches from one origin, and goes on where the transfer is cut. Returns the digest of what came
+/// Fetches from one origin, and goes on where the transfer is cut. Returns what the partial file is
 /// in the end.
-Digest Downloads::fetch_from(const Origin& origin, Download& download) {
+HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
   Partial& partial = *download.partial;
   const std::stop_token& stop = download.request.stop;
   auto wanted = registry::Copy::any;
   int restarts = 0;
   for (int resumption = 0;;) {
     const std::uint64_t had = partial.size();
-    Receiver receiver(store_, partial, download.bounds, wanted, stop, download.flight);
+    Receiver receiver(store_, partial, download.bounds, wanted, download.flight);
     try {
       origin.source->fetch(origin.endpoint, download.digest, {.offset = had}, receiver,
                            download.request);
-      Digest actual = receiver.finish();
-      if (actual == download.digest) return actual;
+      HashedFile actual =
+          hash_whole_file(partial.fd(), download.digest.algorithm(), stop, &download.flight);
+      if (actual.digest == download.digest) return actual;
       receiver.check_end(had, download.known.claimed);
       if (wanted == registry::Copy::sources) return actual;
       // What an earlier download left may be to blame (RTY-8), or one bad moment of the source, or
@@ -157,7 +164,7 @@ Digest Downloads::fetch_from(const Origin& origin, Download& download) {
       partial.truncate();
       DIGESTFS_LOG(info,
                    "other bytes than promised, once more from the start digest=", download.digest,
-                   " actual=", actual);
+                   " actual=", actual.digest);
     } catch (const Error& error) {
       const bool is_cut = error.code() == Errc::unavailable || error.code() == Errc::timed_out;
       const std::uint64_t size = partial.size();

@@ -8,6 +8,7 @@
 
 #include "base/flights.h"
 #include "base/request.h"
+#include "cache/hash_file.h"
 #include "cache/objects.h"
 #include "cache/open_objects.h"
 #include "cache/problems.h"
@@ -48,11 +49,12 @@ class Downloads {
     const Request& request;
     Flight& flight;
     std::optional<Partial> partial;
+    Fingerprint fingerprint;  ///< of the partial file, once it was hashed to `digest`
   };
 
   void fetch(const Digest& digest, std::uint64_t limit, const Request& request, Flight& flight);
   [[nodiscard]] std::optional<std::string> fetch_from_any(Download& download);
-  [[nodiscard]] Digest fetch_from(const Origin& origin, Download& download);
+  [[nodiscard]] HashedFile fetch_from(const Origin& origin, Download& download);
   void quarantine(Download& download, const Origin& origin, const Digest& actual);
   void discard(Download& download);
   void wait_to_go_on(int resumption, const std::stop_token& stop) const;

@@ -12,6 +12,8 @@ namespace digestfs::cache {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{256} << 10U;
+// How often a file that changes while it is hashed is hashed again.
+constexpr int kMaxAttempts = 3;
 
 }  // namespace
 
@@ -28,6 +30,17 @@ void hash_file(int fd, std::uint64_t bytes, Hasher& hasher, const std::stop_toke
     if (flight != nullptr) flight->advance(got);
     at += got;
   }
+}
+
+HashedFile hash_whole_file(int fd, std::string_view algorithm, const std::stop_token& stop,
+                           Flight* flight) {
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    const Fingerprint before = Fingerprint::of(fd);
+    Hasher hasher(algorithm);
+    hash_file(fd, before.size, hasher, stop, flight);
+    if (Fingerprint::of(fd) == before) return {hasher.finish(), before};
+  }
+  throw Error(Errc::unavailable, "somebody else keeps writing to the file in the cache");
 }
 
 }  // namespace digestfs::cache

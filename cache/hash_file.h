@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/digest.h"
+#include "base/fingerprint.h"
 #include "base/flight.h"
 
 namespace digestfs::cache {
@@ -15,5 +16,17 @@ namespace digestfs::cache {
 /// `std::system_error` if the file cannot be read.
 void hash_file(int fd, std::uint64_t bytes, Hasher& hasher, const std::stop_token& stop,
                Flight* flight = nullptr);
+
+/// What a file was found to be.
+struct HashedFile {
+  Digest digest;
+  Fingerprint fingerprint;  ///< that the file had before and after it was hashed
+};
+
+/// Hashes all of `fd` with the digest algorithm `algorithm`. What is kept under a digest is hashed
+/// in this way, from the file: the bytes that were written to the file prove nothing about a file
+/// that somebody else may write to as well. Throws `Errc::unavailable` if the file keeps changing.
+[[nodiscard]] HashedFile hash_whole_file(int fd, std::string_view algorithm,
+                                         const std::stop_token& stop, Flight* flight = nullptr);
 
 }  // namespace digestfs::cache

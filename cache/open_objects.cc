@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/open_objects.h"
 
+#include <chrono>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -13,8 +16,41 @@ namespace {
 constexpr Area kAreas[] = {Area::blobs, Area::diffs, Area::quarantine};
 // How often a file that keeps changing is looked at before the caller is told so.
 constexpr int kMaxAttempts = 8;
+// What is hashed at once, by the caller, in bytes: that takes no longer than to wake a worker.
+constexpr std::uint64_t kAtOnce = std::uint64_t{1} << 20U;
+// What is hashed or unpacked in the lane for light work, in bytes.
+constexpr std::uint64_t kLight = std::uint64_t{8} << 20U;
+// How often it is noted that an open object is read: one that is read all day is in use all day.
+constexpr std::chrono::minutes kUseInterval{1};
+
+/// Returns the digest of all of `fd`, or nothing if the disk cannot read it.
+std::optional<Digest> digest_of_file(int fd, std::string_view algorithm,
+                                     const std::stop_token& stop, Flight* flight) {
+  try {
+    Hasher hasher(algorithm);
+    hash_file(fd, Fingerprint::of(fd).size, hasher, stop, flight);
+    return hasher.finish();
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::io_error) throw;
+    return std::nullopt;
+  }
+}
+
+/// Returns the problem of a cached file that should be `promised`. Without `actual`, the disk could
+/// not read the file.
+Problem damage(const Claim& promised, const std::optional<Digest>& actual, std::uint64_t size,
+               std::string_view what) {
+  const std::string_view happened = actual ? what : "could not be read from the disk";
+  return {ProblemKind::cache_damaged, promised.digest.str(), promised,
+          actual ? std::optional(Claim{*actual, size}) : std::nullopt,
+          str_cat("the cached file ", happened, " and was thrown away")};
+}
 
 }  // namespace
+
+Lane lane_on_disk(std::uint64_t bytes) noexcept {
+  return bytes <= kLight ? Lane::light : Lane::disk;
+}
 
 OpenObjects::File OpenObjects::open(const Digest& digest, const Patience& patience) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
@@ -24,7 +60,7 @@ OpenObjects::File OpenObjects::open(const Digest& digest, const Patience& patien
         return file;
       }
       try {
-        await(start_check(file), patience);
+        verify_again(file, patience);
       } catch (const Error& error) {
         // The open file is damaged, and was thrown away. Another one may be there by now.
         if (error.code() != Errc::corrupt) throw;
@@ -37,7 +73,7 @@ OpenObjects::File OpenObjects::open(const Digest& digest, const Patience& patien
       store_.touch(digest);
       return file;
     }
-    await(start_check(digest), patience);
+    verify(digest, patience);
   }
   throw Error(Errc::unavailable,
               str_cat("cannot open ", digest, ": its cached file keeps changing"));
@@ -46,58 +82,64 @@ OpenObjects::File OpenObjects::open(const Digest& digest, const Patience& patien
 std::size_t OpenObjects::read(const File& file, std::span<std::byte> buffer, std::uint64_t offset,
                               const Patience& patience) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    if (const auto got = file->read(buffer, offset)) return *got;
-    await(start_check(file), patience);
+    if (const auto got = file->read(buffer, offset)) {
+      if (file->is_use_due(Clock::now(), kUseInterval)) store_.touch(file->digest());
+      return *got;
+    }
+    verify_again(file, patience);
   }
   throw Error(Errc::corrupt,
               str_cat("cannot read ", file->digest(), ": its cached file keeps changing"));
 }
 
 void OpenObjects::verify(const Digest& digest, const Patience& patience) {
-  await(start_check(digest), patience);
+  const auto size = cached_size(digest);
+  if (!size) return;
+  if (*size <= kAtOnce) {
+    check_cached(digest, {}, nullptr);
+    return;
+  }
+  await(flights_.join("check " + digest.str(), lane_on_disk(*size),
+                      [this, digest](const std::stop_token& stop, Flight& flight) {
+                        check_cached(digest, stop, &flight);
+                      }),
+        patience);
 }
 
-std::shared_ptr<Flight> OpenObjects::start_check(const Digest& digest) {
-  return flights_.join("check " + digest.str(), Lane::disk,
-                       [this, digest](const std::stop_token& stop, Flight& flight) {
-                         check_cached(digest, stop, flight);
-                       });
-}
-
-std::shared_ptr<Flight> OpenObjects::start_check(const File& file) {
+void OpenObjects::verify_again(const File& file, const Patience& patience) {
+  if (file->size() <= kAtOnce) {
+    check_again(*file, {}, nullptr);
+    return;
+  }
   // Of this very file: the file that has the name by now may be sound.
   const Fingerprint now = Fingerprint::of(file->fd());
-  return flights_.join(str_cat("check again ", file->digest(), " ", now.device, " ", now.inode),
-                       Lane::disk, [this, file](const std::stop_token& stop, Flight& flight) {
-                         check_again(file, stop, flight);
-                       });
+  await(flights_.join(str_cat("check again ", file->digest(), " ", now.device, " ", now.inode),
+                      lane_on_disk(file->size()),
+                      [this, file](const std::stop_token& stop, Flight& flight) {
+                        check_again(*file, stop, &flight);
+                      }),
+        patience);
 }
 
-void OpenObjects::check_cached(const Digest& digest, const std::stop_token& stop, Flight& flight) {
+void OpenObjects::check_cached(const Digest& digest, const std::stop_token& stop, Flight* flight) {
   const auto cached = find_cached(digest);
   if (!cached) return;
   const Fingerprint before = Fingerprint::of(cached->get());
-  Hasher hasher(digest.algorithm());
-  hash_file(cached->get(), before.size, hasher, stop, &flight);
-  const Digest actual = hasher.finish();
-  if (Fingerprint::of(cached->get()) != before)
-    return;  // Touched meanwhile: the caller looks again.
+  const auto actual = digest_of_file(cached->get(), digest.algorithm(), stop, flight);
+  // Touched meanwhile: the caller looks again.
+  if (Fingerprint::of(cached->get()) != before) return;
   if (actual == digest) {
     set_verified(digest, before);
     return;
   }
-  discard(
-      digest, cached->get(),
-      {ProblemKind::cache_damaged, digest.str(), Claim{digest, std::nullopt},
-       Claim{actual, before.size}, "the cached file did not hash to its name and was thrown away"});
+  discard(digest, cached->get(),
+          damage(Claim{digest, std::nullopt}, actual, before.size, "did not hash to its name"));
 }
 
 bool OpenObjects::is_still_good(const VerifiedFile& file, const std::stop_token& stop,
                                 Flight* flight) {
   const Fingerprint before = Fingerprint::of(file.fd());
-  Hasher hasher(file.digest().algorithm());
-  hash_file(file.fd(), before.size, hasher, stop, flight);
-  const Digest actual = hasher.finish();
+  const auto actual = digest_of_file(file.fd(), file.digest().algorithm(), stop, flight);
   if (Fingerprint::of(file.fd()) != before) return true;  // Touched again: the next read tells.
   if (actual == file.digest()) {
     file.set_verified(before);
@@ -105,27 +147,28 @@ bool OpenObjects::is_still_good(const VerifiedFile& file, const std::stop_token&
     return true;
   }
   discard(file.digest(), file.fd(),
-          {ProblemKind::cache_damaged, file.digest().str(), Claim{file.digest(), file.size()},
-           Claim{actual, before.size},
-           "the cached file was changed while it was open and was thrown away"});
+          damage(Claim{file.digest(), file.size()}, actual, before.size,
+                 "was changed while it was open"));
   return false;
 }
 
-void OpenObjects::check_again(const File& file, const std::stop_token& stop, Flight& flight) {
-  if (is_still_good(*file, stop, &flight)) return;
-  throw Error(Errc::corrupt,
-              str_cat("cannot read ", file->digest(),
-                      ": its cached file was changed while it was open; open it again"));
+void OpenObjects::check_again(const VerifiedFile& file, const std::stop_token& stop,
+                              Flight* flight) {
+  if (is_still_good(file, stop, flight)) return;
+  throw Error(Errc::corrupt, str_cat("cannot read ", file.digest(),
+                                     ": its cached file was damaged; open it again"));
 }
 
-void OpenObjects::publish(Partial partial, Area area, const Digest& digest) {
-  const Fingerprint written = Fingerprint::of(partial.fd());
+void OpenObjects::publish(Partial partial, Area area, const HashedFile& hashed) {
+  const Digest& digest = hashed.digest;
+  const Fingerprint& written = hashed.fingerprint;
   store_.publish(std::move(partial), area, digest);
   store_.touch(digest);
   objects_.prove_size(digest, written.size);
   const auto published = store_.open(area, digest);
   if (!published) return;
-  // Publishing changes the ctime. The rest tells that this is the file whose bytes were hashed.
+  // Publishing changes the ctime. The rest tells that this is the file that was hashed, and that
+  // nobody wrote to it since. Otherwise whoever opens the object has it hashed again.
   const Fingerprint now = Fingerprint::of(published->get());
   if (now.has_same_content(written)) (*entries_.lock())[digest].verified = now;
 }

@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "base/flights.h"
 #include "base/guarded.h"
+#include "cache/hash_file.h"
 #include "cache/objects.h"
 #include "cache/problems.h"
 #include "cache/store.h"
@@ -25,6 +26,10 @@ enum class State {
   cached,    ///< The object is in the cache, but this mount has not hashed it.
   verified,  ///< This mount has hashed the object.
 };
+
+/// Returns the lane for work on the disk with an object of `bytes`. Small objects do not queue
+/// behind layers (promise 10).
+[[nodiscard]] Lane lane_on_disk(std::uint64_t bytes) noexcept;
 
 /// The owner of open objects. However many readers have an object open, there is one descriptor,
 /// one fingerprint and one verification of it. An object stays open, and can be opened again, for
@@ -53,11 +58,11 @@ class OpenObjects {
   [[nodiscard]] bool is_still_good(const VerifiedFile& file, const std::stop_token& stop,
                                    Flight* flight = nullptr);
 
-  /// Hashes the object, if it is in the cache and was not hashed by this mount.
+  /// Hashes the object if it is in the cache: a small one at once, a larger one by a flight.
   void verify(const Digest& digest, const Patience& patience);
 
-  /// Gives `partial`, whose bytes were hashed and found to be `digest`, its name in `area`.
-  void publish(Partial partial, Area area, const Digest& digest);
+  /// Gives `partial`, which was hashed and found to be `hashed`, its name in `area`.
+  void publish(Partial partial, Area area, const HashedFile& hashed);
 
   /// Returns true if the object is open or in the cache.
   [[nodiscard]] bool has(const Digest& digest) const;
@@ -79,10 +84,9 @@ class OpenObjects {
   [[nodiscard]] std::optional<UniqueFd> find_cached(const Digest& digest) const;
   [[nodiscard]] File find_open(const Digest& digest) const;
   [[nodiscard]] File adopt(const Digest& digest, UniqueFd file);
-  [[nodiscard]] std::shared_ptr<Flight> start_check(const Digest& digest);
-  [[nodiscard]] std::shared_ptr<Flight> start_check(const File& file);
-  void check_cached(const Digest& digest, const std::stop_token& stop, Flight& flight);
-  void check_again(const File& file, const std::stop_token& stop, Flight& flight);
+  void verify_again(const File& file, const Patience& patience);
+  void check_cached(const Digest& digest, const std::stop_token& stop, Flight* flight);
+  void check_again(const VerifiedFile& file, const std::stop_token& stop, Flight* flight);
   void set_verified(const Digest& digest, const Fingerprint& fingerprint);
   void discard(const Digest& digest, int file, const Problem& problem);
 

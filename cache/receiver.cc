@@ -5,12 +5,11 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cache/hash_file.h"
 
 namespace digestfs::cache {
 
 Receiver::Receiver(const Store& store, Partial& partial, const Bounds& bounds,
-                   registry::Copy wanted, const std::stop_token& stop, Flight& flight)
+                   registry::Copy wanted, Flight& flight)
     : store_(store),
       partial_(partial),
       wanted_(wanted),
@@ -18,8 +17,6 @@ Receiver::Receiver(const Store& store, Partial& partial, const Bounds& bounds,
       bounds_(bounds),
       disk_(store, partial.fd()),
       size_(partial.size()) {
-  hasher_.emplace(partial.digest().algorithm());
-  hash_file(partial.fd(), size_, *hasher_, stop);
   if (::lseek(partial.fd(), static_cast<off_t>(size_), SEEK_SET) < 0) throw_system_error("seek");
 }
 
@@ -28,7 +25,6 @@ void Receiver::begin(const registry::Beginning& beginning) {
   if (beginning.offset != size_) {
     has_restarted_ = true;
     partial_.truncate();
-    hasher_.emplace(partial_.digest().algorithm());
     size_ = 0;
   }
   if (!bounds_.most) bounds_.most = total_.value_or(store_.limits().unsized);
@@ -40,7 +36,6 @@ void Receiver::begin(const registry::Beginning& beginning) {
 
 void Receiver::write(std::span<const std::byte> bytes) {
   check(size_ + bytes.size());
-  hasher_->update(bytes);
   disk_.write(bytes);
   size_ += bytes.size();
   flight_.advance(bytes.size());

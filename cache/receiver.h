@@ -4,9 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <stop_token>
 
-#include "base/digest.h"
 #include "base/flight.h"
 #include "cache/disk_sink.h"
 #include "cache/store.h"
@@ -25,12 +23,11 @@ struct GoesOn {
   std::uint64_t most;  ///< How many bytes were taken.
 };
 
-/// Takes one transfer into a partial file and hashes it. What an earlier transfer left in the file
-/// is trusted no more than new bytes: it is hashed first.
+/// Takes one transfer into a partial file, after what an earlier transfer left there.
 class Receiver final : public registry::ObjectSink {
  public:
   Receiver(const Store& store, Partial& partial, const Bounds& bounds, registry::Copy wanted,
-           const std::stop_token& stop, Flight& flight);
+           Flight& flight);
 
   [[nodiscard]] registry::Copy wanted() const override { return wanted_; }
   void begin(const registry::Beginning& beginning) override;
@@ -43,8 +40,6 @@ class Receiver final : public registry::ObjectSink {
 
   /// Returns true if the source started over, so that what was there before had to be dropped.
   [[nodiscard]] bool has_restarted() const noexcept { return has_restarted_; }
-  /// Returns the digest of everything in the partial file. Call once.
-  [[nodiscard]] Digest finish() { return hasher_->finish(); }
 
  private:
   void check(std::uint64_t size) const;
@@ -57,7 +52,6 @@ class Receiver final : public registry::ObjectSink {
   // The state of the transfer.
   Bounds bounds_;
   DiskSink disk_;
-  std::optional<Hasher> hasher_;
   std::uint64_t size_ = 0;
   std::optional<std::uint64_t> total_;
   bool has_restarted_ = false;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cache/disk_sink.h"
+#include "cache/hash_file.h"
 #include "cache/layer_note.h"
 
 namespace digestfs::cache {
@@ -45,7 +46,7 @@ void Unpacking::check(const Digest& diff, const Digest& layer) const {
 
 std::shared_ptr<Flight> Unpacking::start(const Digest& diff, const OpenObjects::File& layer,
                                          const Observe& observe) {
-  return flights_.join(str_cat("unpack ", diff, " ", layer->digest()), Lane::disk,
+  return flights_.join(str_cat("unpack ", diff, " ", layer->digest()), lane_on_disk(layer->size()),
                        [this, diff, layer, observe](const std::stop_token& stop, Flight& flight) {
                          const auto observer = observe ? observe() : nullptr;
                          unpack(diff, *layer, observer.get(), stop, flight);
@@ -61,10 +62,19 @@ void Unpacking::unpack(const Digest& diff, const VerifiedFile& layer, TarObserve
   }
   partial.truncate();
   std::optional<LayerContent> content;
+  std::optional<HashedFile> hashed;
   try {
     DiskSink disk(store_, partial.fd());
     ObservedSink output(disk, observer);
     content = pass(layer, output, diff.algorithm(), stop, flight);
+    if (content) hashed = hash_whole_file(partial.fd(), diff.algorithm(), stop, &flight);
+    if (hashed && hashed->digest != content->digest) {
+      problems_.report({ProblemKind::cache_damaged, content->digest.str(),
+                        Claim{content->digest, content->size},
+                        Claim{hashed->digest, hashed->fingerprint.size},
+                        "somebody else wrote to the file while the layer was unpacked to it"});
+      hashed.reset();
+    }
   } catch (const Error& error) {
     store_.discard(std::move(partial));
     give_up(diff, layer.digest(), error);
@@ -72,7 +82,7 @@ void Unpacking::unpack(const Digest& diff, const VerifiedFile& layer, TarObserve
     store_.discard(std::move(partial));
     throw;
   }
-  if (!content) {
+  if (!hashed) {
     store_.discard(std::move(partial));
     return;
   }
@@ -81,7 +91,7 @@ void Unpacking::unpack(const Digest& diff, const VerifiedFile& layer, TarObserve
         {ProblemKind::remark, layer.digest().str(), std::nullopt, std::nullopt, content->remark});
   }
   write_layer_note(store_, layer.digest(), *content);
-  open_objects_.publish(std::move(partial), Area::diffs, content->digest);
+  open_objects_.publish(std::move(partial), Area::diffs, *hashed);
   const ActualDiff actual{content->digest, content->size};
   layers_.set_actual(layer.digest(), actual);
   if (content->digest == diff) {

@@ -36,8 +36,9 @@ class Unpacking {
   void check(const Digest& diff, const Digest& layer) const;
 
   /// Returns the flight that makes `diff` of `layer`. When it has landed well, the diff is in the
-  /// cache, or `layer` was found to be damaged and has to be opened anew. The observer that
-  /// `observe` makes, if any, watches the tar go by, unless the flight was under way already.
+  /// cache, or somebody else damaged `layer` or the new file, and the caller tries again. The
+  /// observer that `observe` makes, if any, watches the tar go by, unless the flight was under way
+  /// already.
   [[nodiscard]] std::shared_ptr<Flight> start(const Digest& diff, const OpenObjects::File& layer,
                                               const Observe& observe);
 

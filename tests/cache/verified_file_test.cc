@@ -85,5 +85,16 @@ TEST_F(VerifiedFileTest, ReadsItsOwnFileWhenAnotherTakesTheName) {
   EXPECT_EQ(read(file), "content");
 }
 
+// A file that is read all day counted as unused since it was opened.
+TEST_F(VerifiedFileTest, SaysOnceInAWhileThatItIsInUse) {
+  const VerifiedFile file = open();
+  const auto now = Clock::now();
+  const Clock::duration interval = std::chrono::minutes(1);
+  EXPECT_FALSE(file.is_use_due(now, interval)) << "opening it was a use";
+  EXPECT_TRUE(file.is_use_due(now + 2 * interval, interval));
+  EXPECT_FALSE(file.is_use_due(now + 2 * interval, interval));
+  EXPECT_TRUE(file.is_use_due(now + 3 * interval, interval));
+}
+
 }  // namespace
 }  // namespace digestfs::cache
