@@ -5,10 +5,10 @@
 
 namespace digestfs {
 
-/// Whether a thread that waits for us has been sent a signal that should end its waiting. Not one
-/// that only tells it something, such as the end of a child: a shell has those all the time, and a
-/// failed system call each time would look to it as if a file were not there. True where nobody can
-/// tell.
+/// Returns true if `thread`, which waits for an answer of the daemon, was sent a signal that should
+/// end its wait, or if that cannot be found out. A signal that only tells the thread something,
+/// such as the end of a child, does not count: a shell gets those all the time, and a system call
+/// that fails each time would look to the shell as if a file were absent.
 [[nodiscard]] bool has_given_up(pid_t thread) noexcept;
 
 }  // namespace digestfs

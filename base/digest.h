@@ -18,21 +18,22 @@ struct evp_md_ctx_st;
 
 namespace digestfs {
 
-/// A digest in hand is always well-formed (DIG-1, DIG-2): `algorithm:encoded`, lower-case hex of
-/// the right length where the algorithm is a known one, and short enough to be a file name. An
-/// unknown but grammatical algorithm is kept (DIG-3): it can be shown, never verified.
+/// The name of some bytes: `algorithm:encoded`. Every `Digest` is well-formed (DIG-1, DIG-2): for a
+/// known algorithm it has lower-case hex of the right length, and it is short enough to be a file
+/// name. An unknown algorithm that matches the grammar is allowed (DIG-3): such a digest can be
+/// shown, but content can never be verified against it.
 class Digest {
  public:
-  /// Nothing, where `text` is not a digest. Never normalises: upper-case hex is refused.
+  /// Returns nothing if `text` is not a digest. Never normalises: upper-case hex is refused.
   [[nodiscard]] static std::optional<Digest> parse(std::string_view text);
 
-  /// The same from the colon-free spelling `sha256-<hex>`.
+  /// Does the same for the colon-free spelling `sha256-<hex>`.
   [[nodiscard]] static std::optional<Digest> parse_hyphenated(std::string_view text);
 
   [[nodiscard]] const std::string& str() const noexcept { return text_; }
   [[nodiscard]] std::string_view algorithm() const noexcept;
   [[nodiscard]] std::string_view encoded() const noexcept;
-  /// Whether content can be checked against it: sha256, sha384 or sha512.
+  /// Returns true if content can be checked against this digest: sha256, sha384 or sha512.
   [[nodiscard]] bool is_verifiable() const noexcept;
 
   friend bool operator==(const Digest&, const Digest&) = default;
@@ -53,7 +54,7 @@ class Hasher {
   explicit Hasher(std::string_view algorithm);
 
   void update(std::span<const std::byte> bytes);
-  /// The digest of everything so far. Call once.
+  /// Returns the digest of everything so far. Call once.
   [[nodiscard]] Digest finish();
 
  private:
@@ -65,7 +66,7 @@ class Hasher {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
-/// The digest of `bytes`.
+/// Returns the digest of `bytes`.
 [[nodiscard]] Digest digest_of(std::string_view bytes, std::string_view algorithm = "sha256");
 
 }  // namespace digestfs

@@ -8,19 +8,20 @@
 
 namespace digestfs {
 
-/// `T` with the mutex that protects it. Every lock of this program is a leaf: nothing that is done
-/// while a `Lock` lives may block on I/O, call back, reply to the kernel, or take another lock.
+/// A value of type `T` with the mutex that protects it. Every lock of this program is a leaf: code
+/// that runs while a `Lock` lives must not block on I/O, call back, reply to the kernel, or take
+/// another lock.
 template <class T>
 class Guarded {
  public:
-  /// The way to the value; holds the mutex for as long as it lives.
+  /// Gives access to the value, and holds the mutex for as long as it lives.
   class Lock {
    public:
     explicit Lock(Guarded& owner) : lock_(owner.mutex_), value_(&owner.value_) {}
 
     T& operator*() const noexcept { return *value_; }
     T* operator->() const noexcept { return value_; }
-    /// For waiting on a condition variable.
+    /// Returns the lock to wait with on a condition variable.
     std::unique_lock<std::mutex>& native() noexcept { return lock_; }
 
    private:

@@ -6,11 +6,11 @@
 
 #include <unistd.h>
 
-// Owners of what C hands out.
+// Owners of the resources that C libraries and the kernel hand out.
 
 namespace digestfs {
 
-/// Deletes by a C function: `std::unique_ptr<DIR, Deleter<closedir>>`.
+/// A deleter that calls a C function: `std::unique_ptr<DIR, Deleter<closedir>>`.
 template <auto function>
 struct Deleter {
   template <class T>
@@ -19,7 +19,7 @@ struct Deleter {
   }
 };
 
-/// The only owner of a file descriptor; closes it.
+/// The only owner of a file descriptor. Destruction closes it.
 class UniqueFd {
  public:
   UniqueFd() noexcept = default;

@@ -7,8 +7,9 @@
 
 #include "base/text.h"
 
-// The log: one line per event, "level: message key=value …", on stderr until the program becomes a
-// daemon and in syslog from then on. Never a token, a password or the query of a URL.
+// The log. Each event is one line, "level: message key=value …", on stderr until the program
+// becomes a daemon, and in syslog from then on. No line contains a token, a password or the query
+// of a URL.
 
 namespace digestfs {
 
@@ -19,13 +20,13 @@ enum class LogLevel {
   debug,    ///< every request
 };
 
-/// The level that `word` names, as in `--log-level`.
+/// Returns the level that `word` names, as in `--log-level`, or nothing if there is none.
 [[nodiscard]] std::optional<LogLevel> parse_log_level(std::string_view word) noexcept;
 
 void set_log_level(LogLevel level) noexcept;
 [[nodiscard]] bool log_enabled(LogLevel level) noexcept;
 
-/// From now on to syslog(3).
+/// Sends the log to syslog(3) from now on.
 void log_to_syslog() noexcept;
 
 /// Writes one line at once. Safe from any thread. Control characters are escaped: a name from the

@@ -13,13 +13,14 @@
 
 namespace digestfs {
 
-/// Something that every thread needs and only one should ask for: a token, or how a registry greets
-/// (AUTH-12). Safe for concurrent use.
+/// An answer that every thread needs and only one thread should ask for: a token, or how a registry
+/// greets (AUTH-12). Safe for concurrent use.
 template <class T>
 class SharedAnswer {
  public:
-  /// The answer in hand if `is_usable` says so, else what `ask` returns. Where another thread is
-  /// asking already its answer is waited for first, or its failure shared. Throws
+  /// Returns the known answer if `is_usable` accepts it. Otherwise calls `ask`, and returns and
+  /// keeps its answer. If another thread is asking already, waits for the outcome of that thread:
+  /// throws its failure, or returns its answer if `is_usable` accepts it. Throws
   /// `Errc::interrupted` on `stop`.
   template <class IsUsable, class Ask>
   [[nodiscard]] T get(const std::stop_token& stop, const IsUsable& is_usable, const Ask& ask) {
@@ -32,7 +33,7 @@ class SharedAnswer {
         if (!done) throw Error(Errc::interrupted, "stopped while waiting for another request");
         if (state->failure) std::rethrow_exception(state->failure);
         if (state->answer && is_usable(*state->answer)) return *state->answer;
-        // Of no use, or forgotten: asked for again, by one of those who waited.
+        // The answer is of no use here, or forgotten: one of the waiting threads asks again.
       }
       state->asking = true;
     }
@@ -46,20 +47,20 @@ class SharedAnswer {
     }
   }
 
-  /// The answer in hand if `is_usable` says so.
+  /// Returns the known answer if `is_usable` accepts it. Asks nobody.
   template <class IsUsable>
   [[nodiscard]] std::optional<T> look(const IsUsable& is_usable) const {
     const auto state = state_.lock();
     return state->answer && is_usable(*state->answer) ? state->answer : std::nullopt;
   }
 
-  /// Lets the next who needs it ask again.
+  /// Forgets the answer. The next thread that needs it asks again.
   void forget() { state_.lock()->answer.reset(); }
 
  private:
   struct State {
     std::optional<T> answer;
-    std::exception_ptr failure;  ///< of the last who asked
+    std::exception_ptr failure;  ///< of the thread that asked last
     bool asking = false;
     std::uint64_t round = 0;
   };
@@ -67,7 +68,7 @@ class SharedAnswer {
   void finish(std::optional<T> answer, std::exception_ptr failure) {
     {
       const auto state = state_.lock();
-      if (answer) state->answer = std::move(answer);  // a failure spoils nothing that is good
+      if (answer) state->answer = std::move(answer);  // a failure leaves a good answer alone
       state->failure = std::move(failure);
       state->asking = false;
       ++state->round;

@@ -6,7 +6,7 @@
 
 namespace digestfs {
 
-/// Takes bytes in order. One thread at a time.
+/// A consumer of a stream of bytes. Only one thread at a time may use it.
 class ByteSink {
  public:
   ByteSink() = default;
@@ -14,7 +14,8 @@ class ByteSink {
   ByteSink& operator=(const ByteSink&) = delete;
   virtual ~ByteSink() = default;
 
-  /// Takes all of `bytes`, or throws; what it throws ends the transfer and reaches the caller.
+  /// Consumes all of `bytes`, or throws. The exception ends the transfer and reaches the caller of
+  /// whatever sends the bytes.
   virtual void write(std::span<const std::byte> bytes) = 0;
 };
 

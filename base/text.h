@@ -12,7 +12,7 @@
 
 namespace digestfs {
 
-/// The arguments written one after the other as an `ostream` writes them.
+/// Returns the arguments written one after the other, as an `ostream` writes them.
 template <class... Parts>
 [[nodiscard]] std::string str_cat(const Parts&... parts) {
   std::ostringstream out;
@@ -20,14 +20,15 @@ template <class... Parts>
   return std::move(out).str();
 }
 
-/// `text` for a line or a terminal of ours: control characters, of UTF-8 as well, as `\xNN`.
+/// Returns `text` with its control characters, those of UTF-8 included, written as `\xNN`, so that
+/// it can be shown on a terminal or in a line of the log.
 [[nodiscard]] std::string escaped(std::string_view text);
 
-/// `text` with blanks for its tabs and line breaks.
+/// Returns `text` with a blank in place of each tab and line break.
 [[nodiscard]] std::string on_one_line(std::string text);
 
-/// At most `bytes` of `text`, which may be somebody else's and endless, in whole characters of
-/// UTF-8; `…` stands for the rest.
+/// Returns at most `bytes` of `text`, in whole characters of UTF-8. A `…` stands for the rest. For
+/// text from the network, which may have any length.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t bytes);
 
 /// Reads the whole of `text` as digits of a decimal number. Returns nothing for any other text, and

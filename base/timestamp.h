@@ -6,7 +6,8 @@
 
 namespace digestfs {
 
-/// A point in time as files have it: seconds since 1970, and nanoseconds after them, below 10^9.
+/// A point in time as files have it: seconds since 1970, and the nanoseconds after those seconds,
+/// which are below 10^9.
 struct Timestamp {
   std::int64_t seconds = 0;
   std::uint32_t nanoseconds = 0;

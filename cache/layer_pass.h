@@ -14,7 +14,7 @@ namespace digestfs::cache {
 /// Bounds on what a layer may become (DEC-d).
 struct LayerLimits {
   std::uint64_t bytes = std::uint64_t{64} << 30U;
-  /// Output over input, looked at once the output has passed `ratio_from`.
+  /// The most that the output may be of the input, once the output is larger than `ratio_from`.
   std::uint64_t ratio = 2000;
   std::uint64_t ratio_from = std::uint64_t{1} << 30U;
 };
@@ -22,13 +22,14 @@ struct LayerLimits {
 /// What a layer turned out to be.
 struct LayerContent {
   Digest digest;  ///< of every byte it decompresses to, to the last one (DEC-e): its diff_id
-  std::uint64_t size = 0;  ///< of that
+  std::uint64_t size = 0;  ///< of those bytes
   archive::Compression compression = archive::Compression::none;
   std::string remark;  ///< see `Decompressor::remark`
 };
 
-/// Watches a layer's tar go by while it is decompressed, so that whoever wants its headers need not
-/// read it again. What an observer thinks of the tar is its own affair: it does not throw.
+/// Watches a layer's tar go by while the layer is decompressed, so that code which wants the
+/// headers of the tar need not read it again. An observer does not throw: what it thinks of the tar
+/// must not end the decompression.
 class TarObserver {
  public:
   TarObserver() = default;
@@ -37,21 +38,22 @@ class TarObserver {
   virtual ~TarObserver() = default;
 
   virtual void see(std::span<const std::byte> bytes) noexcept = 0;
-  /// That was all of it, and it was what its digest promises.
+  /// Called when the tar has ended and its digest matched.
   virtual void end() noexcept = 0;
 };
 
-/// One pass over a layer: compressed bytes in; its tar to `output`, hashed on the way.
+/// One pass over a layer: takes its compressed bytes, and writes its tar to `output` and hashes it.
 class LayerPass final : public ByteSink {
  public:
-  /// `algorithm` is that of the diff_id (DEC-f). `output` must outlive the pass.
+  /// `algorithm` is the digest algorithm of the diff_id (DEC-f). `output` must outlive the pass.
   LayerPass(std::string_view algorithm, ByteSink& output, const LayerLimits& limits = {});
   ~LayerPass() override;
 
-  /// Throws `Errc::too_large` where a limit is passed, `Errc::corrupt` for a broken stream.
+  /// Throws `Errc::too_large` if a limit is exceeded, and `Errc::corrupt` for a broken stream.
   void write(std::span<const std::byte> compressed) override;
 
-  /// The layer ends here. Call once. A layer of no bytes is an empty one (MT-2).
+  /// Ends the layer and returns what it turned out to be. Call once. A layer of no bytes is an
+  /// empty layer (MT-2).
   [[nodiscard]] LayerContent finish();
 
  private:

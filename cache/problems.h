@@ -13,13 +13,13 @@
 
 namespace digestfs::cache {
 
-/// What can be wrong. The words are a closed set, listed in digestfs(1).
+/// The kind of a problem. The words are a closed set, listed in digestfs(1).
 enum class ProblemKind {
   digest_mismatch,  ///< the source sent other bytes than the digest promises
   size_mismatch,    ///< the bytes are right, but a descriptor gives another size
   diff_mismatch,    ///< a layer decompresses to other bytes than its diff_id promises
   undecodable,      ///< a layer cannot be decompressed to its end
-  limit,            ///< over a limit of ours
+  limit,            ///< something exceeds a limit of digestfs
   bad_document,     ///< an index, manifest or config that cannot be used, or only in part
   bad_entry,      ///< an entry of a layer that is left out, or shown otherwise than it stands there
   bad_name,       ///< a name from the network that cannot be shown
@@ -30,6 +30,7 @@ enum class ProblemKind {
 
 [[nodiscard]] std::string_view to_string(ProblemKind kind) noexcept;
 
+/// The digest that an object has, or should have, and its size if that is known.
 struct Claim {
   Digest digest;
   std::optional<std::uint64_t> size;
@@ -50,12 +51,13 @@ class Problems {
   /// `source` is what every line names as its source.
   explicit Problems(std::string source);
 
-  /// Also logs it as a warning. Past 10,000 problems one line says that the rest is only logged.
+  /// Adds `problem` and logs it as a warning. After 10,000 problems, one line says that the others
+  /// are only logged.
   void report(const Problem& problem);
   /// Reports that a descriptor gives `claimed` bytes for an object that has `actual`.
   void report_size(const Digest& digest, std::uint64_t claimed, std::uint64_t actual);
 
-  /// Everything so far. Only ever grows.
+  /// Returns everything so far. The text only ever grows.
   [[nodiscard]] std::string text() const;
   [[nodiscard]] std::uint64_t size() const;
 

@@ -13,25 +13,25 @@
 
 namespace digestfs::cache {
 
-/// What the source says refers to a digest, believed as long as a tag. Nothing here waits: see
-/// base/flight.h. Safe for concurrent use.
+/// What refers to a digest by the account of the source. An answer is believed for as long as the
+/// digest of a tag. Nothing here waits; see base/flight.h. Safe for concurrent use.
 class Referrers {
  public:
   Referrers(registry::Source& source, Workers& workers, Network network,
             Clock::duration time_to_live)
       : source_(source), network_(network), time_to_live_(time_to_live), flights_(workers) {}
 
-  /// What names `subject`, by the source's account; claims, until somebody reads the documents.
-  /// Nothing where the source keeps no such account (EP-12).
+  /// Returns what names `subject` as its subject. These are claims until somebody reads the
+  /// documents. Returns nothing if the source keeps no such account (EP-12).
   [[nodiscard]] std::optional<std::vector<registry::Descriptor>> list(const Digest& subject,
                                                                       const Patience& patience);
 
-  /// Throws what asking the source for `subject` itself fails with now. Of a
-  /// source that denies what it does not have this tells whether it denies everything (EP-12,
-  /// EP-13).
+  /// Asks the source for `subject` itself, and throws the failure if it cannot be had now. Some
+  /// sources deny access to what they do not have; this tells whether such a source denies
+  /// everything (EP-12, EP-13).
   void check_access(const Digest& subject, const Patience& patience);
 
-  /// A number that moves when the answer for `subject` changes or is no longer believed.
+  /// Returns a number that changes when the answer for `subject` changes or is no longer believed.
   [[nodiscard]] std::int64_t version(const Digest& subject) const;
 
  private:
