@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a repository lists, what it answers on lookup, and whom it asks for that.
 
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -251,6 +254,29 @@ TEST(Tree, M16FollowsATagThatMoves) {
             "../../configs/" + before.config.digest.str());
   served.source.untag("v1");
   EXPECT_FALSE(served.exists("tags/v1"));
+}
+
+// The texts of all of them were kept as long as the mount.
+TEST(Tree, GivesUpTheTextOfAnIndexOnceTwoNewerOnesAreThere) {
+  ObjectSet set;
+  set.tag("v1", two_layers(set).manifest);
+  Served served;
+  MountSettings settings;
+  settings.selection.tag_ttl = std::chrono::milliseconds(1);
+  served.mount(set, settings);
+  std::vector<std::uint64_t> indexes;
+  for (int i = 0; i < 10'000 && indexes.size() < 3; ++i) {
+    const auto inode = served.kernel().walk("oci/index.json");
+    if (indexes.empty() || indexes.back() != inode) indexes.push_back(inode);
+    EXPECT_NE(served.kernel().read_file(inode).text.find("v1"), std::string::npos);
+  }
+  ASSERT_EQ(indexes.size(), 3U);
+  const auto error_of_opening = [&](std::uint64_t inode) {
+    return served.kernel().wait(served.kernel().send_open(inode)).error;
+  };
+  EXPECT_EQ(error_of_opening(indexes[0]), ESTALE);
+  EXPECT_EQ(error_of_opening(indexes[1]), 0);
+  EXPECT_EQ(error_of_opening(indexes[2]), 0);
 }
 
 }  // namespace
