@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -17,6 +18,28 @@ UniqueFd open_file(int directory, const std::filesystem::path& path, int flags, 
     if (fd >= 0) return UniqueFd(fd);
     if (errno != EINTR) throw_system_error(str_cat("open ", path.native()));
   }
+}
+
+std::optional<UniqueFd> open_regular(int directory, const std::filesystem::path& path,
+                                     Links links) {
+  // O_NONBLOCK: opening a fifo waits for its other end.
+  const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  int fd = -1;
+  do {
+    fd = ::openat(directory, path.c_str(), links == Links::refused ? flags | O_NOFOLLOW : flags);
+  } while (fd < 0 && errno == EINTR);
+  if (fd < 0) {
+    // ELOOP is a link, ENXIO a socket or a device without a driver.
+    const bool is_absent = errno == ENOENT || errno == ENOTDIR || errno == ENXIO ||
+                           (errno == ELOOP && links == Links::refused);
+    if (is_absent) return std::nullopt;
+    throw_system_error(str_cat("open ", path.native()));
+  }
+  UniqueFd file(fd);
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) throw_system_error(str_cat("stat ", path.native()));
+  if (!S_ISREG(status.st_mode)) return std::nullopt;
+  return file;
 }
 
 std::size_t read_at(int fd, std::span<std::byte> buffer, std::uint64_t offset) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -17,6 +18,15 @@ namespace digestfs {
 /// Opens with O_CLOEXEC added. `directory` may be AT_FDCWD.
 [[nodiscard]] UniqueFd open_file(int directory, const std::filesystem::path& path, int flags,
                                  unsigned mode = 0);
+
+/// Whether `open_regular` follows a link that has the name of the file.
+enum class Links { followed, refused };
+
+/// Opens a regular file for reading. Returns nothing where there is no file of that name, or where
+/// something else has the name: a folder, a device, a fifo (which is not waited for), or a link
+/// where links are refused.
+[[nodiscard]] std::optional<UniqueFd> open_regular(int directory, const std::filesystem::path& path,
+                                                   Links links);
 
 /// Reads until `buffer` is full or the file ends. Returns how many bytes were read.
 [[nodiscard]] std::size_t read_at(int fd, std::span<std::byte> buffer, std::uint64_t offset);

@@ -32,21 +32,6 @@ constexpr std::size_t kChunk = std::size_t{256} << 10U;
 constexpr std::size_t kMaxLeftOut = 1000;
 constexpr const char* kRefName = "org.opencontainers.image.ref.name";
 
-/// Opens a regular file. Returns nothing if there is none of this name. Does not wait for the
-/// writer of a fifo. Follows links: the directory is the user's own, and every byte is hashed.
-std::optional<UniqueFd> open_regular(int directory, const std::string& path) {
-  const int fd = ::openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) {
-    if (errno == ENOENT || errno == ENOTDIR || errno == ENXIO) return std::nullopt;
-    throw_system_error(str_cat("open ", path));
-  }
-  UniqueFd file(fd);
-  struct stat status {};
-  if (::fstat(fd, &status) != 0) throw_system_error(str_cat("stat ", path));
-  if (!S_ISREG(status.st_mode)) return std::nullopt;
-  return file;
-}
-
 std::string blob_path(const Digest& digest) {
   return str_cat("blobs/", digest.algorithm(), "/", digest.encoded());
 }
@@ -80,7 +65,8 @@ std::optional<std::string> tag_of_reference(const std::string& name) {
 }
 
 Names read_names(int directory, const std::string& source) {
-  const auto file = open_regular(directory, "index.json");
+  // Links are followed in a layout: it is the user's own, and every byte is hashed.
+  const auto file = open_regular(directory, "index.json", Links::followed);
   if (!file) throw Error(Errc::corrupt, str_cat("cannot read ", source, ": it has no index.json"));
   json index;
   try {
@@ -154,7 +140,7 @@ OciLayout::OciLayout(const std::filesystem::path& directory) {
                 str_cat("cannot open ", name_, ": ", why));
   }
   directory_ = UniqueFd(fd);
-  const auto marker = open_regular(fd, "oci-layout");
+  const auto marker = open_regular(fd, "oci-layout", Links::followed);
   if (!marker) {
     throw Error(Errc::not_found, str_cat("cannot open ", name_,
                                          ": it is no OCI image layout, it has no file oci-layout"));
@@ -197,7 +183,7 @@ std::optional<std::vector<Descriptor>> OciLayout::list_referrers(const Digest& /
 
 std::optional<ObjectInfo> OciLayout::find(Endpoint /*endpoint*/, const Digest& digest,
                                           const Request& /*request*/) {
-  const auto file = open_regular(directory_.get(), blob_path(digest));
+  const auto file = open_regular(directory_.get(), blob_path(digest), Links::followed);
   if (!file) return std::nullopt;
   struct stat status {};
   if (::fstat(file->get(), &status) != 0) throw_system_error(str_cat("stat ", digest));
@@ -206,7 +192,7 @@ std::optional<ObjectInfo> OciLayout::find(Endpoint /*endpoint*/, const Digest& d
 
 void OciLayout::fetch(Endpoint /*endpoint*/, const Digest& digest, const Range& range,
                       ObjectSink& sink, const Request& request) {
-  const auto file = open_regular(directory_.get(), blob_path(digest));
+  const auto file = open_regular(directory_.get(), blob_path(digest), Links::followed);
   if (!file) throw Error(Errc::not_found, str_cat(name_, " has no file ", blob_path(digest)));
   struct stat status {};
   if (::fstat(file->get(), &status) != 0) throw_system_error(str_cat("stat ", digest));

@@ -157,6 +157,25 @@ TEST(Handle, ClosesWhatItOwnsOnce) {
   EXPECT_EQ(::close(released), 0);
 }
 
+TEST_F(File, IsOpenedOnlyIfItIsRegular) {
+  static_cast<void>(with("text"));
+  std::filesystem::create_directory(path("folder"));
+  std::filesystem::create_symlink(path("f"), path("link"));
+  std::filesystem::create_symlink(path("folder"), path("link_to_folder"));
+  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+  const auto opens = [&](const char* name, Links links) {
+    return open_regular(AT_FDCWD, path(name), links).has_value();
+  };
+  for (const Links links : {Links::followed, Links::refused}) {
+    EXPECT_TRUE(opens("f", links));
+    for (const char* name : {"missing", "f/below", "folder", "fifo", "link_to_folder"}) {
+      EXPECT_FALSE(opens(name, links)) << name;
+    }
+  }
+  EXPECT_TRUE(opens("link", Links::followed));
+  EXPECT_FALSE(opens("link", Links::refused));
+}
+
 TEST(Errors, HaveAWordForEachCode) {
   EXPECT_EQ(to_string(Errc::not_found), "not-found");
   EXPECT_EQ(to_string(Errc::denied), "denied");
