@@ -25,6 +25,7 @@
 #include "base/text.h"
 #include "base/workers.h"
 #include "cache/content.h"
+#include "cache/housekeeper.h"
 #include "cache/problems.h"
 #include "cache/store.h"
 #include "cache/tags.h"
@@ -96,8 +97,8 @@ void greet(fs::Repository& repository, cache::Tags& tags, Workers& workers,
 
 std::unique_ptr<cache::Store> open_cache(const Options& options) {
   try {
-    return std::make_unique<cache::Store>(options.cache_dir,
-                                          cache::StoreLimits{.size = options.cache_size});
+    return std::make_unique<cache::Store>(
+        options.cache_dir, cache::StoreLimits{.size = options.cache_size, .idle = options.timeout});
   } catch (const std::exception& error) {
     throw Failure(ExitCode::cache_unusable,
                   str_cat("cannot use the cache ", options.cache_dir.native(), ": ", error.what()));
@@ -115,6 +116,7 @@ void raise_file_limit() {
 
 void mount_and_serve(const Options& options, const std::string& mountpoint, Daemon daemon) {
   const auto store = open_cache(options);
+  const cache::Housekeeper housekeeper(*store);
   const OpenedSource origin = open_source(options);
   // Objects live in the order of their use: what is below uses what is above.
   Workers workers({/*question=*/16, /*download=*/options.jobs, /*disk=*/2, /*light=*/2});

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/disk/partial.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cache/disk/lock.h"
+
+namespace digestfs::cache {
+namespace {
+
+// A step of writing out: a slow disk takes it within a second.
+constexpr std::uint64_t kStep = std::uint64_t{8} << 20U;
+
+bool is_number(std::string_view text) noexcept {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Splits `<hex>.<pid>.<number>` at its first dot. An own file has both numbers.
+bool has_owner(std::string_view name, std::string_view& encoded) noexcept {
+  const auto dot = name.find('.');
+  if (dot == std::string_view::npos) return false;
+  const std::string_view owner = name.substr(dot + 1);
+  const auto second = owner.find('.');
+  if (second == std::string_view::npos || !is_number(owner.substr(0, second)) ||
+      !is_number(owner.substr(second + 1))) {
+    return false;
+  }
+  encoded = name.substr(0, dot);
+  return true;
+}
+
+std::string shared_path_of(const Digest& digest) {
+  return str_cat("partial/", digest.algorithm(), "/", digest.encoded());
+}
+
+}  // namespace
+
+std::uint64_t Partial::size() const {
+  return static_cast<std::uint64_t>(stat_of(file_.get()).st_size);
+}
+
+void Partial::truncate() {
+  if (::ftruncate(file_.get(), 0) != 0 || ::lseek(file_.get(), 0, SEEK_SET) < 0) {
+    throw_system_error(str_cat("empty the partial file of ", digest_));
+  }
+  unsent_ = 0;
+  sent_at_ = 0;
+}
+
+void Partial::write(std::span<const std::byte> bytes) {
+  write_all(file_.get(), bytes);
+  unsent_ += bytes.size();
+  if (unsent_ < kStep) return;
+  const off_t end = ::lseek(file_.get(), 0, SEEK_CUR);
+  if (end < 0) throw_system_error(str_cat("write ", digest_));
+  const auto begin = static_cast<off_t>(static_cast<std::uint64_t>(end) - unsent_);
+  // Starts writing this step out, and waits for the one before it. Errors are left to fdatasync,
+  // which reports them all; some file systems cannot do this at all.
+  static_cast<void>(::sync_file_range(file_.get(), begin, end - begin, SYNC_FILE_RANGE_WRITE));
+  const auto before = static_cast<off_t>(sent_at_);
+  if (before < begin) {
+    static_cast<void>(::sync_file_range(
+        file_.get(), before, begin - before,
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
+  }
+  sent_at_ = static_cast<std::uint64_t>(begin);
+  unsent_ = 0;
+}
+
+bool is_own_partial_name(std::string_view name) {
+  std::string_view encoded;
+  return has_owner(name, encoded);
+}
+
+bool is_partial_name(std::string_view algorithm, std::string_view name) {
+  std::string_view encoded = name;
+  static_cast<void>(has_owner(name, encoded));
+  return Digest::parse(str_cat(algorithm, ":", encoded)).has_value();
+}
+
+Partial make_own_partial(const Directory& directory, const Digest& digest) {
+  static std::atomic<unsigned> count{0};
+  // Another process may have the same number, in another namespace or after a file was left.
+  for (;;) {
+    std::string path = str_cat(shared_path_of(digest), ".", ::getpid(), ".", ++count);
+    UniqueFd file = directory.make(path);
+    if (lock_named(directory, path, file.get()) == Locked::no) continue;
+    Partial own(digest, std::move(path), std::move(file));
+    own.truncate();
+    return own;
+  }
+}
+
+PartialClaim::PartialClaim(const Directory& directory, Digest digest,
+                           std::chrono::milliseconds idle)
+    : directory_(directory),
+      digest_(std::move(digest)),
+      idle_(idle),
+      path_(shared_path_of(digest_)) {}
+
+std::optional<Partial> PartialClaim::poll() {
+  UniqueFd file = directory_.make(path_);
+  switch (lock_named(directory_, path_, file.get())) {
+    case Locked::yes:
+      return Partial(digest_, path_, std::move(file));
+    case Locked::impossible:
+      return make_own_partial(directory_, digest_);
+    case Locked::no:
+      break;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  const off_t size = stat_of(file.get()).st_size;
+  if (std::exchange(size_, size) != size) grown_at_ = now;
+  if (now - grown_at_ < idle_) return std::nullopt;
+  DIGESTFS_LOG(info,
+               "another process holds a partial file and adds nothing to it digest=", digest_);
+  return make_own_partial(directory_, digest_);
+}
+
+}  // namespace digestfs::cache

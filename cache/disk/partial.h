@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <sys/types.h>
+
+#include "base/digest.h"
+#include "base/handle.h"
+#include "cache/disk/directory.h"
+
+namespace digestfs::cache {
+
+/// An object that is being made, in a file that only its holder writes to. The file is locked
+/// (flock). Usually it is `partial/<alg>/<hex>`, which holds what an earlier holder left there, so
+/// that a download which was cut goes on. Destruction unlocks the file and keeps it;
+/// `Store::publish` turns it into an object.
+class Partial {
+ public:
+  Partial(Digest digest, std::string path, UniqueFd file)
+      : digest_(std::move(digest)), path_(std::move(path)), file_(std::move(file)) {}
+
+  [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
+  /// The name of the file in the cache's folder.
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// Open for reading and writing; positioned at its start.
+  [[nodiscard]] int fd() const noexcept { return file_.get(); }
+  [[nodiscard]] std::uint64_t size() const;
+  /// Forgets everything that was written.
+  void truncate();
+  /// Writes at the file's position, and sends what was written to the disk step by step: the disk
+  /// is never more than two steps behind, so that publishing does not take long at the end.
+  void write(std::span<const std::byte> bytes);
+
+ private:
+  Digest digest_;
+  std::string path_;
+  UniqueFd file_;
+  std::uint64_t unsent_ = 0;   ///< bytes written since the last step
+  std::uint64_t sent_at_ = 0;  ///< where the step begins that the disk may be busy with
+};
+
+/// Returns whether `name` is a file name in `partial/<algorithm>/`: `<hex>`, which all processes
+/// share, or `<hex>.<pid>.<number>`, which is one process's own.
+[[nodiscard]] bool is_partial_name(std::string_view algorithm, std::string_view name);
+/// Returns whether it is the second kind. No later process goes on with such a file.
+[[nodiscard]] bool is_own_partial_name(std::string_view name);
+
+/// Makes an empty partial file for `digest` that no other process takes or goes on with.
+[[nodiscard]] Partial make_own_partial(const Directory& directory, const Digest& digest);
+
+/// Getting the partial file of an object that another process may hold, without blocking: the owner
+/// calls `poll` from time to time until it returns the file. Not safe for concurrent use.
+class PartialClaim {
+ public:
+  /// How soon `poll` may be called again.
+  static constexpr std::chrono::milliseconds kPollEvery{50};
+
+  /// `idle` is how long another process may hold the file without adding to it.
+  PartialClaim(const Directory& directory, Digest digest, std::chrono::milliseconds idle);
+
+  /// Returns the partial file if nobody else holds it. Returns nothing while somebody else does.
+  /// Once the holder has added nothing for `idle`, returns another file of this process alone,
+  /// empty. If it was not the first call, look again whether the object exists now.
+  [[nodiscard]] std::optional<Partial> poll();
+
+ private:
+  // Constant after construction.
+  const Directory& directory_;
+  Digest digest_;
+  std::chrono::milliseconds idle_;
+  std::string path_;
+  // What the holder's file was like, and since when.
+  off_t size_ = -1;
+  std::chrono::steady_clock::time_point grown_at_{};
+};
+
+}  // namespace digestfs::cache
