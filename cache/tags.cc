@@ -4,11 +4,10 @@
 #include <algorithm>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cache/tag_note.h"
 #include "registry/image/reference.h"
 
 namespace digestfs::cache {
@@ -43,7 +42,6 @@ Tags::Tags(const Store& store, registry::Source& source, Workers& workers, Probl
       problems_(problems),
       network_(network),
       time_to_live_(time_to_live),
-      note_(str_cat(digest_of(source.name()).encoded(), ".json")),
       flights_(workers) {
   load();
 }
@@ -78,6 +76,7 @@ void Tags::keep(Memory& memory) {
   if (memory.listing.is_cut && !memory.is_last_cut) return;
   memory.last = memory.listing.names;
   memory.is_last_cut = memory.listing.is_cut;
+  memory.last_listed_ns = memory.listing.listed_ns;
 }
 
 /// Leaves it at what has come (EP-10).
@@ -110,6 +109,7 @@ void Tags::start(std::stop_token stop) {
     return;
   }
   listing.any = true;
+  listing.listed_ns = wall_clock_ns();
   listing.believed_until = listing.asked_at + time_to_live_;
   const auto memory = memory_.lock();
   listing.version = next_version(*memory);
@@ -200,6 +200,7 @@ void Tags::fetch_list(std::stop_token stop) {
   listing.any = true;
   const auto done = Clock::now();
   listing.asked_at = done;
+  listing.listed_ns = wall_clock_ns();
   listing.believed_until = done + time_to_live_;
   listing.names = std::make_shared<const std::set<std::string>>(std::move(names));
   {
@@ -270,6 +271,7 @@ void Tags::ask(const std::string& name, std::stop_token stop) {
     answer.descriptor = std::move(descriptor);
     answer.stale = false;
     answer.asked_at = now;
+    answer.asked_ns = wall_clock_ns();
     answer.believed_until = now + time_to_live_;
     answer.version = next_version(*memory);
     memory->changed = memory->changed || moved;
@@ -332,44 +334,24 @@ std::int64_t Tags::version(const std::string& name) const {
 std::vector<Descriptor> Tags::untagged() const { return memory_.lock()->listing.untagged; }
 
 void Tags::load() {
-  const auto text = store_.read_note("tags", note_);
-  if (!text) return;
-  const auto json = nlohmann::json::parse(*text, nullptr, false);
-  // Who may write to the cache may write anything: every name is checked as if it came from afar.
-  if (!json.is_object() || json.value("source", nlohmann::json()) != source_.name()) return;
+  RememberedTags remembered = read_tags(store_, source_.name());
   const auto memory = memory_.lock();
-  if (const auto tags = json.find("tags"); tags != json.end() && tags->is_array()) {
-    std::set<std::string> names;
-    for (const auto& tag : *tags) {
-      if (tag.is_string() && registry::is_tag(tag.get_ref<const std::string&>())) {
-        names.insert(tag.get<std::string>());
-      }
-    }
-    memory->listing.names = std::make_shared<const std::set<std::string>>(std::move(names));
+  if (remembered.list) {
+    memory->listing.names = remembered.list->names;
     memory->listing.any = true;
-    memory->listing.complete = json.value("complete", nlohmann::json()) == true;
-    memory->listing.is_cut = json.value("cut", nlohmann::json()) == true;
+    memory->listing.complete = remembered.list->complete;
+    memory->listing.is_cut = remembered.list->is_cut;
+    memory->listing.listed_ns = remembered.list->listed_ns;
     if (memory->listing.complete) keep(*memory);
     memory->listing.version = next_version(*memory);
   }
-  if (const auto digests = json.find("digests"); digests != json.end() && digests->is_object()) {
-    for (const auto& [name, value] : digests->items()) {
-      if (!registry::is_tag(name) || !value.is_object()) continue;
-      const auto text_of = [&value = value](const char* key) {
-        const auto at = value.find(key);
-        return at != value.end() && at->is_string() ? at->get<std::string>() : std::string();
-      };
-      const auto digest = Digest::parse(text_of("digest"));
-      if (!digest) continue;
-      Answer answer;
-      answer.descriptor = Descriptor{.digest = *digest, .media_type = text_of("mediaType")};
-      if (const auto size = value.find("size"); size != value.end() && size->is_number_unsigned()) {
-        answer.descriptor->size = size->get<std::uint64_t>();
-      }
-      answer.stale = true;
-      answer.version = next_version(*memory);
-      memory->answers.emplace(name, std::move(answer));
-    }
+  for (auto& [name, tag] : remembered.tags) {
+    Answer answer;
+    answer.descriptor = std::move(tag.descriptor);
+    answer.asked_ns = tag.asked_ns;
+    answer.stale = true;
+    answer.version = next_version(*memory);
+    memory->answers.emplace(name, std::move(answer));
   }
 }
 
@@ -382,29 +364,22 @@ void Tags::save_if_due() {
 }
 
 void Tags::save() noexcept try {
-  nlohmann::ordered_json json;
-  json["source"] = source_.name();
+  RememberedTags known;
   {
     const auto memory = memory_.lock();
     if (!memory->changed) return;
     memory->changed = false;
     memory->saved_at = Clock::now();
-    // Nor does the first page, which every mount asks for.
-    json["complete"] = memory->last != nullptr;
-    json["cut"] = memory->last && memory->is_last_cut;
-    json["tags"] = memory->last ? *memory->last : *memory->listing.names;
-    auto digests = nlohmann::ordered_json::object();
-    for (const auto& [name, answer] : memory->answers) {
-      if (!answer.descriptor) continue;
-      auto& entry = digests[name];
-      entry["digest"] = answer.descriptor->digest.str();
-      entry["mediaType"] = answer.descriptor->media_type;
-      if (answer.descriptor->size) entry["size"] = *answer.descriptor->size;
+    if (memory->last) {
+      known.list = {memory->last, true, memory->is_last_cut, memory->last_listed_ns};
+    } else if (memory->listing.any) {
+      known.list = {memory->listing.names, false, false, memory->listing.listed_ns};
     }
-    json["digests"] = std::move(digests);
+    for (const auto& [name, answer] : memory->answers) {
+      known.tags.emplace(name, RememberedTag{answer.descriptor, answer.asked_ns});
+    }
   }
-  store_.write_note("tags", note_,
-                    json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  write_tags(store_, source_.name(), std::move(known));
 } catch (const std::exception& error) {
   // The mount works without; only a later one with the source away is poorer.
   DIGESTFS_LOG(warning, "cannot write down the tags of ", source_.name(), ": ", error.what());

@@ -82,6 +82,7 @@ class Tags {
   struct Answer {
     std::optional<registry::Descriptor> descriptor;  ///< none: there is no such tag
     bool stale = false;
+    std::int64_t asked_ns = 0;  ///< the same by the clock on the wall; an earlier mount's included
     Clock::time_point asked_at{};
     Clock::time_point believed_until{};
     std::int64_t version = 0;
@@ -93,6 +94,7 @@ class Tags {
     bool is_cut = false;  ///< it did not end: what is not in it may be there
     bool any = false;     ///< whether there is a list at all
     bool stale = false;
+    std::int64_t listed_ns = 0;  ///< when it came, by the clock on the wall
     Clock::time_point asked_at{};
     Clock::time_point believed_until{};
     std::int64_t version = 0;
@@ -104,6 +106,7 @@ class Tags {
     /// none ever came to its end; null where there was none.
     std::shared_ptr<const std::set<std::string>> last;
     bool is_last_cut = true;
+    std::int64_t last_listed_ns = 0;
     std::unordered_map<std::string, Answer> answers;
     std::size_t sweep_at = 0;       ///< how many answers there are when they are swept next
     std::set<std::string> doubted;  ///< a tag and what it was said to name
@@ -131,7 +134,6 @@ class Tags {
   Problems& problems_;
   Network network_;
   Clock::duration time_to_live_;
-  std::string note_;
   // Synchronise themselves.
   Flights flights_;
   // Guarded by the lock it lives in.

@@ -443,40 +443,21 @@ TEST_F(TagsTest, OfRepositoriesAreKeptApart) {
   EXPECT_EQ(*beside.list().names, Names{"x"});
 }
 
-// What is remembered is a file of the cache: not trusted.
-TEST_F(TagsTest, RememberNothingThatMakesNoSense) {
-  const std::string source = R"("source":")" + source_.name() + R"(")";
-  const std::string note = std::string(digest_of(source_.name()).encoded()) + ".json";
-  const std::string good = digest_of("one").str();
-  const std::vector<std::string> texts = {
-      "",
-      "{",
-      "null",
-      "[]",
-      "\xff",
-      R"({"source":"memory:other","complete":true,"tags":["x"],"digests":{}})",
-      R"({"complete":true,"tags":["x"]})",
-      "{" + source + R"(,"complete":1,"tags":["../x","",7,null],"digests":[]})",
-      "{" + source + R"(,"tags":{},"digests":{"../x":{"digest":")" + good + R"("}}})",
-      "{" + source + R"(,"digests":{"x":{"digest":"sha256:../x"},"y":7,"z":{"digest":7}}})",
-  };
-  for (const auto& text : texts) {
-    SCOPED_TRACE(text);
-    test::TemporaryDirectory directory;
-    Store(directory.path() / "cache", {}).write_note("tags", note, text);
-    Mount mount(directory.path() / "cache", source_, kBelieved, Network::offline);
-    EXPECT_EQ(*mount.list().names, Names{});
-    for (const char* name : {"x", "y", "z", "../x"}) EXPECT_FALSE(mount.tags.known(name));
+// Two mounts of one repository, in two processes say: what one has learned is not lost when the
+// other writes down what it knows.
+TEST_F(TagsTest, AreRememberedByAllMountsTogether) {
+  source_.tag("e", two_);
+  {
+    Mount one(cache(), source_, kBelieved);
+    Mount two(cache(), source_, kBelieved);
+    EXPECT_TRUE(one.resolve("a"));
+    EXPECT_TRUE(two.resolve("e"));
+    EXPECT_EQ(*one.list().names, all_);
   }
-  // Only the parts that make none.
-  Store(cache(), {})
-      .write_note("tags", note,
-                  "{" + source + R"(,"complete":true,"tags":["ok","../x"],)" +
-                      R"("digests":{"ok":{"digest":")" + good + R"(","size":-1}}})");
   Mount mount(cache(), source_, kBelieved, Network::offline);
-  EXPECT_EQ(*mount.list().names, Names{"ok"});
-  EXPECT_EQ(mount.resolve("ok")->descriptor.digest, digest_of("one"));
-  EXPECT_FALSE(mount.resolve("ok")->descriptor.size);
+  EXPECT_EQ(mount.resolve("a")->descriptor.digest, one_.digest);
+  EXPECT_EQ(mount.resolve("e")->descriptor.digest, two_.digest);
+  EXPECT_EQ(*mount.list().names, all_);
 }
 
 TEST_F(TagsTest, AreListedWhereTheListSaysSo) {
