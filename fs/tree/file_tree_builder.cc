@@ -249,6 +249,9 @@ std::string FileTreeBuilder::below_root(std::string_view target) {
   std::string rest;
   int links = 0;
   for (auto name = trail.next(); !name.empty(); name = trail.next()) {
+    if (links > 0 && ++link_steps_ > limits_.link_steps) {
+      throw Error(Errc::too_large, "its symbolic links lead through too many directories");
+    }
     if (name == ".") continue;
     if (name == "..") {
       if (!steps.empty()) steps.pop_back();
@@ -256,9 +259,6 @@ std::string FileTreeBuilder::below_root(std::string_view target) {
     }
     const auto found = find(steps.empty() ? FileTree::kRoot : steps.back().directory, name);
     if (found && files_[*found].type == FileType::symlink && ++links <= kMaxLinks) {
-      if (++link_steps_ > limits_.link_steps) {
-        throw Error(Errc::too_large, "its symbolic links lead through too many directories");
-      }
       const std::string& next = link_target(*found);
       if (next.starts_with('/')) steps.clear();
       trail.push(next);
