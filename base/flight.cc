@@ -94,6 +94,11 @@ std::vector<Waiter> Pending::waiters() const {
   return waiters;
 }
 
+void Flight::inherit_deadlines(const Flight& earlier) {
+  auto deadlines = earlier.state_.lock()->deadlines;
+  state_.lock()->deadlines.merge(deadlines);
+}
+
 Patience Patience::at_most(Clock::duration most) const {
   return {since, limit ? std::min(*limit, most) : most};
 }

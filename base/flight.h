@@ -76,6 +76,9 @@ class Flight {
   /// therefore fail at once, for as long again (promise 5).
   [[nodiscard]] Clock::time_point wait_until(Clock::duration patience, Clock::time_point now);
 
+  /// Takes over what `wait_until` remembers of an `earlier` flight for the same thing.
+  void inherit_deadlines(const Flight& earlier);
+
  private:
   friend class Waiter;
 

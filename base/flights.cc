@@ -24,6 +24,8 @@ bool is_shared(const std::exception_ptr& failure) {
 void Flights::Table::forget(const std::string& key, const std::shared_ptr<Flight>& flight) {
   const auto at = flights.find(key);
   if (at != flights.end() && at->second == flight) flights.erase(at);
+  const auto ended = interrupted.find(key);
+  if (ended != interrupted.end() && ended->second == flight) interrupted.erase(ended);
 }
 
 void Flights::Table::forget_old_failures(Clock::time_point now) {
@@ -40,6 +42,13 @@ std::shared_ptr<Flight> Flights::join(const std::string& key, Lane lane, Workers
 
 std::shared_ptr<Flight> Flights::join(const std::string& key, Lane lane, TrackedWork work) {
   auto flight = std::make_shared<Flight>(key);
+  std::shared_ptr<Flight> interrupted;
+  {
+    const auto table = table_.lock();
+    const auto at = table->interrupted.find(key);
+    if (at != table->interrupted.end()) interrupted = at->second;
+  }
+  if (interrupted) flight->inherit_deadlines(*interrupted);
   {
     const auto table = table_.lock();
     table->forget_old_failures(Clock::now());
@@ -75,13 +84,13 @@ void Flights::launch(const std::string& key, Lane lane, const std::shared_ptr<Fl
 /// new.
 void Flights::settle(const std::string& key, const std::shared_ptr<Flight>& flight,
                      const std::exception_ptr& failure) {
-  const bool is_kept = failure && is_shared(failure);
-  const auto table = table_.lock();
-  if (!is_kept) {
-    table->forget(key, flight);
-    return;
-  }
   const auto now = Clock::now();
+  const auto table = table_.lock();
+  if (!failure || !is_shared(failure)) {
+    table->forget(key, flight);
+    if (!failure) return;
+    table->interrupted[key] = flight;
+  }
   table->failures.push_back({now + kBriefMemory, key, flight});
   table->forget_old_failures(now);
 }

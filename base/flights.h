@@ -28,7 +28,9 @@ class Flights {
   /// Returns the flight of `key` that is under way, or that failed less than `kBriefMemory` ago.
   /// Otherwise starts and returns a new flight that does `work`. A flight that went well is
   /// forgotten at once, because the caller looks at what it brought. A flight that was interrupted
-  /// or that met a limit of this machine is forgotten too, because the next one may go well.
+  /// or that met a limit of this machine is forgotten too, because the next one may go well; but
+  /// callers whose patience an interrupted flight has used up are not kept waiting as long by the
+  /// next one (promise 5).
   [[nodiscard]] std::shared_ptr<Flight> join(const std::string& key, Lane lane, Workers::Work work);
   [[nodiscard]] std::shared_ptr<Flight> join(const std::string& key, Lane lane, TrackedWork work);
 
@@ -46,6 +48,8 @@ class Flights {
   };
   struct Table {
     std::unordered_map<std::string, std::shared_ptr<Flight>> flights;
+    /// Those that gave up their place. The next flight of the key takes over their deadlines.
+    std::unordered_map<std::string, std::shared_ptr<Flight>> interrupted;
     std::deque<Failure> failures;  ///< in the order in which they are forgotten
 
     void forget(const std::string& key, const std::shared_ptr<Flight>& flight);

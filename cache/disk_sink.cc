@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "base/file.h"
-
 namespace digestfs::cache {
 namespace {
 
@@ -28,7 +26,7 @@ void DiskSink::write(std::span<const std::byte> bytes) {
   }
   reserved_ -= bytes.size();
   if (to_come_) *to_come_ -= std::min<std::uint64_t>(*to_come_, bytes.size());
-  write_all(fd_, bytes);
+  partial_.write(bytes);
 }
 
 }  // namespace digestfs::cache

@@ -10,10 +10,11 @@
 
 namespace digestfs::cache {
 
-/// Writes to a file of the cache, and reserves room on the disk before it writes.
+/// Writes to a partial file, and reserves room on the disk before it writes. `partial` must outlive
+/// the sink.
 class DiskSink final : public ByteSink {
  public:
-  DiskSink(const Store& store, int fd) : store_(store), fd_(fd) {}
+  DiskSink(const Store& store, Partial& partial) : store_(store), partial_(partial) {}
 
   /// Reserves room for the `bytes` that are to come. Throws ENOSPC if they do not fit: what cannot
   /// be kept in the end is not begun, at the cost of what is kept.
@@ -23,7 +24,7 @@ class DiskSink final : public ByteSink {
 
  private:
   const Store& store_;
-  int fd_;
+  Partial& partial_;
   std::uint64_t reserved_ = 0;
   std::optional<std::uint64_t> to_come_;
 };

@@ -15,7 +15,7 @@ Receiver::Receiver(const Store& store, Partial& partial, const Bounds& bounds,
       wanted_(wanted),
       flight_(flight),
       bounds_(bounds),
-      disk_(store, partial.fd()),
+      disk_(store, partial),
       size_(partial.size()) {
   if (::lseek(partial.fd(), static_cast<off_t>(size_), SEEK_SET) < 0) throw_system_error("seek");
 }

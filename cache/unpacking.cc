@@ -64,7 +64,7 @@ void Unpacking::unpack(const Digest& diff, const VerifiedFile& layer, TarObserve
   std::optional<LayerContent> content;
   std::optional<HashedFile> hashed;
   try {
-    DiskSink disk(store_, partial.fd());
+    DiskSink disk(store_, partial);
     ObservedSink output(disk, observer);
     content = pass(layer, output, diff.algorithm(), stop, flight);
     if (content) hashed = hash_whole_file(partial.fd(), diff.algorithm(), stop, &flight);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -27,10 +28,8 @@ class SeenObjects {
   /// Returns true if a document named the object, as whatever kind. A diff is no object of a
   /// source.
   [[nodiscard]] bool contains(const Digest& digest) const {
-    for (const ObjectKind kind : kStored) {
-      if (of(kind).contains(digest)) return true;
-    }
-    return false;
+    return std::ranges::any_of(kStored,
+                               [&](const ObjectKind kind) { return of(kind).contains(digest); });
   }
   /// Returns all objects as the source stores them, each once.
   [[nodiscard]] std::vector<Digest> all_stored() const {

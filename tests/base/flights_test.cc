@@ -154,5 +154,20 @@ TEST(Flights, DoNotShareWhatGaveUpItsPlace) {
   wait_for(*again);
 }
 
+// Those that queued behind a caller whose patience was used up waited as long as it once more.
+TEST(Flights, KeepTheDeadlinesOfWhatGaveUpItsPlace) {  // promise 5
+  Workers workers({1, 1, 1});
+  Flights flights(workers);
+  const auto given_up = flights.join("a", Lane::download, [](std::stop_token) {
+    throw Error(Errc::interrupted, "it gave up its place");
+  });
+  const auto began = Clock::now();
+  const auto deadline = given_up->wait_until(kLookupPatience, began);
+  wait_for(*given_up);
+  const auto again = flights.join("a", Lane::download, [](std::stop_token) {});
+  EXPECT_EQ(again->wait_until(kLookupPatience, deadline + std::chrono::seconds(1)), deadline);
+  wait_for(*again);
+}
+
 }  // namespace
 }  // namespace digestfs
