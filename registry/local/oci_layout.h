@@ -18,9 +18,9 @@ namespace digestfs::registry {
 /// out with the reason. A fifo or a device in place of a blob causes no hang.
 class OciLayout final : public Source {
  public:
-  /// Throws `Errc::not_found` if `directory` does not exist or has no file `oci-layout`, `denied` if
-  /// it cannot be opened, and `corrupt` if it is a layout that cannot be read. The message says what
-  /// is wrong.
+  /// Throws `Errc::not_found` if `directory` does not exist or has no file `oci-layout`, `denied`
+  /// if it cannot be opened, and `corrupt` if it is a layout that cannot be read. The message says
+  /// what is wrong.
   explicit OciLayout(const std::filesystem::path& directory);
 
   [[nodiscard]] const std::string& name() const override;

@@ -6,9 +6,9 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "registry/http/secrets.h"
 #include "registry/auth/token.h"
 #include "registry/http/failure.h"
+#include "registry/http/secrets.h"
 #include "tests/fuzz/require.h"
 
 // What token servers answer, and registries that fail.
