@@ -126,9 +126,9 @@ struct Patience {
   std::optional<Clock::duration> limit;
 
   /// For open, readdir and the like, which wait as long as the work makes progress.
-  [[nodiscard]] static Patience unlimited() { return {}; }
+  [[nodiscard]] static Patience unlimited() noexcept { return {}; }
   /// For a lookup.
-  [[nodiscard]] static Patience of_lookup() { return {Clock::now(), kLookupPatience}; }
+  [[nodiscard]] static Patience of_lookup() noexcept { return {Clock::now(), kLookupPatience}; }
   /// Returns the patience of the same request for one thing that is not worth more than `most`.
   [[nodiscard]] Patience at_most(Clock::duration most) const;
 };

@@ -96,7 +96,7 @@ void Workers::run(LaneState& lane) noexcept {
 
 /// Asks as many jobs that no caller waits for to stop as are needed for the queued jobs that a
 /// caller waits for.
-void Workers::LaneState::make_places() noexcept {
+void Workers::LaneState::make_places() const noexcept {
   std::vector<std::stop_source> ended;
   try {
     const auto locked = queue.lock();

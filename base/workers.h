@@ -73,7 +73,7 @@ class Workers {
     std::condition_variable_any wake;
     std::size_t limit = 1;
 
-    void make_places() noexcept;
+    void make_places() const noexcept;
   };
 
   static void run(LaneState& lane) noexcept;

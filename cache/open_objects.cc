@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/open_objects.h"
 
+#include <array>
 #include <chrono>
 #include <string_view>
 #include <system_error>
@@ -13,7 +14,7 @@
 namespace digestfs::cache {
 namespace {
 
-constexpr Area kAreas[] = {Area::blobs, Area::diffs, Area::quarantine};
+constexpr std::array kAreas{Area::blobs, Area::diffs, Area::quarantine};
 // How often a file that keeps changing is looked at before the caller is told so.
 constexpr int kMaxAttempts = 8;
 // What is hashed at once, by the caller, in bytes: that takes no longer than to wake a worker.

@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include <fcntl.h>
-#include <limits.h>
+#include <linux/limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

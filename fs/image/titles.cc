@@ -24,7 +24,8 @@ bool is_component(std::string_view name) { return name.size() <= NAME_MAX; }
 
 /// Returns the title as a path inside `files/`, or nothing if it names no file there.
 std::optional<std::string> to_path(std::string_view title) {
-  if (title.starts_with('/') || title.ends_with('/') || title.find('\0') != title.npos) {
+  if (title.starts_with('/') || title.ends_with('/') ||
+      title.find('\0') != std::string_view::npos) {
     return std::nullopt;
   }
   const CleanPath clean = clean_path(title);
@@ -51,7 +52,8 @@ class Paths {
       return at->second == blob ? Outcome::same_blob : Outcome::other_blob;
     }
     std::vector<std::string> above;
-    for (auto slash = path.find('/'); slash != path.npos; slash = path.find('/', slash + 1)) {
+    for (auto slash = path.find('/'); slash != std::string::npos;
+         slash = path.find('/', slash + 1)) {
       above.push_back(path.substr(0, slash));
       if (files_.contains(above.back())) return Outcome::folder;
     }
@@ -69,7 +71,7 @@ class Paths {
 std::string told_apart(const std::string& path, const Digest& blob) {
   const std::string suffix = str_cat("@", blob.encoded().substr(0, 12));
   const auto slash = path.rfind('/');
-  const std::size_t begin = slash == path.npos ? 0 : slash + 1;
+  const std::size_t begin = slash == std::string::npos ? 0 : slash + 1;
   return path.substr(0, begin) + path.substr(begin, NAME_MAX - suffix.size()) + suffix;
 }
 

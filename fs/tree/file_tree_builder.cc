@@ -40,11 +40,12 @@ class Trail {
   /// Returns all that is still to come, each path with a slash before it.
   [[nodiscard]] std::string rest() const {
     std::string rest;
-    for (auto path = paths_.rbegin(); path != paths_.rend(); ++path) {
-      if (path->starts_with('/')) {
-        rest += *path;
-      } else if (!path->empty()) {
-        rest += str_cat("/", *path);
+    for (std::size_t i = paths_.size(); i-- > 0;) {
+      const std::string_view path = paths_[i];
+      if (path.starts_with('/')) {
+        rest += path;
+      } else if (!path.empty()) {
+        rest += str_cat("/", path);
       }
     }
     return rest;

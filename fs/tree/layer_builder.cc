@@ -334,12 +334,13 @@ LayerBuilder::Index LayerBuilder::settle(Index placeholder) {
     chain.push_back(at);
     at = *next;
   }
-  for (auto link = chain.rbegin(); link != chain.rend(); ++link) {
-    if (*link == at) continue;
+  for (std::size_t i = chain.size(); i-- > 0;) {
+    const Index link = chain[i];
+    if (link == at) continue;
     // A link that leads through many others keeps the nearest paths only.
     if (targets.size() >= kMaxTargets) targets.pop_back();
-    targets.insert(targets.begin(), links_.at(*link).target);
-    settled_.emplace(*link, Settled{at, targets});
+    targets.insert(targets.begin(), links_.at(link).target);
+    settled_.emplace(link, Settled{at, targets});
   }
   return at;
 }

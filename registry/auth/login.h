@@ -131,7 +131,7 @@ class Login {
   /// Notes that another user may have logged in by now: credential helpers are asked again.
   void doubt() { credentials_.doubt(); }
   /// Notes that `challenge` has led to an answer.
-  void learn(Scope& scope, const Greeting& greeting, const Challenge& challenge);
+  static void learn(Scope& scope, const Greeting& greeting, const Challenge& challenge);
 
   /// Decides about a 401: returns true if the question should be asked again, and prepares
   /// `attempt` for that (AUTH-13).

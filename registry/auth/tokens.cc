@@ -95,10 +95,11 @@ Token Tokens::get(const TokenPurpose& purpose, const std::optional<Credential>& 
 std::optional<Tokens::Held> Tokens::find(const TokenPurpose& purpose, const Stale& stale) const {
   const std::string key = purpose.key();
   const std::vector<std::shared_ptr<Grant>> grants = *grants_.lock();
-  for (auto at = grants.rbegin(); at != grants.rend(); ++at) {
-    if ((*at)->purpose() != key) continue;
-    auto token = (*at)->token().look([&](const Token& in_hand) { return stale.permits(in_hand); });
-    if (token) return Held{*std::move(token), (*at)->credential()};
+  for (std::size_t i = grants.size(); i-- > 0;) {
+    Grant& grant = *grants[i];
+    if (grant.purpose() != key) continue;
+    auto token = grant.token().look([&](const Token& in_hand) { return stale.permits(in_hand); });
+    if (token) return Held{*std::move(token), grant.credential()};
   }
   return std::nullopt;
 }

@@ -38,6 +38,7 @@ void Transfer::check_peer(const std::function<void(HostKind)>& check) {
 }
 
 /// Called by libcurl once there is a connection, new or kept, before it sends the request.
+// NOLINTNEXTLINE(readability-non-const-parameter): the signature is libcurl's.
 int Transfer::take_connection(void* user, char* peer_address, char* /*own_address*/,
                               int /*peer_port*/, int /*own_port*/) noexcept {
   auto& transfer = *static_cast<Transfer*>(user);
