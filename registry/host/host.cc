@@ -84,7 +84,7 @@ Reply Host::ask(Scope& scope, const Question& question, const Receive& receive,
     heed(greeting, question, proof, demand, sent_at, reply, request);
     if (reply.head.status != 401) {
       if (attempt.instead && !attempt.only_basic && is_success(reply.head.status)) {
-        login_.learn(scope, greeting, *attempt.instead);
+        Login::learn(scope, greeting, *attempt.instead);
       }
       return reply;
     }
