@@ -18,9 +18,10 @@ std::string note_name(const Digest& layer) {
 
 }  // namespace
 
-void write_layer_note(const Store& store, const Digest& layer, const LayerContent& content) {
+void write_layer_note(const Store& store, const Digest& layer, const Digest& diff,
+                      const LayerContent& content) {
   nlohmann::ordered_json note;
-  note["diff"] = content.digest.str();
+  note["diff"] = diff.str();
   note["size"] = content.size;
   note["compression"] = to_string(content.compression);
   store.write_note(kFolder, note_name(layer), note.dump());

@@ -12,8 +12,9 @@
 
 namespace digestfs::cache {
 
-/// Notes that `layer` unpacks to `content`.
-void write_layer_note(const Store& store, const Digest& layer, const LayerContent& content);
+/// Notes that `layer` unpacks to `diff`, and what it was found to be.
+void write_layer_note(const Store& store, const Digest& layer, const Digest& diff,
+                      const LayerContent& content);
 
 /// Returns the size of `diff` as the note of `layer` has it. Returns nothing if there is no note of
 /// the two, or none that can be used.

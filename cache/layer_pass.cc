@@ -13,8 +13,7 @@ namespace digestfs::cache {
 
 class LayerPass::Impl final : public ByteSink {
  public:
-  Impl(std::string_view algorithm, ByteSink& output, const LayerLimits& limits)
-      : hasher_(algorithm), output_(output), limits_(limits) {}
+  Impl(ByteSink& output, const LayerLimits& limits) : output_(output), limits_(limits) {}
 
   void take(std::span<const std::byte> compressed) {
     taken_ += compressed.size();
@@ -32,7 +31,7 @@ class LayerPass::Impl final : public ByteSink {
   LayerContent end() {
     if (!decompressor_) begin();
     if (taken_ > 0) decompressor_->finish();
-    return {hasher_.finish(), size_, compression_, decompressor_->remark()};
+    return {size_, compression_, decompressor_->remark()};
   }
 
   /// Decompressed bytes come here.
@@ -46,7 +45,6 @@ class LayerPass::Impl final : public ByteSink {
       throw Error(Errc::too_large, str_cat("the layer decompresses to more than ", limits_.ratio,
                                            " times its size"));
     }
-    hasher_.update(bytes);
     output_.write(bytes);
   }
 
@@ -58,7 +56,6 @@ class LayerPass::Impl final : public ByteSink {
     if (!first.empty()) decompressor_->write(first);
   }
 
-  Hasher hasher_;
   ByteSink& output_;
   LayerLimits limits_;
   std::array<std::byte, archive::kSniffBytes> first_{};
@@ -69,8 +66,8 @@ class LayerPass::Impl final : public ByteSink {
   std::uint64_t size_ = 0;
 };
 
-LayerPass::LayerPass(std::string_view algorithm, ByteSink& output, const LayerLimits& limits)
-    : impl_(std::make_unique<Impl>(algorithm, output, limits)) {}
+LayerPass::LayerPass(ByteSink& output, const LayerLimits& limits)
+    : impl_(std::make_unique<Impl>(output, limits)) {}
 
 LayerPass::~LayerPass() = default;
 

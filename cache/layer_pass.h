@@ -6,7 +6,6 @@
 #include <string>
 
 #include "archive/decompressor.h"
-#include "base/digest.h"
 #include "base/sink.h"
 
 namespace digestfs::cache {
@@ -21,8 +20,7 @@ struct LayerLimits {
 
 /// What a layer turned out to be.
 struct LayerContent {
-  Digest digest;  ///< of every byte it decompresses to, to the last one (DEC-e): its diff_id
-  std::uint64_t size = 0;  ///< of those bytes
+  std::uint64_t size = 0;  ///< how many bytes it decompresses to, to the last one (DEC-e)
   archive::Compression compression = archive::Compression::none;
   std::string remark;  ///< see `Decompressor::remark`
 };
@@ -42,11 +40,12 @@ class TarObserver {
   virtual void end() noexcept = 0;
 };
 
-/// One pass over a layer: takes its compressed bytes, and writes its tar to `output` and hashes it.
+/// One pass over a layer: takes its compressed bytes, and writes its tar to `output`, with whatever
+/// follows the end of the tar. It does not hash the tar: `hash_whole_file` says why.
 class LayerPass final : public ByteSink {
  public:
-  /// `algorithm` is the digest algorithm of the diff_id (DEC-f). `output` must outlive the pass.
-  LayerPass(std::string_view algorithm, ByteSink& output, const LayerLimits& limits = {});
+  /// `output` must outlive the pass.
+  explicit LayerPass(ByteSink& output, const LayerLimits& limits = {});
   ~LayerPass() override;
 
   /// Throws `Errc::too_large` if a limit is exceeded, and `Errc::corrupt` for a broken stream.

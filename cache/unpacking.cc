@@ -32,6 +32,18 @@ class ObservedSink final : public ByteSink {
   TarObserver* observer_;
 };
 
+/// Hashes what it is given, and keeps none of it.
+class HashingSink final : public ByteSink {
+ public:
+  explicit HashingSink(std::string_view algorithm) : hasher_(algorithm) {}
+
+  void write(std::span<const std::byte> bytes) override { hasher_.update(bytes); }
+  [[nodiscard]] Digest finish() { return hasher_.finish(); }
+
+ private:
+  Hasher hasher_;
+};
+
 Error wrong_diff(const Digest& diff, const Digest& layer, const ActualDiff& actual) {
   return {Errc::corrupt, str_cat("cannot open diff ", diff, ": the layer ", layer,
                                  " decompresses to ", actual.digest, ", ", actual.size, " bytes")};
@@ -55,6 +67,8 @@ std::shared_ptr<Flight> Unpacking::start(const Digest& diff, const OpenObjects::
 
 void Unpacking::unpack(const Digest& diff, const VerifiedFile& layer, TarObserver* observer,
                        const std::stop_token& stop, Flight& flight) {
+  // Throws for a diff_id that no content can be checked against, before anything is unpacked.
+  static_cast<void>(Hasher(diff.algorithm()));
   Partial partial = store_.take_partial(diff, stop);
   if (store_.open(Area::diffs, diff)) {
     store_.discard(std::move(partial));
@@ -66,13 +80,9 @@ void Unpacking::unpack(const Digest& diff, const VerifiedFile& layer, TarObserve
   try {
     DiskSink disk(store_, partial);
     ObservedSink output(disk, observer);
-    content = pass(layer, output, diff.algorithm(), stop, flight);
+    content = pass(layer, output, stop, flight);
     if (content) hashed = hash_whole_file(partial.fd(), diff.algorithm(), stop, &flight);
-    if (hashed && hashed->digest != content->digest) {
-      problems_.report({ProblemKind::cache_damaged, content->digest.str(),
-                        Claim{content->digest, content->size},
-                        Claim{hashed->digest, hashed->fingerprint.size},
-                        "somebody else wrote to the file while the layer was unpacked to it"});
+    if (hashed && hashed->digest != diff && !is_content_of(layer, *hashed, stop, flight)) {
       hashed.reset();
     }
   } catch (const Error& error) {
@@ -90,17 +100,17 @@ void Unpacking::unpack(const Digest& diff, const VerifiedFile& layer, TarObserve
     problems_.report(
         {ProblemKind::remark, layer.digest().str(), std::nullopt, std::nullopt, content->remark});
   }
-  write_layer_note(store_, layer.digest(), *content);
+  write_layer_note(store_, layer.digest(), hashed->digest, *content);
   open_objects_.publish(std::move(partial), Area::diffs, *hashed);
-  const ActualDiff actual{content->digest, content->size};
+  const ActualDiff actual{hashed->digest, content->size};
   layers_.set_actual(layer.digest(), actual);
-  if (content->digest == diff) {
+  if (hashed->digest == diff) {
     if (observer != nullptr) observer->end();
     return;
   }
   problems_.report(
       {ProblemKind::diff_mismatch, diff.str(), Claim{diff, std::nullopt},
-       Claim{content->digest, content->size},
+       Claim{hashed->digest, content->size},
        str_cat("the layer ", layer.digest(), " decompresses to other bytes than its diff_id")});
   throw wrong_diff(diff, layer.digest(), actual);
 }
@@ -108,9 +118,8 @@ void Unpacking::unpack(const Digest& diff, const VerifiedFile& layer, TarObserve
 /// Passes all of `layer` through to `output`. Returns nothing if the file of the layer turned out
 /// to be damaged.
 std::optional<LayerContent> Unpacking::pass(const VerifiedFile& layer, ByteSink& output,
-                                            std::string_view algorithm, const std::stop_token& stop,
-                                            Flight& flight) {
-  LayerPass pass(algorithm, output);
+                                            const std::stop_token& stop, Flight& flight) {
+  LayerPass pass(output);
   std::vector<std::byte> buffer(kChunk);
   flight.begin(layer.size());
   int touches = 0;
@@ -130,6 +139,22 @@ std::optional<LayerContent> Unpacking::pass(const VerifiedFile& layer, ByteSink&
     flight.advance(*got);
   }
   return pass.finish();
+}
+
+/// Returns true if `layer` really unpacks to the bytes of `file`, which are not those of the
+/// diff_id. Otherwise somebody else wrote to the file; reports that. Unpacks the layer once more to
+/// know.
+bool Unpacking::is_content_of(const VerifiedFile& layer, const HashedFile& file,
+                              const std::stop_token& stop, Flight& flight) {
+  HashingSink hash(file.digest.algorithm());
+  const auto content = pass(layer, hash, stop, flight);
+  if (!content) return false;
+  const Digest digest = hash.finish();
+  if (digest == file.digest) return true;
+  problems_.report({ProblemKind::cache_damaged, digest.str(), Claim{digest, content->size},
+                    Claim{file.digest, file.fingerprint.size},
+                    "somebody else wrote to the file while the layer was unpacked to it"});
+  return false;
 }
 
 /// Reports why `layer` cannot be unpacked, and remembers that if it will never change.

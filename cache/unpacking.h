@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "base/flights.h"
+#include "cache/hash_file.h"
 #include "cache/layer_pass.h"
 #include "cache/layers.h"
 #include "cache/open_objects.h"
@@ -46,8 +47,9 @@ class Unpacking {
   void unpack(const Digest& diff, const VerifiedFile& layer, TarObserver* observer,
               const std::stop_token& stop, Flight& flight);
   [[nodiscard]] std::optional<LayerContent> pass(const VerifiedFile& layer, ByteSink& output,
-                                                 std::string_view algorithm,
                                                  const std::stop_token& stop, Flight& flight);
+  [[nodiscard]] bool is_content_of(const VerifiedFile& layer, const HashedFile& file,
+                                   const std::stop_token& stop, Flight& flight);
   [[noreturn]] void give_up(const Digest& diff, const Digest& layer, const Error& cause);
 
   // Constant after construction.
