@@ -31,8 +31,7 @@ std::vector<std::string> parse_repositories(std::string_view body) {
 }
 
 Catalog list_repositories(const Reference& registry, ClientOptions options,
-                          const std::stop_token& stop) {
-  const Request request{.stop = stop};
+                          const Request& request) {
   Access access(std::make_shared<Host>(registry, std::move(options)), registry);
   std::set<std::string> names;
   std::set<std::string> asked;

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/request.h"
 #include "registry/host/client_options.h"
 #include "registry/image/reference.h"
 
@@ -29,8 +29,8 @@ struct Catalog {
 /// Asks `registry` (from `Reference::parse_registry`) for its catalogue, at most a thousand
 /// repositories. If the registry refuses, that is part of the result and no failure (L5). Throws
 /// `unavailable`, `timed_out` or `rate_limited` if the registry cannot be asked, and `interrupted`
-/// on `stop`.
+/// on the stop of `request`.
 [[nodiscard]] Catalog list_repositories(const Reference& registry, ClientOptions options,
-                                        const std::stop_token& stop);
+                                        const Request& request);
 
 }  // namespace digestfs::registry
