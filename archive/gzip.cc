@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "archive/gzip.h"
 
-#include <algorithm>
-#include <limits>
-#include <new>
+#include <cstddef>
+#include <span>
+#include <utility>
 
-#define ZLIB_CONST
-#include <zlib.h>
-
+#include "archive/inflater.h"
 #include "archive/member_stream.h"
-#include "base/error.h"
-#include "base/text.h"
 
 namespace digestfs::archive {
 namespace {
@@ -21,12 +17,9 @@ constexpr std::byte kMagic1{0x8b};
 
 class GzipDecompressor final : public MemberStream {
  public:
-  explicit GzipDecompressor(ByteSink& output)
-      : MemberStream(output, kOutput, Stage::in_member, "gzip", "member") {
-    // 16 asks for gzip and nothing else; zlib checks header fields, CRC32 and ISIZE.
-    if (::inflateInit2(&stream_, 16 + MAX_WBITS) != Z_OK) throw std::bad_alloc();
-  }
-  ~GzipDecompressor() override { ::inflateEnd(&stream_); }
+  GzipDecompressor(ByteSink& output, std::unique_ptr<Inflater> inflater)
+      : MemberStream(output, kOutput, Stage::in_member, "gzip", "member"),
+        inflater_(std::move(inflater)) {}
 
   void finish() override {
     require_end();
@@ -35,28 +28,16 @@ class GzipDecompressor final : public MemberStream {
 
  private:
   std::span<const std::byte> decompress_some(std::span<const std::byte> compressed) override {
-    const std::size_t most = std::numeric_limits<uInt>::max();
-    const auto part = compressed.first(std::min(compressed.size(), most));
-    stream_.next_in = reinterpret_cast<const Bytef*>(part.data());
-    stream_.avail_in = static_cast<uInt>(part.size());
     for (;;) {
-      stream_.next_out = reinterpret_cast<Bytef*>(buffer().data());
-      stream_.avail_out = static_cast<uInt>(buffer().size());
-      const int result = ::inflate(&stream_, Z_NO_FLUSH);
-      hand_out(buffer().size() - stream_.avail_out);
-      if (result == Z_STREAM_END) {
+      const Inflater::Step step = inflater_->inflate(compressed, buffer());
+      compressed = compressed.subspan(step.taken);
+      hand_out(step.made);
+      if (step.ended) {
         enter(Stage::between);
-        break;
+        return compressed;
       }
-      if (result == Z_MEM_ERROR) throw std::bad_alloc();
-      if (result == Z_BUF_ERROR) break;  // all input taken, nothing more to give
-      if (result != Z_OK) {
-        throw Error(Errc::corrupt, str_cat("the gzip stream is broken: ",
-                                           stream_.msg == nullptr ? "bad data" : stream_.msg));
-      }
-      if (stream_.avail_in == 0 && stream_.avail_out != 0) break;
+      if (compressed.empty() && step.made < buffer().size()) return compressed;
     }
-    return compressed.subspan(part.size() - stream_.avail_in);
   }
 
   /// The two magic bytes of a member may come in two writes (DEC-a).
@@ -74,21 +55,30 @@ class GzipDecompressor final : public MemberStream {
       leave_aside(std::span(&kMagic0, 1));
       return compressed;
     }
-    if (::inflateReset(&stream_) != Z_OK) throw std::bad_alloc();
+    inflater_->reset();
     enter(Stage::in_member);
-    // zlib has to see the byte that was held back, too.
+    // The inflater has to see the byte that was held back, too.
     decompress_some(std::span(&kMagic0, 1));
     return compressed;
   }
 
-  z_stream stream_{};
+  std::unique_ptr<Inflater> inflater_;
   bool has_first_magic_ = false;  ///< a first magic byte is held back between members
 };
 
 }  // namespace
 
-std::unique_ptr<Decompressor> make_gzip_decompressor(ByteSink& output) {
-  return std::make_unique<GzipDecompressor>(output);
+std::unique_ptr<Inflater> make_inflater() {
+#ifdef DIGESTFS_ISAL
+  return make_isal_inflater();
+#else
+  return make_zlib_inflater();
+#endif
+}
+
+std::unique_ptr<Decompressor> make_gzip_decompressor(ByteSink& output,
+                                                     std::unique_ptr<Inflater> inflater) {
+  return std::make_unique<GzipDecompressor>(output, std::move(inflater));
 }
 
 }  // namespace digestfs::archive

@@ -17,19 +17,24 @@ constexpr int kMaxAttempts = 3;
 
 }  // namespace
 
-void hash_file(int fd, std::uint64_t bytes, Hasher& hasher, const std::stop_token& stop,
-               Flight* flight) {
+void read_file(int fd, std::uint64_t bytes, const std::stop_token& stop, Flight* flight,
+               const std::function<void(std::span<const std::byte>)>& take) {
   if (flight != nullptr) flight->begin(bytes);
   std::vector<std::byte> buffer(static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, bytes)));
   for (std::uint64_t at = 0; at < bytes;) {
-    if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while hashing");
+    if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while reading the cache");
     const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, bytes - at));
     const std::size_t got = read_at(fd, std::span(buffer).first(want), at);
     if (got == 0) return;
-    hasher.update(std::span(buffer).first(got));
+    take(std::span(buffer).first(got));
     if (flight != nullptr) flight->advance(got);
     at += got;
   }
+}
+
+void hash_file(int fd, std::uint64_t bytes, Hasher& hasher, const std::stop_token& stop,
+               Flight* flight) {
+  read_file(fd, bytes, stop, flight, [&](auto piece) { hasher.update(piece); });
 }
 
 HashedFile hash_whole_file(int fd, std::string_view algorithm, const std::stop_token& stop,

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <stop_token>
 #include <string_view>
 
@@ -10,6 +13,12 @@
 #include "base/flight.h"
 
 namespace digestfs::cache {
+
+/// Gives the first `bytes` of `fd`, or all of it if the file is shorter, to `take`, piece by piece.
+/// Tells `flight`, if there is one, how far it is. Throws `Errc::interrupted` on `stop` and
+/// `std::system_error` if the file cannot be read.
+void read_file(int fd, std::uint64_t bytes, const std::stop_token& stop, Flight* flight,
+               const std::function<void(std::span<const std::byte>)>& take);
 
 /// Feeds the first `bytes` of `fd`, or all of it if the file is shorter, to `hasher`. Tells
 /// `flight`, if there is one, how far it is. Throws `Errc::interrupted` on `stop` and

@@ -41,7 +41,7 @@ class TarObserver {
 };
 
 /// One pass over a layer: takes its compressed bytes, and writes its tar to `output`, with whatever
-/// follows the end of the tar. It does not hash the tar: `hash_whole_file` says why.
+/// follows the end of the tar. It does not hash the tar.
 class LayerPass final : public ByteSink {
  public:
   /// `output` must outlive the pass.

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/fingerprint.h"
+#include "base/piped_sink.h"
 #include "base/text.h"
 #include "cache/disk_sink.h"
-#include "cache/hash_file.h"
 #include "cache/layer_note.h"
 
 namespace digestfs::cache {
@@ -17,31 +18,27 @@ constexpr std::size_t kChunk = std::size_t{256} << 10U;
 // How often a layer's file may be touched while it is read.
 constexpr int kMaxTouches = 8;
 
-/// Writes to a file what an observer may see as well.
-class ObservedSink final : public ByteSink {
+/// Takes the tar of a layer: keeps it in a file, hashes it, and shows it to an observer.
+class TarTaker final : public ByteSink {
  public:
-  ObservedSink(ByteSink& file, TarObserver* observer) : file_(file), observer_(observer) {}
+  TarTaker(ByteSink& file, std::string_view algorithm, TarObserver* observer)
+      : file_(file), hasher_(algorithm), observer_(observer) {}
 
   void write(std::span<const std::byte> bytes) override {
     file_.write(bytes);
+    hasher_.update(bytes);
+    sum_.update(bytes);
     if (observer_ != nullptr) observer_->see(bytes);
   }
 
+  [[nodiscard]] Digest finish() { return hasher_.finish(); }
+  [[nodiscard]] QuickSum::Value sum() const { return sum_.value(); }
+
  private:
   ByteSink& file_;
-  TarObserver* observer_;
-};
-
-/// Hashes what it is given, and keeps none of it.
-class HashingSink final : public ByteSink {
- public:
-  explicit HashingSink(std::string_view algorithm) : hasher_(algorithm) {}
-
-  void write(std::span<const std::byte> bytes) override { hasher_.update(bytes); }
-  [[nodiscard]] Digest finish() { return hasher_.finish(); }
-
- private:
   Hasher hasher_;
+  QuickSum sum_;
+  TarObserver* observer_;
 };
 
 Error wrong_diff(const Digest& diff, const Digest& layer, const ActualDiff& actual) {
@@ -67,8 +64,6 @@ std::shared_ptr<Flight> Unpacking::start(const Digest& diff, const OpenObjects::
 
 void Unpacking::unpack(const Digest& diff, const VerifiedFile& layer, TarObserver* observer,
                        const std::stop_token& stop, Flight& flight) {
-  // Throws for a diff_id that no content can be checked against, before anything is unpacked.
-  static_cast<void>(Hasher(diff.algorithm()));
   Partial partial = store_.take_partial(diff, stop);
   if (store_.open(Area::diffs, diff)) {
     store_.discard(std::move(partial));
@@ -79,11 +74,12 @@ void Unpacking::unpack(const Digest& diff, const VerifiedFile& layer, TarObserve
   std::optional<HashedFile> hashed;
   try {
     DiskSink disk(store_, partial);
-    ObservedSink output(disk, observer);
-    content = pass(layer, output, stop, flight);
-    if (content) hashed = hash_whole_file(partial.fd(), diff.algorithm(), stop, &flight);
-    if (hashed && hashed->digest != diff && !is_content_of(layer, *hashed, stop, flight)) {
-      hashed.reset();
+    TarTaker tar(disk, diff.algorithm(), observer);
+    PipedSink pipe(tar);
+    content = pass(layer, pipe, stop, flight);
+    if (content) {
+      pipe.finish();
+      hashed = check_written(partial.fd(), tar.finish(), tar.sum(), stop, flight);
     }
   } catch (const Error& error) {
     store_.discard(std::move(partial));
@@ -141,20 +137,20 @@ std::optional<LayerContent> Unpacking::pass(const VerifiedFile& layer, ByteSink&
   return pass.finish();
 }
 
-/// Returns true if `layer` really unpacks to the bytes of `file`, which are not those of the
-/// diff_id. Otherwise somebody else wrote to the file; reports that. Unpacks the layer once more to
-/// know.
-bool Unpacking::is_content_of(const VerifiedFile& layer, const HashedFile& file,
-                              const std::stop_token& stop, Flight& flight) {
-  HashingSink hash(file.digest.algorithm());
-  const auto content = pass(layer, hash, stop, flight);
-  if (!content) return false;
-  const Digest digest = hash.finish();
-  if (digest == file.digest) return true;
-  problems_.report({ProblemKind::cache_damaged, digest.str(), Claim{digest, content->size},
-                    Claim{file.digest, file.fingerprint.size},
+/// Returns what the file is, if it still is what was written to it: bytes of this `digest` and
+/// `sum`. Otherwise somebody else wrote to it as well; reports that, and returns nothing.
+std::optional<HashedFile> Unpacking::check_written(int file, const Digest& digest,
+                                                   const QuickSum::Value& sum,
+                                                   const std::stop_token& stop, Flight& flight) {
+  const Fingerprint before = Fingerprint::of(file);
+  QuickSum found;
+  read_file(file, before.size, stop, &flight, [&](auto bytes) { found.update(bytes); });
+  if (found.value() == sum && Fingerprint::of(file) == before) return HashedFile{digest, before};
+  const HashedFile actual = hash_whole_file(file, digest.algorithm(), stop, &flight);
+  problems_.report({ProblemKind::cache_damaged, digest.str(), Claim{digest, std::nullopt},
+                    Claim{actual.digest, actual.fingerprint.size},
                     "somebody else wrote to the file while the layer was unpacked to it"});
-  return false;
+  return std::nullopt;
 }
 
 /// Reports why `layer` cannot be unpacked, and remembers that if it will never change.

@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "base/flights.h"
+#include "base/quick_sum.h"
 #include "cache/hash_file.h"
 #include "cache/layer_pass.h"
 #include "cache/layers.h"
@@ -48,8 +49,10 @@ class Unpacking {
               const std::stop_token& stop, Flight& flight);
   [[nodiscard]] std::optional<LayerContent> pass(const VerifiedFile& layer, ByteSink& output,
                                                  const std::stop_token& stop, Flight& flight);
-  [[nodiscard]] bool is_content_of(const VerifiedFile& layer, const HashedFile& file,
-                                   const std::stop_token& stop, Flight& flight);
+  [[nodiscard]] std::optional<HashedFile> check_written(int file, const Digest& digest,
+                                                        const QuickSum::Value& sum,
+                                                        const std::stop_token& stop,
+                                                        Flight& flight);
   [[noreturn]] void give_up(const Digest& diff, const Digest& layer, const Error& cause);
 
   // Constant after construction.

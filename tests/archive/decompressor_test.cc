@@ -2,6 +2,8 @@
 #include "archive/decompressor.h"
 
 #include <array>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -12,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "archive/gzip.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "tests/support/image_builder.h"
@@ -40,11 +43,13 @@ std::ostream& operator<<(std::ostream& out, const Outcome& outcome) {
   return out;
 }
 
-Outcome decompress(Compression compression, std::string_view input, std::size_t step) {
+using Make = std::function<std::unique_ptr<Decompressor>(ByteSink&)>;
+
+Outcome decompress(const Make& make, std::string_view input, std::size_t step) {
   TextSink sink;
   Outcome outcome;
   try {
-    const auto decompressor = make_decompressor(compression, sink);
+    const auto decompressor = make(sink);
     for (; !input.empty(); input.remove_prefix(std::min(step, input.size()))) {
       decompressor->write(as_bytes(input.substr(0, step)));
     }
@@ -57,17 +62,43 @@ Outcome decompress(Compression compression, std::string_view input, std::size_t 
   return outcome;
 }
 
+Outcome decompress(Compression compression, std::string_view input, std::size_t step) {
+  return decompress([=](ByteSink& sink) { return make_decompressor(compression, sink); }, input,
+                    step);
+}
+
 /// Whole and in pieces of several sizes: the outcome must not depend on them.
-Outcome decompress(Compression compression, const std::string& input) {
-  const Outcome whole = decompress(compression, input, input.size() + 1);
+Outcome decompress(const Make& make, const std::string& input) {
+  const Outcome whole = decompress(make, input, input.size() + 1);
   for (const std::size_t step : {1U, 2U, 3U, 7U, 1000U}) {
-    const Outcome stepwise = decompress(compression, input, step);
+    const Outcome stepwise = decompress(make, input, step);
     EXPECT_EQ(stepwise, whole) << "in steps of " << step;
   }
   return whole;
 }
 
-Outcome gunzip(const std::string& input) { return decompress(Compression::gzip, input); }
+Outcome decompress(Compression compression, const std::string& input) {
+  return decompress([=](ByteSink& sink) { return make_decompressor(compression, sink); }, input);
+}
+
+/// Decompressors of gzip with each inflater that is there.
+std::vector<Make> inflaters() {
+  std::vector<Make> all = {
+      [](ByteSink& sink) { return make_gzip_decompressor(sink, make_zlib_inflater()); }};
+#ifdef DIGESTFS_ISAL
+  all.emplace_back(
+      [](ByteSink& sink) { return make_gzip_decompressor(sink, make_isal_inflater()); });
+#endif
+  return all;
+}
+
+/// With each inflater: they must agree.
+Outcome gunzip(const std::string& input) {
+  const std::vector<Make> all = inflaters();
+  const Outcome outcome = decompress(all.front(), input);
+  for (const Make& make : all) EXPECT_EQ(decompress(make, input), outcome);
+  return outcome;
+}
 Outcome unzstd(const std::string& input) { return decompress(Compression::zstd, input); }
 
 // "hello" by hand, each in a stored block. gzip: RFC 1952, its CRC32 3610a686 and its size.
@@ -211,14 +242,16 @@ TEST(Gzip, RemarksOnOtherBytesAfterTheLastMember) {
 TEST(Gzip, FindsEveryTruncation) {
   const std::string member = test::gzip(std::string(3000, 'x') + test::noise(200));
   for (std::size_t size = 0; size < member.size(); ++size) {
-    ASSERT_EQ(decompress(Compression::gzip, member.substr(0, size), 100).failure, Errc::corrupt)
-        << size;
+    for (const Make& make : inflaters()) {
+      ASSERT_EQ(decompress(make, member.substr(0, size), 100).failure, Errc::corrupt) << size;
+    }
   }
   // Beyond the two bytes that may also be garbage, in a later member as well.
   for (std::size_t size = 2; size < member.size(); ++size) {
-    ASSERT_EQ(decompress(Compression::gzip, kGzipHello + member.substr(0, size), 100).failure,
-              Errc::corrupt)
-        << size;
+    for (const Make& make : inflaters()) {
+      ASSERT_EQ(decompress(make, kGzipHello + member.substr(0, size), 100).failure, Errc::corrupt)
+          << size;
+    }
   }
 }
 

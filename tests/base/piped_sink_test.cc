@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/piped_sink.h"
+
+#include <atomic>
+#include <future>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "tests/support/image_builder.h"
+
+namespace digestfs {
+namespace {
+
+struct TextSink final : ByteSink {
+  void write(std::span<const std::byte> bytes) override {
+    thread = std::this_thread::get_id();
+    text += as_text(bytes);
+  }
+  std::string text;
+  std::thread::id thread;
+};
+
+/// Takes nothing before it is let.
+struct SlowSink final : ByteSink {
+  void write(std::span<const std::byte> bytes) override {
+    let.wait();
+    taken += bytes.size();
+  }
+  std::shared_future<void> let;
+  std::atomic<std::size_t> taken = 0;
+};
+
+struct FailingSink final : ByteSink {
+  void write(std::span<const std::byte> /*bytes*/) override { throw std::runtime_error("full"); }
+};
+
+TEST(PipedSink, GivesEverythingInOrderInAnotherThread) {
+  const std::string bytes = test::noise(3'000'001);
+  TextSink sink;
+  PipedSink pipe(sink);
+  for (std::size_t at = 0, step = 1; at < bytes.size(); at += step, step = step * 3 + 1) {
+    pipe.write(as_bytes(std::string_view(bytes).substr(at, step)));
+  }
+  pipe.finish();
+  EXPECT_TRUE(sink.text == bytes);
+  EXPECT_NE(sink.thread, std::this_thread::get_id());
+}
+
+TEST(PipedSink, ThrowsWhatTheOutputThrew) {
+  FailingSink sink;
+  PipedSink pipe(sink);
+  const std::string piece(1000, 'x');
+  // Sooner or later, because the output runs behind; later than 2 MiB it cannot be.
+  EXPECT_THROW(
+      {
+        for (int i = 0; i < 10'000; ++i) pipe.write(as_bytes(piece));
+      },
+      std::runtime_error);
+  EXPECT_THROW(pipe.finish(), std::runtime_error);
+}
+
+TEST(PipedSink, ThrowsAtItsEndWhatTheOutputThrew) {
+  FailingSink sink;
+  PipedSink pipe(sink);
+  pipe.write(as_bytes("x"));
+  EXPECT_THROW(pipe.finish(), std::runtime_error);
+}
+
+TEST(PipedSink, KeepsNoMoreThanItsBuffers) {
+  std::promise<void> promise;
+  SlowSink sink;
+  sink.let = promise.get_future();
+  PipedSink pipe(sink);
+  std::atomic<std::size_t> given = 0;
+  const std::string piece(std::size_t{64} << 10U, 'x');
+  std::thread producer([&] {
+    for (int i = 0; i < 1000; ++i) {
+      pipe.write(as_bytes(piece));
+      given += piece.size();
+    }
+  });
+  // Nothing is taken, so the producer stands still after at most 8 pieces.
+  while (given < 8 * piece.size()) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(given, 8 * piece.size());
+  EXPECT_EQ(sink.taken, 0U);
+  promise.set_value();
+  producer.join();
+  pipe.finish();
+  EXPECT_EQ(sink.taken, 1000 * piece.size());
+}
+
+TEST(PipedSink, EndsWithoutGivingTheRest) {
+  TextSink sink;
+  {
+    PipedSink pipe(sink);
+    pipe.write(as_bytes(std::string(1'000'000, 'x')));
+  }
+  EXPECT_LE(sink.text.size(), 1'000'000U);
+}
+
+}  // namespace
+}  // namespace digestfs
