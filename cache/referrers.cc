@@ -11,9 +11,9 @@ namespace digestfs::cache {
 std::optional<std::vector<registry::Descriptor>> Referrers::list(const Digest& subject,
                                                                  const Patience& patience) {
   const auto believed = [&]() -> std::optional<Answer> {
-    const auto answers = answers_.lock();
-    const auto at = answers->find(subject);
-    if (at == answers->end()) return std::nullopt;
+    const auto memory = memory_.lock();
+    const auto at = memory->answers.find(subject);
+    if (at == memory->answers.end()) return std::nullopt;
     const Answer& answer = at->second;
     const bool fresh = Clock::now() < answer.believed_until || answer.asked_at >= patience.since;
     return fresh ? std::optional(answer) : std::nullopt;
@@ -24,11 +24,13 @@ std::optional<std::vector<registry::Descriptor>> Referrers::list(const Digest& s
                                          source_.name(), ": --offline was given"));
   }
   const auto ask = [this, subject](const std::stop_token& stop) {
+    const std::uint64_t round = memory_.lock()->round;
     auto referrers = source_.list_referrers(subject, {.stop = stop});
     const auto now = Clock::now();
-    const auto answers = answers_.lock();
-    Answer& answer = (*answers)[subject];
-    answer = {std::move(referrers), now, now + time_to_live_, answer.version + 2};
+    const auto memory = memory_.lock();
+    const auto until = memory->round == round ? now + time_to_live_ : Clock::time_point{};
+    Answer& answer = memory->answers[subject];
+    answer = {std::move(referrers), now, until, answer.version + 2};
   };
   await(flights_.join("referrers " + subject.str(), Lane::question, ask), patience);
   return list(subject, patience);
@@ -50,10 +52,16 @@ void Referrers::check_access(const Digest& subject, const Patience& patience) {
   check_access(subject, patience);
 }
 
+void Referrers::ask_again() {
+  const auto memory = memory_.lock();
+  ++memory->round;
+  for (auto& [subject, answer] : memory->answers) answer.believed_until = {};
+}
+
 std::int64_t Referrers::version(const Digest& subject) const {
-  const auto answers = answers_.lock();
-  const auto at = answers->find(subject);
-  if (at == answers->end()) return 0;
+  const auto memory = memory_.lock();
+  const auto at = memory->answers.find(subject);
+  if (at == memory->answers.end()) return 0;
   return at->second.version + (Clock::now() < at->second.believed_until ? 0 : 1);
 }
 

@@ -31,6 +31,9 @@ class Referrers {
   /// everything (EP-12, EP-13).
   void check_access(const Digest& subject, const Patience& patience);
 
+  /// Believes nothing any longer that was asked for before now.
+  void ask_again();
+
   /// Returns a number that changes when the answer for `subject` changes or is no longer believed.
   [[nodiscard]] std::int64_t version(const Digest& subject) const;
 
@@ -42,6 +45,11 @@ class Referrers {
     std::int64_t version = 0;
   };
 
+  struct Memory {
+    std::unordered_map<Digest, Answer> answers;
+    std::uint64_t round = 0;  ///< how often `ask_again` was called
+  };
+
   // Constant after construction.
   registry::Source& source_;
   Network network_;
@@ -49,7 +57,7 @@ class Referrers {
   // Synchronise themselves.
   Flights flights_;
   // Guarded by the locks they live in.
-  Guarded<std::unordered_map<Digest, Answer>> answers_;
+  Guarded<Memory> memory_;
   Guarded<std::unordered_map<Digest, Clock::time_point>> accessible_;  ///< when it was, last
 };
 

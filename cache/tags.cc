@@ -183,9 +183,11 @@ void Tags::follow_pages(Listing& listing, std::set<std::string>& names,
 
 void Tags::fetch_list(std::stop_token stop) {
   Listing listing;
+  std::uint64_t round = 0;
   {
     const auto memory = memory_.lock();
     listing = memory->listing;
+    round = memory->round;
   }
   const auto now = Clock::now();
   std::set<std::string> names;
@@ -205,6 +207,7 @@ void Tags::fetch_list(std::stop_token stop) {
   listing.names = std::make_shared<const std::set<std::string>>(std::move(names));
   {
     const auto memory = memory_.lock();
+    if (memory->round != round) listing.believed_until = {};
     listing.version = next_version(*memory);
     memory->listing = std::move(listing);
     keep(*memory);
@@ -254,6 +257,7 @@ std::optional<Tag> Tags::resolve(const std::string& name, const Patience& patien
 }
 
 void Tags::ask(const std::string& name, std::stop_token stop) {
+  const std::uint64_t round = memory_.lock()->round;
   auto descriptor = source_.resolve(name, {.stop = std::move(stop)});
   const auto now = Clock::now();
   {
@@ -272,7 +276,7 @@ void Tags::ask(const std::string& name, std::stop_token stop) {
     answer.stale = false;
     answer.asked_at = now;
     answer.asked_ns = wall_clock_ns();
-    answer.believed_until = now + time_to_live_;
+    answer.believed_until = memory->round == round ? now + time_to_live_ : Clock::time_point{};
     answer.version = next_version(*memory);
     memory->changed = memory->changed || moved;
   }
@@ -286,6 +290,14 @@ bool Tags::doubt(const std::string& name, const Digest& digest) {
   const auto at = memory->answers.find(name);
   if (at != memory->answers.end()) at->second.asked_at = {};
   return true;
+}
+
+void Tags::ask_again() {
+  const auto memory = memory_.lock();
+  ++memory->round;
+  memory->listing.believed_until = {};
+  for (auto& [name, answer] : memory->answers) answer.believed_until = {};
+  memory->doubted.clear();
 }
 
 bool Tags::is_listed(const std::string& name) const {

@@ -60,6 +60,9 @@ class Tags {
   /// source is asked once more (EP-4). False where that was done before: then it is the truth.
   [[nodiscard]] bool doubt(const std::string& name, const Digest& digest);
 
+  /// Believes nothing any longer that was asked for before now, whatever the time to live says.
+  void ask_again();
+
   /// Whether `name` may be taken for a tag without asking: it is in a list that is still believed,
   /// or was resolved not long ago.
   [[nodiscard]] bool is_listed(const std::string& name) const;
@@ -111,6 +114,7 @@ class Tags {
     std::size_t sweep_at = 0;       ///< how many answers there are when they are swept next
     std::set<std::string> doubted;  ///< a tag and what it was said to name
     std::int64_t last_version = 0;
+    std::uint64_t round = 0;  ///< how often `ask_again` was called
     Clock::time_point saved_at{};
     bool changed = false;
   };

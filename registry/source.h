@@ -84,6 +84,10 @@ class Source {
   /// `docker://quay.io/a/b`, `oci:/path`.
   [[nodiscard]] virtual const std::string& name() const = 0;
 
+  /// Reads credentials again before the next question, and asks their helpers again. Does not
+  /// block.
+  virtual void ask_again() {}
+
   /// Returns the first page of tags, or the page that an earlier page's `next` names. `next` is
   /// opaque: the caller passes it back unchanged (EP-10). Throws `not_found` if there is no such
   /// repository.

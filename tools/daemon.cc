@@ -48,7 +48,7 @@ void occupy_standard_streams() {
   }
 }
 
-sigset_t ending_signals() noexcept {
+sigset_t watched_signals() noexcept {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
@@ -60,8 +60,8 @@ Daemon Daemon::start() {
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_system_error("make a pipe");
   UniqueFd reading(ends[0]);
   UniqueFd writing(ends[1]);
-  const sigset_t ending = ending_signals();
-  UniqueFd signals(::signalfd(-1, &ending, SFD_CLOEXEC));
+  const sigset_t watched = watched_signals();
+  UniqueFd signals(::signalfd(-1, &watched, SFD_CLOEXEC));
   if (!signals) throw_system_error("watch signals");
   const pid_t child = ::fork();
   if (child < 0) throw_system_error("fork");

@@ -12,15 +12,16 @@ namespace digestfs::tools {
 /// before anything is opened. Throws `std::system_error`.
 void occupy_standard_streams();
 
-/// Returns the signals that end the program: SIGINT, SIGTERM and SIGHUP.
-[[nodiscard]] sigset_t ending_signals() noexcept;
+/// Returns the signals that the program waits for: SIGINT and SIGTERM end it, SIGHUP makes it ask
+/// again for what can change.
+[[nodiscard]] sigset_t watched_signals() noexcept;
 
 /// Makes a daemon of the program in two steps, so that the terminal and the exit code tell what
-/// goes wrong before the mount answers. Start it before there is any thread, and after the ending
+/// goes wrong before the mount answers. Start it before there is any thread, and after the watched
 /// signals have been blocked.
 class Daemon {
  public:
-  /// Forks, and returns in the child only. The parent passes the ending signals on to the child. It
+  /// Forks, and returns in the child only. The parent passes the watched signals on to the child. It
   /// exits with 0 when the child calls `is_ready`, or with the child's exit code when the child
   /// ends before.
   static Daemon start();

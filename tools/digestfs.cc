@@ -40,7 +40,8 @@
 namespace digestfs::tools {
 namespace {
 
-/// Runs `work` until it no longer throws `Pending`. The signals that end the program end it too.
+/// Runs `work` until it no longer throws `Pending`. The signals that end the program end it too. At
+/// a SIGHUP there is nothing to ask again yet.
 template <class Work>
 void wait_for(const Work& work) {
   for (;;) {
@@ -49,10 +50,12 @@ void wait_for(const Work& work) {
       return;
     } catch (const Pending& pending) {
       const auto waiters = pending.waiters();
-      const sigset_t signals = ending_signals();
+      const sigset_t signals = watched_signals();
       constexpr timespec kStep = {0, 20'000'000};
       while (!pending.flight->has_landed()) {
-        if (::sigtimedwait(&signals, nullptr, &kStep) > 0) {
+        const int signal = ::sigtimedwait(&signals, nullptr, &kStep);
+        if (signal == SIGHUP) DIGESTFS_LOG(info, "nothing is mounted yet that could change");
+        if (signal > 0 && signal != SIGHUP) {
           throw Failure(ExitCode::other, "interrupted before the mount was ready");
         }
       }
@@ -149,7 +152,12 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
     throw Failure(ExitCode::cannot_mount, error.what());
   }
   DIGESTFS_LOG(info, "mounted source=", origin.source->name(), " at=", mountpoint);
-  session->run([&workers] { workers.stop(); });
+  session->run([&workers] { workers.stop(); },
+               [&] {
+                 origin.source->ask_again();
+                 tags.ask_again();
+                 referrers.ask_again();
+               });
   DIGESTFS_LOG(info, "unmounted source=", origin.source->name(), " at=", mountpoint);
 }
 
@@ -179,7 +187,7 @@ int run(const std::vector<std::string>& arguments) {
   }
   refuse_registry(absolute);
   // Threads inherit the mask: the signals are to come where they are waited for.
-  const sigset_t signals = ending_signals();
+  const sigset_t signals = watched_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   raise_file_limit();

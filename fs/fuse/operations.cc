@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <optional>
 #include <string>
@@ -30,12 +31,21 @@ constexpr off_t kAfterDot = 1;
 constexpr off_t kAfterDotDot = 2;
 // How long the parts of one listing may be apart.
 constexpr std::chrono::seconds kListing{30};
+// How long the kernel believes what can change. It asks again soon, and mostly gets what the daemon
+// still believes; so what a SIGHUP makes the daemon forget is not shown for much longer.
+constexpr std::chrono::seconds kKernelMemory{1};
 
 Operations& operations_of(fuse_req_t request) {
   return *static_cast<Operations*>(fuse_req_userdata(request));
 }
 
-double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+/// How long the kernel may believe something that the daemon believes for `valid`, in seconds.
+double seconds(Clock::duration valid) {
+  const bool can_change = valid < kForever;
+  return std::chrono::duration<double>(can_change ? std::min<Clock::duration>(valid, kKernelMemory)
+                                                  : valid)
+      .count();
+}
 
 fuse_entry_param to_entry(const Operations& operations, const Entry& entry) {
   const Attributes attributes = entry.node->attributes();

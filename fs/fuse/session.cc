@@ -123,13 +123,13 @@ class Session::Impl {
     if (!mounted_) socket_ = UniqueFd(fd);
   }
 
-  void run(const std::function<void()>& quiesce) {
+  void run(const std::function<void()>& quiesce, const std::function<void()>& ask_again) {
     std::vector<std::jthread> threads;
     std::exception_ptr failure;
     try {
       // In here: where one thread cannot be started, those before it are told to end.
       for (std::size_t i = 0; i < kThreads; ++i) threads.emplace_back([this] { loop(); });
-      watch();
+      watch(ask_again);
     } catch (...) {
       failure = std::current_exception();  // the end is the same
     }
@@ -168,7 +168,7 @@ class Session::Impl {
   }
 
   /// Until the connection ends or a signal wants it to.
-  void watch() {
+  void watch(const std::function<void()>& ask_again) {
     sigset_t signals;
     sigemptyset(&signals);
     for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
@@ -184,8 +184,14 @@ class Session::Impl {
       }
       if (waiting[0].revents != 0) return;
       if (waiting[1].revents != 0) {
-        DIGESTFS_LOG(info, "stopping on a signal");
-        return;
+        signalfd_siginfo signal{};
+        if (::read(signalled.get(), &signal, sizeof signal) != sizeof signal) continue;
+        if (signal.ssi_signo != SIGHUP) {
+          DIGESTFS_LOG(info, "stopping on a signal");
+          return;
+        }
+        DIGESTFS_LOG(info, "asking again for tags, lists and credentials, on a signal");
+        ask_again();
       }
       if (waiting[2].revents != 0 && !table_->is_mounted()) {
         // A lazy unmount, or another mount namespace that has the mount too. Cached content may be
@@ -220,6 +226,8 @@ Session::Session(const Inodes& inodes, int socket, std::function<void()> ready)
 
 Session::~Session() = default;
 
-void Session::run(const std::function<void()>& quiesce) { impl_->run(quiesce); }
+void Session::run(const std::function<void()>& quiesce, const std::function<void()>& ask_again) {
+  impl_->run(quiesce, ask_again);
+}
 
 }  // namespace digestfs::fs

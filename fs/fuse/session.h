@@ -35,11 +35,12 @@ class Session {
   Session(const Inodes& inodes, int socket, std::function<void()> ready);
   ~Session();
 
-  /// Serves until the file system is unmounted, or one of SIGINT, SIGTERM and SIGHUP comes, which
-  /// the caller has blocked in all threads. Then ends all waiting, calls `quiesce`, and unmounts
-  /// what is still mounted. `quiesce` ends whatever could still wake a request: once it has
-  /// returned nobody may write to the connection, whose number soon belongs to another file.
-  void run(const std::function<void()>& quiesce);
+  /// Serves until the file system is unmounted, or SIGINT or SIGTERM comes. At each SIGHUP calls
+  /// `ask_again`, which must not block. The caller has blocked these signals in all threads. At the
+  /// end, ends all waiting, calls `quiesce`, and unmounts what is still mounted. `quiesce` ends
+  /// whatever could still wake a request: once it has returned nobody may write to the connection,
+  /// whose number soon belongs to another file.
+  void run(const std::function<void()>& quiesce, const std::function<void()>& ask_again = [] {});
 
  private:
   class Impl;

@@ -228,6 +228,12 @@ void Credentials::forget() {
   state->files.clear();
 }
 
+void Credentials::reread() {
+  const auto state = state_.lock();
+  state->doubted_at = Clock::now();
+  state->files.clear();
+}
+
 void Credentials::doubt() { state_.lock()->doubted_at = Clock::now(); }
 
 std::string Credentials::places() const {

@@ -61,6 +61,10 @@ class Credentials {
   /// that a helper gave a moment ago stays: the helper would only say it again.
   void forget();
 
+  /// Makes files be read and helpers be asked again, although nothing was refused. If a helper
+  /// fails, its earlier answer is still used.
+  void reread();
+
   /// Makes helpers be asked again, because another user may have logged in (CRED-8). If a helper
   /// fails, its earlier answer is still used.
   void doubt();

@@ -130,6 +130,8 @@ class Login {
                      const TryPassword& try_password, const std::stop_token& stop);
   /// Notes that another user may have logged in by now: credential helpers are asked again.
   void doubt() { credentials_.doubt(); }
+  /// Makes credentials be looked for anew. See `Credentials::reread`.
+  void ask_again() { credentials_.reread(); }
   /// Notes that `challenge` has led to an answer.
   static void learn(Scope& scope, const Greeting& greeting, const Challenge& challenge);
 

@@ -67,6 +67,9 @@ class Access {
   /// Waits before another attempt, or throws `error`. See `Pace::wait_to_retry`.
   void wait_to_retry(const Error& error, Attempts& attempts, const Request& request);
 
+  /// Makes credentials be looked for anew.
+  void ask_again() { host_->ask_again(); }
+
   /// Logs a warning, each text once.
   void warn(const std::string& text) { host_->warn(text); }
 

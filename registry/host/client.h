@@ -27,6 +27,7 @@ class Client final : public Source {
   Client(std::shared_ptr<Host> host, const Reference& reference);
 
   [[nodiscard]] const std::string& name() const override;
+  void ask_again() override { access_.ask_again(); }
   [[nodiscard]] TagPage list_tags(const std::optional<std::string>& page,
                                   const Request& request) override;
   [[nodiscard]] std::optional<Descriptor> resolve(const std::string& tag,

@@ -204,6 +204,12 @@ void Host::wait_to_retry(Scope& scope, const Error& error, Attempts& attempts,
   pace_.wait_to_retry(error, attempts, request, [&] { return login_.who(scope, request.stop); });
 }
 
+void Host::ask_again() {
+  login_.ask_again();
+  const auto others = *others_.lock();
+  for (const auto& [name, other] : others) other->host.ask_again();
+}
+
 void Host::warn(const std::string& text) { warnings_.add(text); }
 
 }  // namespace digestfs::registry

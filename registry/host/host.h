@@ -42,6 +42,9 @@ class Host final : private TokenServers {
   /// Waits before another attempt, or throws `error`. See `Pace::wait_to_retry`.
   void wait_to_retry(Scope& scope, const Error& error, Attempts& attempts, const Request& request);
 
+  /// Makes credentials be looked for anew, also those for the hosts that this one leads to.
+  void ask_again();
+
   /// Logs a warning, each text once.
   void warn(const std::string& text) override;
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -114,6 +115,49 @@ TEST_F(TagsTest, ListIsAskedForOnceAsLongAsItIsBelieved) {
     EXPECT_LE(list.believed, kBelieved);
   }
   EXPECT_EQ(source_.lists(), 3U);
+}
+
+// Design 3: what a SIGHUP leads to.
+TEST_F(TagsTest, AreAskedForAgainWhateverTheTimeToLiveSays) {
+  Mount mount(cache(), source_, kBelieved);
+  EXPECT_EQ(*mount.list().names, all_);
+  EXPECT_EQ(mount.resolve("a")->descriptor.digest, one_.digest);
+  const auto list_version = mount.tags.list_version();
+  const auto version = mount.tags.version("a");
+  source_.tag("a", two_);
+  source_.tag("f", two_);
+  mount.tags.ask_again();
+  EXPECT_GT(mount.tags.list_version(), list_version) << "or the kernel shows its copy";
+  EXPECT_GT(mount.tags.version("a"), version);
+  EXPECT_FALSE(mount.tags.is_listed("a"));
+  EXPECT_EQ(mount.resolve("a")->descriptor.digest, two_.digest);
+  EXPECT_TRUE(mount.list().names->contains("f"));
+  const auto resolves = source_.resolves();
+  EXPECT_EQ(mount.resolve("a")->descriptor.digest, two_.digest);
+  EXPECT_EQ(source_.resolves(), resolves) << "what came since is believed";
+}
+
+// An answer that was on its way at the signal may be from before it.
+TEST_F(TagsTest, ThatWereAskedForBeforeAreNotBelieved) {
+  Mount mount(cache(), source_, kBelieved);
+  source_.stall_all();
+  const auto pending = [&](auto&& ask) -> std::shared_ptr<Flight> {
+    try {
+      static_cast<void>(ask());
+    } catch (const Pending& thrown) {
+      return thrown.flight;
+    }
+    return nullptr;
+  };
+  const auto list = pending([&] { return mount.tags.list(Patience::unlimited()); });
+  const auto tag = pending([&] { return mount.tags.resolve("a", Patience::unlimited()); });
+  ASSERT_TRUE(list && tag);
+  source_.await_stalled(2);
+  mount.tags.ask_again();
+  source_.release();
+  while (!list->has_landed() || !tag->has_landed()) std::this_thread::yield();
+  EXPECT_FALSE(mount.tags.is_listed("b"));
+  EXPECT_FALSE(mount.tags.is_listed("a"));
 }
 
 TEST_F(TagsTest, ListIsAskedForAgainAfterItsTime) {

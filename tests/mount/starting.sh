@@ -26,7 +26,7 @@ silent=127.0.0.1:$(<"$work/port")
 processes() { pgrep -f -- "$silent/a/b $mnt\$" || true; }
 no_process() { [[ -z $(processes) ]]; }
 
-for signal in TERM INT HUP; do
+for signal in TERM INT; do
   for place in background foreground; do
     options=()
     if [[ $place == foreground ]]; then options=(-f); fi
@@ -48,3 +48,15 @@ os.execv(sys.argv[1], sys.argv[1:])' \
     ! is_mounted "$mnt" || fail "mounted after SIG$signal"
   done
 done
+
+# A SIGHUP ends no start: the process that was started passes it on, and both go on.
+"$DIGESTFS" --cache-dir "$cache" --timeout 600 --log-level info "$silent/a/b" "$mnt" \
+  2>"$work/stderr" &
+pid=$!
+started "$pid"
+read -r _ <"$work/until" || true
+kill -HUP "$pid"
+eventually 10 grep -q 'nothing is mounted yet' "$work/stderr" || fail 'SIGHUP is not passed on'
+is_running "$pid" || fail 'SIGHUP ended the start'
+kill -TERM "$pid"
+eventually 10 no_process || fail "after SIGHUP and SIGTERM there are still $(processes)"

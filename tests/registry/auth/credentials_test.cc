@@ -217,6 +217,21 @@ TEST_F(CredentialsTest, A15ComeAnewFromAHelperWhereTheyWereRefused) {  // CRED-5
   }
 }
 
+TEST_F(CredentialsTest, A15ComeAnewOnRequestAndStayWhereAHelperThenFails) {  // CRED-8
+  pause_ = 0ms;
+  write("docker/config.json", R"({"credsStore":"test"})");
+  set_helper("echo '{\"Username\":\"u\",\"Secret\":\"p\"}'");
+  auto kept = credentials();
+  EXPECT_EQ(kept.find(kRepository, {})->user, "u");
+  set_helper("echo '{\"Username\":\"v\",\"Secret\":\"p\"}'");
+  EXPECT_EQ(kept.find(kRepository, {})->user, "u") << "it is believed for an hour";
+  kept.reread();
+  EXPECT_EQ(kept.find(kRepository, {})->user, "v");
+  set_helper("echo 'no network'; exit 1");
+  kept.reread();
+  EXPECT_EQ(kept.find(kRepository, {})->user, "v");
+}
+
 TEST_F(CredentialsTest, A15AreWhatAHelperSaidBeforeItFailed) {  // it may want the network
   pause_ = 0ms;
   memory_ = 0ms;
