@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/flight.h"
@@ -12,11 +14,16 @@
 
 namespace digestfs::registry {
 
-/// The password that a registry refused, if any, and when that password may be sent again.
-/// Otherwise a process that looks up many names with an outdated password would lock the account
-/// (AUTH-6). A different credential is not held back. Safe for concurrent use.
+/// The passwords that a registry refused, and when each of them may be sent again. Otherwise a
+/// process that looks up many names with an outdated password would lock the account (AUTH-6). A
+/// different credential is not held back: repositories of one registry may have different ones.
+/// Safe for concurrent use.
 class RefusedPassword {
  public:
+  /// How many credentials are remembered. The one that was refused, or accepted, longest ago is
+  /// forgotten first.
+  static constexpr std::size_t kMost = 64;
+
   /// A refused password is not sent for `pause` at first, and for longer each time (`Refusal`).
   explicit RefusedPassword(Clock::duration pause) : pause_(pause) {}
 
@@ -29,7 +36,7 @@ class RefusedPassword {
   /// Notes that the registry accepted `credential` for `target`.
   void accept(const Credential& credential, const std::string& target);
   /// Returns the target that `credential` was last accepted for, or nothing if it was never
-  /// accepted or another credential was accepted since.
+  /// accepted.
   [[nodiscard]] std::optional<std::string> accepted_for(const Credential& credential) const;
 
   /// Notes that the registry refused `credential` with `error`.
@@ -52,9 +59,11 @@ class RefusedPassword {
     std::string target;
   };
 
+  // Constant after construction.
   const Clock::duration pause_;
-  Guarded<std::optional<Known>> known_;
-  Guarded<std::optional<Accepted>> accepted_;
+  // Guarded by the locks they live in. The newest is last.
+  Guarded<std::vector<Known>> known_;
+  Guarded<std::vector<Accepted>> accepted_;
 };
 
 }  // namespace digestfs::registry

@@ -58,6 +58,31 @@ TEST(RefusedPassword, A12IsLeftAloneForLongerEachTime) {
   EXPECT_FALSE(passwords.refuse_again(somebody("new"), later()));
 }
 
+// Two repositories of a registry may have two credentials: the refusal of one once forgot that of
+// the other, which was sent again for each name.
+TEST(RefusedPassword, A12IsLeftAloneThoughAnotherIsRefusedOrAccepted) {
+  RefusedPassword passwords(5s);
+  passwords.refuse(somebody(), kRefusal);
+  passwords.refuse(somebody("other"), kRefusal);
+  EXPECT_NE(said(passwords, somebody()), "");
+  EXPECT_NE(said(passwords, somebody("other")), "");
+  passwords.accept(somebody("good"), "/v2/a");
+  passwords.accept(somebody("better"), "/v2/b");
+  EXPECT_NE(said(passwords, somebody()), "");
+  EXPECT_EQ(passwords.accepted_for(somebody("good")), "/v2/a");
+}
+
+TEST(RefusedPassword, A12IsForgottenAfterManyOthers) {
+  RefusedPassword passwords(5s);
+  passwords.refuse(somebody(), kRefusal);
+  for (std::size_t i = 1; i < RefusedPassword::kMost; ++i) {
+    passwords.refuse(somebody(std::to_string(i)), kRefusal);
+  }
+  EXPECT_NE(said(passwords, somebody()), "");
+  passwords.refuse(somebody("one more"), kRefusal);
+  EXPECT_EQ(said(passwords, somebody()), "");
+}
+
 TEST(RefusedPassword, A12IsTriedByOneOfThoseWhoWait) {
   RefusedPassword passwords(5s);
   passwords.refuse(somebody(), kRefusal);
