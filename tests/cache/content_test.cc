@@ -349,10 +349,13 @@ TEST_F(ContentTest, BelievesNoNoteThatMakesNoSense) {
   const std::string blob = test::gzip(tar);
   const std::string name = "sha256-" + std::string(digest_of(blob).encoded()) + ".json";
   const std::string other = digest_of("other").str();
-  for (const auto& note : {""s, "{"s, "[]"s, "null"s, R"({"diff":")" + other + R"(","size":5})",
-                           R"({"diff":")" + digest_of(tar).str() + R"(","size":-5})",
-                           R"({"diff":")" + digest_of(tar).str() + R"(","size":"5"})",
-                           R"({"diff":7,"size":5})"s, R"({"size":5})"s, "\xff\xfe"s}) {
+  for (const auto& note :
+       {""s, "{"s, "[]"s, "null"s, R"({"diff":")" + other + R"(","size":5})",
+        R"({"diff":")" + digest_of(tar).str() + R"(","size":-5})",
+        R"({"diff":")" + digest_of(tar).str() + R"(","size":"5"})",
+        R"({"diff":")" + digest_of(tar).str() + R"(","size":9223372036854775808})",
+        std::string(std::size_t{1} << 20U, '['), R"({"diff":7,"size":5})"s, R"({"size":5})"s,
+        "\xff\xfe"s}) {
     Mount mount(cache(), source_);
     mount.store.write_note("layers", name, note);
     add_layer(mount, blob, digest_of(tar));
