@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <fcntl.h>
 
@@ -49,8 +50,14 @@ bool has_given_up(pid_t thread) noexcept try {
   const auto blocked = signal_set(status, "\nSigBlk:\t");
   if (!own || !shared || !blocked) return true;
   return ((*own | *shared) & ~*blocked & ~news()) != 0;
+} catch (const std::system_error& error) {
+  // Without a descriptor or memory nobody can tell, and the caller is looked at again. Otherwise it
+  // is gone, or in a process namespace that we cannot see.
+  const auto& code = error.code();
+  return code != std::errc::too_many_files_open &&
+         code != std::errc::too_many_files_open_in_system && code != std::errc::not_enough_memory;
 } catch (const std::exception&) {
-  return true;  // it is gone, or in a process namespace that we cannot see
+  return false;
 }
 
 }  // namespace digestfs

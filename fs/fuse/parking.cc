@@ -172,14 +172,22 @@ void Parking::end(const std::shared_ptr<Request>& request) noexcept {
   request->fail(interruption());
 }
 
-void Parking::close() {
-  std::vector<std::shared_ptr<Request>> waiting;
-  {
-    const auto lot = lot_.lock();
-    lot->closed = true;
-    for (const auto& [id, request] : lot->requests) waiting.push_back(request);
+void Parking::close() noexcept {
+  lot_.lock()->closed = true;
+  // One by one, because there may be no memory for a list of them. A request that comes from now on
+  // finds the parking closed.
+  Id last = 0;
+  for (;;) {
+    std::shared_ptr<Request> next;
+    {
+      const auto lot = lot_.lock();
+      const auto at = lot->requests.upper_bound(last);
+      if (at == lot->requests.end()) return;
+      last = at->first;
+      next = at->second;
+    }
+    end(next);
   }
-  for (const auto& request : waiting) end(request);
 }
 
 void Parking::watch_deadlines(const std::stop_token& stop) {

@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "base/flight.h"
@@ -50,7 +49,7 @@ class Parking {
   /// kernel does not interrupt a request twice. Does nothing for a request that is answered.
   void interrupt(Id id) noexcept;
   /// Ends all waiting, now and from now on, because the mount is gone or about to go.
-  void close();
+  void close() noexcept;
 
  private:
   enum class Stage { entered, waiting, attempting, answered };
@@ -83,7 +82,7 @@ class Parking {
   struct Lot {
     Id last = 0;
     bool closed = false;
-    std::unordered_map<Id, std::shared_ptr<Request>> requests;
+    std::map<Id, std::shared_ptr<Request>> requests;
     std::multimap<Clock::time_point, Due> deadlines;
   };
 
