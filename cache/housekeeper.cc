@@ -4,6 +4,9 @@
 #include <condition_variable>
 #include <mutex>
 #include <stop_token>
+#include <system_error>
+
+#include "base/log.h"
 
 namespace digestfs::cache {
 namespace {
@@ -20,7 +23,15 @@ void run(const Store& store, std::chrono::milliseconds period, const std::stop_t
 
 }  // namespace
 
-Housekeeper::Housekeeper(const Store& store, std::chrono::milliseconds period)
-    : thread_([&store, period](const std::stop_token& stop) { run(store, period, stop); }) {}
+Housekeeper::Housekeeper(const Store& store, std::chrono::milliseconds period) {
+  try {
+    thread_ =
+        std::jthread([&store, period](const std::stop_token& stop) { run(store, period, stop); });
+  } catch (const std::system_error& error) {
+    DIGESTFS_LOG(warning,
+                 "the cache is kept in its bounds only when something is added: ", error.what());
+    store.tidy();
+  }
+}
 
 }  // namespace digestfs::cache

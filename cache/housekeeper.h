@@ -11,6 +11,7 @@ namespace digestfs::cache {
 /// Keeps a cache in its bounds for as long as it lives: a thread that tidies up the store at once,
 /// and again from time to time. What is in use cannot be thrown out when something is added; it is
 /// thrown out soon after it was closed, by whichever process looks first.
+/// If the system gives no thread, tidies up once; a publish keeps the bounds, too.
 class Housekeeper {
  public:
   /// Soon enough for the bound to hold within a minute after the last reader has closed.

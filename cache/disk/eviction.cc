@@ -2,6 +2,7 @@
 #include "cache/disk/eviction.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -25,6 +26,9 @@ struct Eviction::Candidate {
 };
 
 namespace {
+
+// Where objects are.
+constexpr std::array kAreas{"blobs", "diffs", "quarantine"};
 
 // Other processes add files too: the folder is looked at anew at least this often, in bytes.
 constexpr std::uint64_t kLookAgainAfter = std::uint64_t{256} << 20U;
@@ -153,8 +157,23 @@ void Eviction::tidy() const {
     }
   }
   for (const char* folder : {"", "layers", "tags"}) remove_drafts_in(folder);
+  remove_orphaned_uses();
   make_room_in_quarantine(0);
   keep_size();
+}
+
+/// Removes the notes of use of objects that a user has removed. If such an object comes back just
+/// now, it counts as used when it was made.
+void Eviction::remove_orphaned_uses() const {
+  for (const std::string& algorithm : directory_.names_in("used")) {
+    for (const std::string& name : directory_.names_in(str_cat("used/", algorithm))) {
+      if (!is_object_name("used", algorithm, name)) continue;
+      const bool is_used = std::ranges::any_of(kAreas, [&](const char* area) {
+        return directory_.status(str_cat(area, "/", algorithm, "/", name)).has_value();
+      });
+      if (!is_used) directory_.remove(str_cat("used/", algorithm, "/", name));
+    }
+  }
 }
 
 void Eviction::remove_drafts_in(const std::string& folder) const {

@@ -51,6 +51,7 @@ class Eviction {
   void evict(std::vector<Candidate> candidates, std::uint64_t most_left,
              std::uint64_t wanted_free) const;
   [[nodiscard]] bool remove_unused(const Candidate& candidate) const;
+  void remove_orphaned_uses() const;
   void remove_drafts_in(const std::string& folder) const;
 
   // Constant after construction.

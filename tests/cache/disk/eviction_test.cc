@@ -86,6 +86,19 @@ TEST_F(EvictionTest, B10ThrowsOutNothingWhereThatDoesNotMakeRoom) {
   EXPECT_TRUE(store.open(Area::blobs, digest)) << "which can be read for as long as it is full";
 }
 
+TEST_F(EvictionTest, ForgetsTheUseOfWhatAUserHasRemoved) {
+  const Store store(path(), {.free_percent = 0});
+  const Digest removed = keep(store, "removed");
+  const Digest kept = keep(store, "kept");
+  for (const Digest& digest : {removed, kept}) store.touch(digest);
+  plant(path() / "used/sha256/README", "not ours");
+  fs::remove(path("blobs", removed));
+  store.tidy();
+  EXPECT_FALSE(fs::exists(path("used", removed)));
+  EXPECT_TRUE(fs::exists(path("used", kept)));
+  EXPECT_TRUE(fs::exists(path() / "used/sha256/README"));
+}
+
 TEST_F(EvictionTest, ThrowsOutWhatWasBegunAndLeft) {
   const Store store(path(), {.size = 2500, .free_percent = 0});
   static_cast<void>(partial_of(store, "left", std::string(1000, 'l')));
