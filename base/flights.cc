@@ -67,6 +67,8 @@ void Flights::launch(const std::string& key, Lane lane, const std::shared_ptr<Fl
     Workers::Work settled = [this, key, flight, work = std::move(work)](std::stop_token stop) {
       try {
         work(stop, *flight);
+      } catch (const NotYet&) {
+        throw;
       } catch (...) {
         settle(key, flight, std::current_exception());
         throw;

@@ -59,14 +59,26 @@ bool Workers::launch(Lane lane, const std::shared_ptr<Flight>& flight, Work work
   return true;
 }
 
-/// Moves a job from the queue to those that run: the first that a caller waits for, or else the
-/// first. Allocates nothing, for a worker could not say that it failed.
-std::list<Workers::Job>::iterator Workers::take_next(Queue& queue) noexcept {
-  auto next = std::find_if(queue.jobs.begin(), queue.jobs.end(),
-                           [](const Job& job) { return job.flight->waiters() > 0; });
-  if (next == queue.jobs.end()) next = queue.jobs.begin();
+/// Moves a job that may begin now from the queue to those that run: the first that a caller waits
+/// for, or else the first. Returns nothing if there is no such job. Allocates nothing, for a worker
+/// could not say that it failed.
+std::optional<std::list<Workers::Job>::iterator> Workers::take_next(Queue& queue) noexcept {
+  const auto now = Clock::now();
+  const auto is_due = [now](const Job& job) { return job.not_before <= now; };
+  auto next = std::find_if(queue.jobs.begin(), queue.jobs.end(), [&](const Job& job) {
+    return is_due(job) && job.flight->waiters() > 0;
+  });
+  if (next == queue.jobs.end()) next = std::find_if(queue.jobs.begin(), queue.jobs.end(), is_due);
+  if (next == queue.jobs.end()) return std::nullopt;
   queue.running.splice(queue.running.end(), queue.jobs, next);
   return next;
+}
+
+/// Returns when the first job of a queue that is not empty may begin.
+Clock::time_point Workers::next_due(const Queue& queue) noexcept {
+  return std::min_element(queue.jobs.begin(), queue.jobs.end(),
+                          [](const Job& a, const Job& b) { return a.not_before < b.not_before; })
+      ->not_before;
 }
 
 void Workers::run(LaneState& lane) noexcept {
@@ -75,14 +87,35 @@ void Workers::run(LaneState& lane) noexcept {
     {
       auto queue = lane.queue.lock();
       ++queue->idle;
-      lane.wake.wait(queue.native(), [&] { return !queue->jobs.empty() || queue->stopped; });
+      std::optional<std::list<Job>::iterator> next;
+      while (!queue->stopped && !(next = take_next(*queue))) {
+        if (queue->jobs.empty()) {
+          lane.wake.wait(queue.native());
+        } else {
+          lane.wake.wait_until(queue.native(), next_due(*queue));
+        }
+      }
       --queue->idle;
-      if (queue->stopped) return;
-      job = take_next(*queue);
+      if (!next) {
+        ++queue->ended;
+        lane.wake.notify_all();
+        return;
+      }
+      job = *next;
+      // This thread may have been the one that was to wake for what is left.
+      if (!queue->jobs.empty() && queue->idle > 0) lane.wake.notify_one();
     }
     std::exception_ptr failure;
     try {
       job->work(job->stop.get_token());
+    } catch (const NotYet& later) {
+      const auto queue = lane.queue.lock();
+      if (!queue->stopped) {
+        job->not_before = Clock::now() + later.pause;
+        queue->jobs.splice(queue->jobs.end(), queue->running, job);
+        continue;
+      }
+      failure = stopping();
     } catch (...) {
       failure = std::current_exception();
     }
@@ -132,24 +165,41 @@ std::vector<std::shared_ptr<const Flight>> Workers::flights() const {
   return all;
 }
 
-void Workers::stop() noexcept {
-  std::array<std::vector<std::jthread>, kLanes> threads;
-  for (std::size_t i = 0; i < kLanes; ++i) {
-    LaneState& lane = *lanes_[i];
+void Workers::ask_to_end() noexcept {
+  for (const auto& lane : lanes_) {
     std::list<Job> unstarted;
     std::vector<std::stop_source> running;
     {
-      const auto queue = lane.queue.lock();
+      const auto queue = lane->queue.lock();
       queue->stopped = true;
       unstarted.swap(queue->jobs);
-      threads[i].swap(queue->threads);
       for (const Job& job : queue->running) running.push_back(job.stop);
     }
-    lane.wake.notify_all();
+    lane->wake.notify_all();
     for (std::stop_source& stop : running) stop.request_stop();
     for (const Job& job : unstarted) job.flight->land(stopping());
   }
-  for (auto& lane : threads) lane.clear();  // joins
+}
+
+void Workers::stop() noexcept {
+  ask_to_end();
+  for (const auto& lane : lanes_) {
+    std::vector<std::jthread> threads;
+    threads.swap(lane->queue.lock()->threads);
+    threads.clear();  // joins
+  }
+}
+
+bool Workers::stop_within(Clock::duration limit) noexcept {
+  ask_to_end();
+  const auto deadline = Clock::now() + limit;
+  for (const auto& lane : lanes_) {
+    auto queue = lane->queue.lock();
+    const auto has_ended = [&] { return queue->ended >= queue->threads.size(); };
+    if (!lane->wake.wait_until(queue.native(), deadline, has_ended)) return false;
+  }
+  stop();
+  return true;
 }
 
 }  // namespace digestfs

@@ -7,6 +7,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -23,8 +24,15 @@ enum class Lane {
   download,  ///< Layers and other blobs.
   disk,      ///< Hashing and unpacking what is on the disk. Never waits for the network.
   light,     ///< The same for small objects, which must not queue behind layers (promise 10).
+  small,     ///< Blobs that are known to be small, which must not queue behind layers either.
 };
-inline constexpr std::size_t kLanes = 4;
+inline constexpr std::size_t kLanes = 5;
+
+/// Thrown by work that has to wait for another process: "not yet". The work is begun again after
+/// `pause`, and holds no thread until then.
+struct NotYet {
+  Clock::duration pause;
+};
 
 /// The threads that work off flights. Each is started when it is first needed.
 ///
@@ -44,7 +52,8 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
   ~Workers();
 
-  /// Queues `work`. `flight` lands when the work returns or throws. Returns false if the work will
+  /// Queues `work`. `flight` lands when the work returns or throws, anything but `NotYet`. Returns
+  /// false if the work will
   /// never begin: `flight` has landed then, because the workers were stopped or because the system
   /// gives no thread.
   bool launch(Lane lane, const std::shared_ptr<Flight>& flight, Work work);
@@ -54,18 +63,23 @@ class Workers {
 
   /// Ends everything and joins the threads. Idempotent. Must not be called from a worker.
   void stop() noexcept;
+  /// The same, but returns false if a thread has not ended after `limit`, because the system holds
+  /// it in a call that cannot be ended, such as fdatasync(2).
+  [[nodiscard]] bool stop_within(Clock::duration limit) noexcept;
 
  private:
   struct Job {
     std::shared_ptr<Flight> flight;
     Work work;
     std::stop_source stop{};
+    Clock::time_point not_before{};  ///< when work that has thrown `NotYet` is begun again
   };
   struct Queue {
     std::list<Job> jobs;
     std::list<Job> running;
     std::vector<std::jthread> threads;
     std::size_t idle = 0;
+    std::size_t ended = 0;  ///< threads that have nothing left to do but to be joined
     bool stopped = false;
   };
   struct LaneState {
@@ -76,8 +90,10 @@ class Workers {
     void make_places() const noexcept;
   };
 
+  void ask_to_end() noexcept;
   static void run(LaneState& lane) noexcept;
-  [[nodiscard]] static std::list<Job>::iterator take_next(Queue& queue) noexcept;
+  [[nodiscard]] static std::optional<std::list<Job>::iterator> take_next(Queue& queue) noexcept;
+  [[nodiscard]] static Clock::time_point next_due(const Queue& queue) noexcept;
 
   // Shared with the flights, which tell a lane when a caller begins or ceases to wait.
   std::array<std::shared_ptr<LaneState>, kLanes> lanes_;

@@ -44,8 +44,10 @@ Content::Content(const Store& store, registry::Source& source, Workers& workers,
       unpacking_(store, layers_, open_objects_, problems, workers),
       questions_(workers) {}
 
-void Content::meet(const Digest& digest, Endpoint endpoint, std::optional<std::uint64_t> size) {
+void Content::meet(const Digest& digest, Endpoint endpoint, std::optional<std::uint64_t> size,
+                   const std::vector<std::string>& urls) {
   objects_.meet(digest, {&source_, endpoint}, size);
+  for (const std::string& url : urls) objects_.meet(digest, {&source_, endpoint, url}, size);
 }
 
 void Content::meet_diff(const Digest& diff, const Digest& blob) {
@@ -104,6 +106,7 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
 void Content::fetch(const Digest& digest, const KnownObject& known, const Patience& patience,
                     Lane lane, std::uint64_t limit) {
   if (network_ == Network::offline) {
+    objects_.forget_guess(digest);
     throw Error(Errc::timed_out, str_cat("cannot fetch ", digest, " from ", source_.name(),
                                          ": it is not cached, and --offline was given"));
   }

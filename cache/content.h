@@ -58,8 +58,10 @@ class Content {
   Content(const Store& store, registry::Source& source, Workers& workers, Problems& problems,
           Network network, const registry::RetryPolicy& resume = {});
 
-  /// Says that `digest` is an object behind `endpoint`, of `size` bytes by a descriptor.
-  void meet(const Digest& digest, registry::Endpoint endpoint, std::optional<std::uint64_t> size);
+  /// Says that `digest` is an object behind `endpoint`, of `size` bytes by a descriptor. If the
+  /// source does not have the object after all, it may be at one of `urls` (VER-4).
+  void meet(const Digest& digest, registry::Endpoint endpoint, std::optional<std::uint64_t> size,
+            const std::vector<std::string>& urls = {});
   /// Says that the layer `blob` unpacks to `diff`, by a config.
   void meet_diff(const Digest& diff, const Digest& blob);
 

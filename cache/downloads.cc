@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cache/take_partial.h"
 
 namespace digestfs::cache {
 namespace {
@@ -18,6 +20,9 @@ constexpr int kMaxResumptions = 5;
 constexpr std::uint64_t kProgress = std::uint64_t{1} << 20U;
 // How often a source that cannot go on may start over: each time costs what has come (RTY-8).
 constexpr int kMaxRestarts = 2;
+
+// What is downloaded beside the layers, in bytes by its descriptor.
+constexpr std::uint64_t kSmall = std::uint64_t{1} << 20U;
 
 /// Returns the most that is taken of an object of `claimed` bytes. A descriptor may be wrong and
 /// its object right, but a body without end must not cost the disk, and what is kept there (VER-1,
@@ -35,34 +40,46 @@ bool is_interruption(Errc code) noexcept {
 }
 
 /// Returns true if the next origin may do better than one that failed with `code`. Two endpoints of
-/// one source fail alike, except that only one of them has the object (EP-6).
+/// one source fail alike, except that only one of them has the object (EP-6). Each URL is another
+/// server.
 bool may_try_next(Errc code, const Origin& failed, const Origin& next) noexcept {
   if (code == Errc::interrupted || code == Errc::too_large) return false;
-  return code == Errc::not_found || failed.source != next.source;
+  return code == Errc::not_found || failed.source != next.source || !failed.url.empty();
+}
+
+/// The name of an origin for messages. The query of a URL may be a secret (AUTH-18).
+std::string name_of(const Origin& origin) {
+  if (origin.url.empty()) return origin.source->name();
+  return origin.url.substr(0, origin.url.find('?'));
 }
 
 }  // namespace
 
 std::shared_ptr<Flight> Downloads::start(const Digest& digest, const KnownObject& known, Lane lane,
                                          std::uint64_t limit) {
+  // Throws for a digest that no content can be checked against, before anything is downloaded.
+  static_cast<void>(Hasher(digest.algorithm()));
   // What answers a question is downloaded as one: it comes soon or not at all.
   const Urgency urgency = lane == Lane::question ? Urgency::question : Urgency::content;
+  // A size of 0 is what descriptors say of an object that nobody has measured.
+  const bool is_small = known.most_claimed > 0 && known.most_claimed <= kSmall;
+  if (lane == Lane::download && is_small) lane = Lane::small;
   // A failure is for those who ask the same. Where the object is searched and how large it may be
   // differ between a digest that is tried as a manifest and one that is known as a blob, and
   // between descriptors that give different sizes. Such flights still download once: each takes the
   // partial file, and then looks again whether the object is there.
   return flights_.join(
       str_cat("fetch ", digest, " ", known.origins.size(), " ", limit, " ", known.most_claimed),
-      lane, [this, digest, limit, urgency](const std::stop_token& stop, Flight& flight) {
-        fetch(digest, limit, {.stop = stop, .urgency = urgency}, flight);
+      lane,
+      [this, digest, limit, urgency, claim = std::make_shared<PartialClaim>(store_.claim(digest))](
+          const std::stop_token& stop, Flight& flight) {
+        fetch(take_partial(*claim, stop), limit, {.stop = stop, .urgency = urgency}, flight);
       });
 }
 
-void Downloads::fetch(const Digest& digest, std::uint64_t limit, const Request& request,
+void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& request,
                       Flight& flight) {
-  // Throws for a digest that no content can be checked against, before anything is downloaded.
-  static_cast<void>(Hasher(digest.algorithm()));
-  std::optional<Partial> partial = store_.take_partial(digest, request.stop);
+  const Digest digest = partial.digest();
   const KnownObject known = objects_.find(digest);
   // A claim of 0 is none: that is what descriptors say of an object that nobody has measured.
   const bool is_measured = known.most_claimed > 0;
@@ -86,6 +103,7 @@ void Downloads::fetch(const Digest& digest, std::uint64_t limit, const Request& 
   } catch (const Error& error) {
     const auto& kept = download.partial;
     if (!is_interruption(error.code()) || (kept && kept->size() == 0)) discard(download);
+    objects_.forget_guess(digest);
     throw;
   } catch (const GoesOn& thrown) {
     discard(download);
@@ -116,9 +134,7 @@ std::optional<std::string> Downloads::fetch_from_any(Download& download) {
   const auto& origins = download.known.origins;
   std::optional<std::string> wrong;
   for (std::size_t i = 0; i < origins.size(); ++i) {
-    if (!download.partial) {
-      download.partial = store_.take_partial(download.digest, download.request.stop);
-    }
+    if (!download.partial) download.partial = store_.claim(download.digest).take_any();
     try {
       const HashedFile hashed = fetch_from(origins[i], download);
       const Digest& actual = hashed.digest;
@@ -151,8 +167,13 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
     const std::uint64_t had = partial.size();
     Receiver receiver(store_, partial, download.bounds, wanted, download.flight);
     try {
-      origin.source->fetch(origin.endpoint, download.digest, {.offset = had}, receiver,
-                           download.request);
+      if (origin.url.empty()) {
+        origin.source->fetch(origin.endpoint, download.digest, {.offset = had}, receiver,
+                             download.request);
+      } else {
+        origin.source->fetch_from(origin.url, download.digest, {.offset = had}, receiver,
+                                  download.request);
+      }
       HashedFile actual =
           hash_whole_file(partial.fd(), download.digest.algorithm(), stop, &download.flight);
       if (actual.digest == download.digest) return actual;
@@ -193,7 +214,7 @@ void Downloads::quarantine(Download& download, const Origin& origin, const Diges
   problems_.report(
       {ProblemKind::digest_mismatch, download.digest.str(),
        Claim{download.digest, objects_.find(download.digest).claimed}, Claim{actual, size},
-       str_cat(origin.source->name(), " sent other bytes than the digest promises; they are ",
+       str_cat(name_of(origin), " sent other bytes than the digest promises; they are ",
                is_kept ? "kept in .digestfs/quarantine" : "too many to be kept")});
 }
 
@@ -204,7 +225,7 @@ void Downloads::discard(Download& download) {
 /// Fails for the callers that wait, and for those that ask again soon.
 void Downloads::give_up(const Download& download, Errc code, const std::string& what) {
   const Error error(code, str_cat("cannot fetch ", download.digest, " from ",
-                                  download.known.origins.back().source->name(), ": ", what));
+                                  name_of(download.known.origins.back()), ": ", what));
   objects_.remember_failure(download.digest, download.known, error);
   throw error;
 }

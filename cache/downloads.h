@@ -52,7 +52,7 @@ class Downloads {
     Fingerprint fingerprint;  ///< of the partial file, once it was hashed to `digest`
   };
 
-  void fetch(const Digest& digest, std::uint64_t limit, const Request& request, Flight& flight);
+  void fetch(Partial partial, std::uint64_t limit, const Request& request, Flight& flight);
   [[nodiscard]] std::optional<std::string> fetch_from_any(Download& download);
   [[nodiscard]] HashedFile fetch_from(const Origin& origin, Download& download);
   void quarantine(Download& download, const Origin& origin, const Digest& actual);

@@ -19,7 +19,10 @@ bool KnownObject::is_behind(registry::Endpoint endpoint) const {
 void Objects::meet(const Digest& digest, const Origin& origin, std::optional<std::uint64_t> size) {
   const auto objects = objects_.lock();
   KnownObject& object = (*objects)[digest];
-  const bool is_new = std::ranges::find(object.origins, origin) == object.origins.end();
+  const auto urls =
+      std::ranges::count_if(object.origins, [](const Origin& known) { return !known.url.empty(); });
+  const bool has_room = origin.url.empty() || static_cast<std::size_t>(urls) < kMaxUrls;
+  const bool is_new = has_room && std::ranges::find(object.origins, origin) == object.origins.end();
   if (is_new) object.origins.push_back(origin);
   const bool is_more = size.value_or(0) > object.most_claimed;
   if (!object.claimed) object.claimed = size;
@@ -39,6 +42,14 @@ void Objects::note_size(const Digest& digest, std::uint64_t size) {
 
 void Objects::prove_size(const Digest& digest, std::uint64_t size) {
   (*objects_.lock())[digest].proven = size;
+}
+
+void Objects::forget_guess(const Digest& digest) {
+  const auto objects = objects_.lock();
+  const auto at = objects->find(digest);
+  if (at == objects->end()) return;
+  const KnownObject& object = at->second;
+  if (!object.claimed && !object.noted && !object.proven && !object.failure) objects->erase(at);
 }
 
 void Objects::remember_failure(const Digest& digest, const KnownObject& tried, const Error& error) {

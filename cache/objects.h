@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -14,10 +16,12 @@
 
 namespace digestfs::cache {
 
-/// A source that is known to have an object, and the endpoint behind which it has the object.
+/// A source that is known to have an object, and the endpoint behind which it has the object; or a
+/// place outside to which a descriptor of that source leads (VER-4).
 struct Origin {
   registry::Source* source;
   registry::Endpoint endpoint;
+  std::string url = {};  ///< The place outside; empty for the source itself.
 
   friend bool operator==(const Origin&, const Origin&) = default;
 };
@@ -44,10 +48,16 @@ struct KnownObject {
   }
 };
 
-/// What this mount knows of objects: the sources that have them, and their sizes. Nothing here
-/// touches the disk or the network. Safe for concurrent use.
+/// What this mount knows of objects: the sources that have them, and their sizes. It keeps what
+/// documents name, what was found, and what the cache has; so the documents of the source bound it.
+/// A digest that a caller only guessed is forgotten when it is not found. Nothing here touches the
+/// disk or the network. Safe for concurrent use.
 class Objects {
  public:
+  /// How many places outside its source are remembered of an object; any number of documents may
+  /// name some.
+  static constexpr std::size_t kMaxUrls = 16;
+
   /// Adds an origin of `digest`, and the size that a descriptor gave. What is new here is a reason
   /// to forget a failure: whoever describes an object rightly does not pay for whoever did not.
   void meet(const Digest& digest, const Origin& origin, std::optional<std::uint64_t> size);
@@ -57,6 +67,12 @@ class Objects {
 
   void note_size(const Digest& digest, std::uint64_t size);
   void prove_size(const Digest& digest, std::uint64_t size);
+
+  /// Forgets an object of which no size is known: nothing but a caller has named it. Whoever needs
+  /// it again meets it again.
+  void forget_guess(const Digest& digest);
+  /// Returns how many objects are known.
+  [[nodiscard]] std::size_t count() const { return objects_.lock()->size(); }
 
   /// Remembers for a while that the origins in `tried` do not have the bytes of `digest`, unless
   /// more has become known of the object meanwhile.

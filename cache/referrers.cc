@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/referrers.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -29,8 +30,9 @@ std::optional<std::vector<registry::Descriptor>> Referrers::list(const Digest& s
     const auto now = Clock::now();
     const auto memory = memory_.lock();
     const auto until = memory->round == round ? now + time_to_live_ : Clock::time_point{};
-    Answer& answer = memory->answers[subject];
-    answer = {std::move(referrers), now, until, answer.version + 2};
+    if (!memory->answers.contains(subject)) make_room(*memory);
+    memory->last_version += 2;
+    memory->answers[subject] = {std::move(referrers), now, until, memory->last_version};
   };
   await(flights_.join("referrers " + subject.str(), Lane::question, ask), patience);
   return list(subject, patience);
@@ -46,10 +48,25 @@ void Referrers::check_access(const Digest& subject, const Patience& patience) {
   if (network_ == Network::offline || is_known()) return;
   const auto ask = [this, subject](const std::stop_token& stop) {
     static_cast<void>(source_.find(registry::Endpoint::manifests, subject, {.stop = stop}));
-    (*accessible_.lock())[subject] = Clock::now();
+    const auto now = Clock::now();
+    const auto accessible = accessible_.lock();
+    if (accessible->size() >= kMaxAnswers) {
+      std::erase_if(*accessible,
+                    [now](const auto& kept) { return kept.second + kBriefMemory <= now; });
+      // Whoever needs one of them asks once more.
+      if (accessible->size() >= kMaxAnswers) accessible->clear();
+    }
+    (*accessible)[subject] = now;
   };
   await(flights_.join("access " + subject.str(), Lane::question, ask), patience);
   check_access(subject, patience);
+}
+
+void Referrers::make_room(Memory& memory) {
+  if (memory.answers.size() < kMaxAnswers) return;
+  memory.answers.erase(std::min_element(
+      memory.answers.begin(), memory.answers.end(),
+      [](const auto& a, const auto& b) { return a.second.asked_at < b.second.asked_at; }));
 }
 
 void Referrers::ask_again() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
@@ -17,6 +18,9 @@ namespace digestfs::cache {
 /// digest of a tag. Nothing here waits; see base/flight.h. Safe for concurrent use.
 class Referrers {
  public:
+  /// How many answers are remembered. The one that was asked for longest ago is forgotten first.
+  static constexpr std::size_t kMaxAnswers = 1024;
+
   Referrers(registry::Source& source, Workers& workers, Network network,
             Clock::duration time_to_live)
       : source_(source), network_(network), time_to_live_(time_to_live), flights_(workers) {}
@@ -47,8 +51,11 @@ class Referrers {
 
   struct Memory {
     std::unordered_map<Digest, Answer> answers;
-    std::uint64_t round = 0;  ///< how often `ask_again` was called
+    std::uint64_t round = 0;        ///< how often `ask_again` was called
+    std::int64_t last_version = 0;  ///< never repeats, also not after an answer was forgotten
   };
+
+  static void make_room(Memory& memory);
 
   // Constant after construction.
   registry::Source& source_;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cache/disk_sink.h"
 #include "cache/layer_note.h"
+#include "cache/take_partial.h"
 
 namespace digestfs::cache {
 namespace {
@@ -55,16 +56,21 @@ void Unpacking::check(const Digest& diff, const Digest& layer) const {
 
 std::shared_ptr<Flight> Unpacking::start(const Digest& diff, const OpenObjects::File& layer,
                                          const Observe& observe) {
-  return flights_.join(str_cat("unpack ", diff, " ", layer->digest()), lane_on_disk(layer->size()),
-                       [this, diff, layer, observe](const std::stop_token& stop, Flight& flight) {
-                         const auto observer = observe ? observe() : nullptr;
-                         unpack(diff, *layer, observer.get(), stop, flight);
-                       });
+  // Throws for a diff_id that no content can be checked against, before anything is unpacked.
+  static_cast<void>(Hasher(diff.algorithm()));
+  return flights_.join(
+      str_cat("unpack ", diff, " ", layer->digest()), lane_on_disk(layer->size()),
+      [this, layer, observe, claim = std::make_shared<PartialClaim>(store_.claim(diff))](
+          const std::stop_token& stop, Flight& flight) {
+        Partial partial = take_partial(*claim, stop);
+        const auto observer = observe ? observe() : nullptr;
+        unpack(std::move(partial), *layer, observer.get(), stop, flight);
+      });
 }
 
-void Unpacking::unpack(const Digest& diff, const VerifiedFile& layer, TarObserver* observer,
+void Unpacking::unpack(Partial partial, const VerifiedFile& layer, TarObserver* observer,
                        const std::stop_token& stop, Flight& flight) {
-  Partial partial = store_.take_partial(diff, stop);
+  const Digest diff = partial.digest();
   if (store_.open(Area::diffs, diff)) {
     store_.discard(std::move(partial));
     return;

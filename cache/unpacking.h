@@ -45,7 +45,7 @@ class Unpacking {
                                               const Observe& observe);
 
  private:
-  void unpack(const Digest& diff, const VerifiedFile& layer, TarObserver* observer,
+  void unpack(Partial partial, const VerifiedFile& layer, TarObserver* observer,
               const std::stop_token& stop, Flight& flight);
   [[nodiscard]] std::optional<LayerContent> pass(const VerifiedFile& layer, ByteSink& output,
                                                  const std::stop_token& stop, Flight& flight);

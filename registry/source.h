@@ -115,6 +115,11 @@ class Source {
   /// schema 1 manifest it sends the payload, which the digest is computed from (MT-6).
   virtual void fetch(Endpoint endpoint, const Digest& digest, const Range& range, ObjectSink& sink,
                      const Request& request) = 0;
+
+  /// The same from `url`, a place outside the source to which a descriptor of it leads (VER-4). The
+  /// server there learns nothing of who asks. Throws `not_found` if this source leads nowhere.
+  virtual void fetch_from(const std::string& url, const Digest& digest, const Range& range,
+                          ObjectSink& sink, const Request& request);
 };
 
 }  // namespace digestfs::registry

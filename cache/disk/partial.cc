@@ -129,4 +129,9 @@ std::optional<Partial> PartialClaim::poll() {
   return make_own_partial(directory_, digest_);
 }
 
+Partial PartialClaim::take_any() {
+  if (auto partial = poll()) return *std::move(partial);
+  return make_own_partial(directory_, digest_);
+}
+
 }  // namespace digestfs::cache

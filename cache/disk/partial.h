@@ -70,6 +70,9 @@ class PartialClaim {
   /// empty. If it was not the first call, look again whether the object exists now.
   [[nodiscard]] std::optional<Partial> poll();
 
+  /// Returns the partial file if nobody else holds it, or else another file of this process alone.
+  [[nodiscard]] Partial take_any();
+
  private:
   // Constant after construction.
   const Directory& directory_;

@@ -25,7 +25,7 @@ void ImageReader::meet_manifest(const Descriptor& descriptor) {
 }
 
 void ImageReader::meet_blob(const Descriptor& descriptor) {
-  content_.meet(descriptor.digest, Endpoint::blobs, descriptor.size);
+  content_.meet(descriptor.digest, Endpoint::blobs, descriptor.size, descriptor.urls);
   seen_.of(ObjectKind::blobs).add(descriptor.digest);
 }
 

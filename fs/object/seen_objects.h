@@ -17,7 +17,8 @@ namespace digestfs::fs {
 enum class ObjectKind : std::uint8_t { indexes, manifests, configs, blobs, diffs };
 
 /// The objects that this mount has met, by kind: what `indexes/`, `manifests/`, `configs/`,
-/// `blobs/` and `diffs/` list. Safe for concurrent use.
+/// `blobs/` and `diffs/` list. Only what a document names or the source was found to have is added,
+/// so the documents of the source bound it. Safe for concurrent use.
 class SeenObjects {
  public:
   [[nodiscard]] DigestSet& of(ObjectKind kind) { return sets_[static_cast<std::size_t>(kind)]; }

@@ -38,6 +38,12 @@ class Access {
   /// Asks the host. See `Host::ask`.
   [[nodiscard]] Reply ask(const Question& question, const Receive& receive, const Request& request);
 
+  /// Asks the server of `url` instead. See `Host::ask_foreign`.
+  [[nodiscard]] Reply ask_foreign(const Url& url, const Question& question, const Receive& receive,
+                                  const Request& request) {
+    return host_->ask_foreign(url, question, receive, request);
+  }
+
   /// Asks for something small. Throws what `ask` throws, `too_large` for an answer of more than
   /// `limit` bytes, and what a status other than 2xx means.
   [[nodiscard]] Document read(const Question& question, std::size_t limit, const Request& request);

@@ -89,6 +89,7 @@ class Receiver {
 struct Part {
   const Digest& digest;
   Range range = {};
+  const Url* foreign = nullptr;  ///< Where it is asked for instead of at the registry.
   bool decode = false;
   Clock::time_point since = Clock::now();
   bool moved = false;         ///< Bytes came.
@@ -111,14 +112,21 @@ Receiver::Outcome ask_once(Access& access, Part& part, ObjectSink& sink, const R
     part.is_from_sink = false;
     return flow;
   };
-  const Reply reply = access.ask(question, take, request);
+  const Reply reply = part.foreign != nullptr
+                          ? access.ask_foreign(*part.foreign, question, take, request)
+                          : access.ask(question, take, request);
   if (reply.head.status == 416 && part.range.offset > 0) {
     const auto range = parse_content_range(reply.head.field("Content-Range").value_or(""));
     if (!range || range->total != part.range.offset) return Receiver::Outcome::useless;
     sink.begin({part.range.offset, part.range.offset});  // it was all there already
     return Receiver::Outcome::taken;
   }
-  if (!is_success(reply.head.status)) throw reply.failure();
+  if (!is_success(reply.head.status)) {
+    const Error failure = reply.failure();
+    // No login would help: nobody is told there who we are (B11).
+    const bool is_refusal = part.foreign != nullptr && failure.code() == Errc::denied;
+    throw is_refusal ? Error(Errc::corrupt, failure.what()) : failure;
+  }
   return receiver.finish(reply.head);
 }
 
@@ -128,7 +136,8 @@ Receiver::Outcome ask_for(Access& access, Part part, ObjectSink& sink, const Req
       try {
         return ask_once(access, part, sink, request);
       } catch (const Error& error) {
-        if (part.moved) throw;
+        // The pace is the registry's; another URL, or the next reader, may do better.
+        if (part.moved || part.foreign != nullptr) throw;
         access.wait_to_retry(error, attempts, request);
       }
     }
@@ -139,28 +148,40 @@ Receiver::Outcome ask_for(Access& access, Part part, ObjectSink& sink, const Req
   }
 }
 
-}  // namespace
-
-void fetch_blob(Access& access, const Digest& digest, const Range& range, ObjectSink& sink,
-                const Request& request) {
-  switch (ask_for(access, {.digest = digest, .range = range}, sink, request)) {
+void fetch_part(Access& access, const Part& part, ObjectSink& sink, const Request& request) {
+  const Digest& digest = part.digest;
+  Part whole = part;
+  whole.range = {};
+  switch (ask_for(access, part, sink, request)) {
     case Receiver::Outcome::taken:
       return;
     case Receiver::Outcome::coded:
       DIGESTFS_LOG(debug, "asking again, to undo a content coding digest=", digest);
-      static_cast<void>(ask_for(access, {.digest = digest, .decode = true}, sink, request));
+      whole.decode = true;
+      static_cast<void>(ask_for(access, whole, sink, request));
       return;
     case Receiver::Outcome::useless:
       break;
   }
   // Another part than was asked for came: the whole blob, then (EP-9, B2).
   DIGESTFS_LOG(debug, "starting again from byte 0 digest=", digest);
-  if (is_part(range) &&
-      ask_for(access, {.digest = digest}, sink, request) == Receiver::Outcome::taken) {
+  if (is_part(part.range) && ask_for(access, whole, sink, request) == Receiver::Outcome::taken) {
     return;
   }
   throw Error(Errc::corrupt, str_cat("cannot fetch ", digest, " of ", access.name(),
-                                     ": the registry sends a part that was not asked for"));
+                                     ": the server sends a part that was not asked for"));
+}
+
+}  // namespace
+
+void fetch_blob(Access& access, const Digest& digest, const Range& range, ObjectSink& sink,
+                const Request& request) {
+  fetch_part(access, {.digest = digest, .range = range}, sink, request);
+}
+
+void fetch_foreign_blob(Access& access, const Url& url, const Digest& digest, const Range& range,
+                        ObjectSink& sink, const Request& request) {
+  fetch_part(access, {.digest = digest, .range = range, .foreign = &url}, sink, request);
 }
 
 }  // namespace digestfs::registry

@@ -15,4 +15,9 @@ namespace digestfs::registry {
 void fetch_blob(Access& access, const Digest& digest, const Range& range, ObjectSink& sink,
                 const Request& request);
 
+/// The same from the server of `url`, to which a document of the registry leads. Tries nothing
+/// again. A server that wants a login is `corrupt`, because it is not told who we are (B11).
+void fetch_foreign_blob(Access& access, const Url& url, const Digest& digest, const Range& range,
+                        ObjectSink& sink, const Request& request);
+
 }  // namespace digestfs::registry

@@ -11,6 +11,7 @@
 #include "registry/host/blob_reader.h"
 #include "registry/host/tag_list.h"
 #include "registry/http/page.h"
+#include "registry/http/url.h"
 
 namespace digestfs::registry {
 namespace {
@@ -80,6 +81,11 @@ void Client::fetch(Endpoint endpoint, const Digest& digest, const Range& range, 
   } else {
     fetch_blob(access_, digest, range, sink, request);
   }
+}
+
+void Client::fetch_from(const std::string& url, const Digest& digest, const Range& range,
+                        ObjectSink& sink, const Request& request) {
+  fetch_foreign_blob(access_, Url::parse(url), digest, range, sink, request);
 }
 
 void Client::fetch_manifest(const Digest& digest, ObjectSink& sink, const Request& request) {

@@ -38,6 +38,8 @@ class Client final : public Source {
                                                const Request& request) override;
   void fetch(Endpoint endpoint, const Digest& digest, const Range& range, ObjectSink& sink,
              const Request& request) override;
+  void fetch_from(const std::string& url, const Digest& digest, const Range& range,
+                  ObjectSink& sink, const Request& request) override;
 
  private:
   /// Runs `work`, and again after a failure that may pass. A failure's message says what was being

@@ -159,6 +159,26 @@ Reply Host::ask_elsewhere(const Question& question, Reply reply, const Receive& 
   return theirs;
 }
 
+Reply Host::ask_foreign(const Url& url, const Question& question, const Receive& receive,
+                        const Request& request) {
+  const Sender from{greeter_.greeting(request.stop).base, transport_.reached()};
+  check_target(from, url, Errand::content, Errc::corrupt, transport_.is_insecure());
+  pace_.check_elsewhere(url);
+  HttpRequest http = transport_.request_to(Method::get, url);
+  http.fields = question.fields;
+  http.decode = question.decode;
+  if (question.is_long) http.longest.reset();
+  http.check_peer = [&](HostKind peer) {
+    check_peer(from, url, peer, Errand::content, Errc::corrupt, transport_.is_insecure());
+  };
+  Reply reply = follow_redirects(transport_, pace_, std::move(http), Errand::content, Follow::all,
+                                 receive, request.stop);
+  reply.is_elsewhere = true;
+  reply.secrets.add_query_of(url);
+  pace_.heed_elsewhere(reply.url, reply.head, reply.failure_body);
+  return reply;
+}
+
 /// The registry that `reply` came from. Returns null if it wants no login, or if this host has led
 /// to too many.
 std::shared_ptr<Host::Other> Host::registry_of(const Reply& reply) {

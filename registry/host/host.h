@@ -39,6 +39,12 @@ class Host final : private TokenServers {
   [[nodiscard]] Reply ask(Scope& scope, const Question& question, const Receive& receive,
                           const Request& request);
 
+  /// Asks `question` of the server of `url`, to which a document of this host leads, and not of
+  /// this host. Shows nobody who we are. `url` and each redirect must be a place where this host
+  /// may lead us (`check_target`, EP-8). Throws as `ask`.
+  [[nodiscard]] Reply ask_foreign(const Url& url, const Question& question, const Receive& receive,
+                                  const Request& request);
+
   /// Waits before another attempt, or throws `error`. See `Pace::wait_to_retry`.
   void wait_to_retry(Scope& scope, const Error& error, Attempts& attempts, const Request& request);
 

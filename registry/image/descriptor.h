@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/digest.h"
 #include "registry/image/platform.h"
@@ -22,6 +23,8 @@ struct Descriptor {
   std::string artifact_type = {};
   Annotations annotations = {};
   std::optional<Platform> platform = {};
+  /// Where else the object may be had (VER-4): http and https only, at most 16, in order.
+  std::vector<std::string> urls = {};
 };
 
 }  // namespace digestfs::registry

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/image/descriptor_json.h"
 
+#include <cstddef>
+#include <string>
+#include <vector>
+
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -34,6 +38,28 @@ Platform parse_platform_json(const nlohmann::json& json) {
   return platform;
 }
 
+namespace {
+
+// Windows base layers have one or two.
+constexpr std::size_t kMaxUrls = 16;
+constexpr std::size_t kMaxUrl = 4096;
+
+std::vector<std::string> parse_urls(const nlohmann::json* json) {
+  std::vector<std::string> urls;
+  if (json == nullptr || !json->is_array()) return urls;
+  for (const auto& entry : *json) {
+    if (urls.size() == kMaxUrls) break;
+    if (!entry.is_string()) continue;
+    const auto& url = entry.get_ref<const std::string&>();
+    const std::string scheme = folded(url.substr(0, url.find(':')));
+    const bool is_http = scheme == "http" || scheme == "https";
+    if (is_http && url.size() <= kMaxUrl) urls.push_back(url);
+  }
+  return urls;
+}
+
+}  // namespace
+
 Descriptor parse_descriptor(const nlohmann::json& json) {
   if (!json.is_object()) throw Error(Errc::corrupt, "it is no object");
   const std::string text = text_member(json, "digest");
@@ -53,6 +79,7 @@ Descriptor parse_descriptor(const nlohmann::json& json) {
   if (const auto* platform = member(json, "platform"); platform != nullptr) {
     descriptor.platform = parse_platform_json(*platform);
   }
+  descriptor.urls = parse_urls(member(json, "urls"));
   return descriptor;
 }
 

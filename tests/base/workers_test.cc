@@ -282,5 +282,50 @@ TEST(Workers, EndWhatNoCallerWaitsForWhereOneNeedsItsPlace) {
   EXPECT_EQ(failure_of(*running[0]), Errc::interrupted);
 }
 
+TEST(Workers, BeginAgainWhatIsNotYetPossibleAndDoOtherWorkMeanwhile) {
+  Workers workers({1, 1, 1});
+  std::atomic<int> attempts = 0;
+  std::atomic<bool> is_possible = false;
+  const auto waiting = std::make_shared<Flight>();
+  workers.launch(Lane::download, waiting, [&](std::stop_token) {
+    ++attempts;
+    if (!is_possible) throw NotYet{std::chrono::milliseconds(1)};
+  });
+  while (attempts == 0) std::this_thread::yield();
+  const auto other = std::make_shared<Flight>();
+  workers.launch(Lane::download, other, [](std::stop_token) {});
+  wait_for(*other);
+  EXPECT_FALSE(waiting->has_landed());
+  while (attempts < 3) std::this_thread::yield();
+  is_possible = true;
+  wait_for(*waiting);
+  EXPECT_NO_THROW(waiting->rethrow_failure());
+}
+
+TEST(Workers, EndWorkThatIsNotYetPossible) {
+  Workers workers({1, 1, 1});
+  const auto flight = std::make_shared<Flight>();
+  workers.launch(Lane::download, flight,
+                 [](std::stop_token) { throw NotYet{std::chrono::hours(1)}; });
+  workers.stop();
+  EXPECT_EQ(failure_of(*flight), Errc::interrupted);
+}
+
+// SIGTERM waited for a thread that a slow disk held in fdatasync.
+TEST(Workers, DoNotWaitForeverForAThreadThatCannotEnd) {
+  Workers workers({1, 1, 1});
+  std::promise<void> begun;
+  std::promise<void> released;
+  workers.launch(Lane::disk, std::make_shared<Flight>(), [&](std::stop_token) {
+    begun.set_value();
+    released.get_future().wait();
+  });
+  begun.get_future().wait();
+  EXPECT_FALSE(workers.stop_within(std::chrono::milliseconds(1)));
+  released.set_value();
+  EXPECT_TRUE(workers.stop_within(std::chrono::hours(1)));
+  EXPECT_TRUE(workers.stop_within(std::chrono::hours(1)));
+}
+
 }  // namespace
 }  // namespace digestfs

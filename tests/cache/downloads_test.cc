@@ -2,6 +2,7 @@
 #include "cache/downloads.h"
 
 #include <fstream>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -114,14 +115,15 @@ TEST_F(DownloadsTest, GiveUpTheirPlaceWhenNobodyWaitsForThem) {
   Mount mount(cache(), source_);
   std::vector<Digest> layers;
   for (int i = 0; i < 4; ++i) {
-    const Digest digest = add(mount, test::noise(300000) + std::to_string(i));
+    const Digest digest = add(mount, test::noise(2000000) + std::to_string(i));
     source_.stall_after(digest, 100000);
     // The reader is killed as soon as the download has begun: nobody waits.
     EXPECT_THROW(static_cast<void>(mount.content.open(digest, Patience::unlimited())), Pending);
     source_.await_stalled(static_cast<std::size_t>(i) + 1);
     layers.push_back(digest);
   }
-  EXPECT_EQ(mount.read(add(mount, "wanted")), "wanted");
+  const std::string wanted = test::noise(2000000);  // a small one would not need their places
+  EXPECT_EQ(mount.read(add(mount, wanted)), wanted);
   source_.behave();
   // What the ended download left is not lost: the next reader goes on with it.
   for (const Digest& digest : layers) EXPECT_EQ(mount.open(digest)->digest(), digest);
@@ -130,6 +132,92 @@ TEST_F(DownloadsTest, GiveUpTheirPlaceWhenNobodyWaitsForThem) {
     if (source_.offsets(digest) == std::vector<std::uint64_t>{0, 100000}) ++resumed;
   }
   EXPECT_EQ(resumed, 1U) << "only as many end as are in the way";
+}
+
+// Promise 10. The first read of a small blob queued behind layers.
+TEST_F(DownloadsTest, OfSmallBlobsDoNotQueueBehindLayers) {
+  Mount mount(cache(), source_);
+  std::vector<Waiter> readers;
+  for (int i = 0; i < 4; ++i) {
+    const Digest digest = add(mount, test::noise(2000000) + std::to_string(i));
+    source_.stall_after(digest, 100000);
+    try {
+      static_cast<void>(mount.content.open(digest, Patience::unlimited()));
+      FAIL() << "it is not in the cache";
+    } catch (const Pending& pending) {
+      readers.emplace_back(pending.flight);  // whoever waits keeps the place
+    }
+  }
+  source_.await_stalled(4);
+  EXPECT_EQ(mount.read(add(mount, "small")), "small");
+  source_.release();
+}
+
+// Four partial files that another process held occupied all places for as long as it held them.
+TEST_F(DownloadsTest, ThatWaitForAnotherProcessHoldNoPlace) {
+  StoreLimits limits{.free_percent = 0};
+  limits.idle = 1h;
+  Mount mount(cache(), source_, Network::allowed, limits);
+  std::vector<Partial> held;
+  std::vector<Digest> layers;
+  std::vector<Waiter> readers;
+  for (int i = 0; i < 4; ++i) {
+    const Digest digest = add(mount, test::noise(2000000) + std::to_string(i));
+    held.push_back(mount.store.take_partial(digest, {}));
+    try {
+      static_cast<void>(mount.content.open(digest, Patience::unlimited()));
+      FAIL() << "another process has it";
+    } catch (const Pending& pending) {
+      readers.emplace_back(pending.flight);
+    }
+    layers.push_back(digest);
+  }
+  const std::string fifth = test::noise(2000000);
+  EXPECT_EQ(mount.read(add(mount, fifth)), fifth);
+  for (const Digest& digest : layers) EXPECT_EQ(source_.fetches(digest), 0U);
+  held.clear();
+  for (const Digest& digest : layers) EXPECT_EQ(mount.open(digest)->digest(), digest);
+}
+
+// The same of diffs, on the two threads of the disk.
+TEST_F(DownloadsTest, AndDiffsThatWaitForAnotherProcessHoldNoPlace) {
+  StoreLimits limits{.free_percent = 0};
+  limits.idle = 1h;
+  Mount mount(cache(), source_, Network::allowed, limits);
+  const auto add_tar = [&](const std::string& name) {
+    const std::string tar = test::tar({{name, test::noise(9000000)}});
+    add_layer(mount, test::gzip(tar), digest_of(tar));
+    return digest_of(tar);
+  };
+  std::vector<Partial> held;
+  std::vector<std::shared_ptr<Flight>> waiting;
+  for (const std::string name : {"a", "b"}) {
+    const Digest diff = add_tar(name);
+    held.push_back(mount.store.take_partial(diff, {}));
+    for (bool is_unpacking = false; !is_unpacking;) {
+      try {
+        static_cast<void>(mount.content.open(diff, Patience::unlimited()));
+        FAIL() << "another process has it";
+      } catch (const Pending& pending) {
+        is_unpacking = pending.flight->name().starts_with("unpack");
+        if (is_unpacking) waiting.push_back(pending.flight);
+      }
+      std::this_thread::yield();
+    }
+  }
+  const Digest third = add_tar("c");
+  EXPECT_EQ(mount.open(third)->digest(), third);
+  for (const auto& flight : waiting) EXPECT_FALSE(flight->has_landed());
+}
+
+// It works in a file of its own once the other has made no progress for that long.
+TEST_F(DownloadsTest, DoNotWaitForAnotherProcessThatStandsStill) {
+  StoreLimits limits{.free_percent = 0};
+  limits.idle = 0ms;
+  Mount mount(cache(), source_, Network::allowed, limits);
+  const Digest digest = add(mount, "content");
+  const Partial held = mount.store.take_partial(digest, {});
+  EXPECT_EQ(mount.read(digest), "content");
 }
 
 }  // namespace

@@ -124,6 +124,7 @@ void MemorySource::behave() {
 std::size_t MemorySource::lists() const { return state_.lock()->lists; }
 
 std::size_t MemorySource::resolves() const { return state_.lock()->resolves; }
+std::size_t MemorySource::referrer_lists() const { return state_.lock()->referrer_lists; }
 
 std::size_t MemorySource::finds() const { return state_.lock()->finds; }
 
@@ -215,6 +216,7 @@ void MemorySource::add_referrers(const Digest& subject, const std::vector<Descri
 
 std::optional<std::vector<Descriptor>> MemorySource::list_referrers(const Digest& subject,
                                                                     const Request& request) {
+  ++state_.lock()->referrer_lists;
   answer_or_not(nullptr, request.stop);
   const auto state = state_.lock();
   if (!state->referrers) return std::nullopt;

@@ -81,6 +81,7 @@ class MemorySource final : public registry::Source {
 
   [[nodiscard]] std::size_t lists() const;
   [[nodiscard]] std::size_t resolves() const;
+  [[nodiscard]] std::size_t referrer_lists() const;
   [[nodiscard]] std::size_t finds() const;
   [[nodiscard]] std::size_t fetches() const;
   [[nodiscard]] std::size_t fetches(const Digest& digest) const;
@@ -134,6 +135,7 @@ class MemorySource final : public registry::Source {
 
     std::size_t lists = 0;
     std::size_t resolves = 0;
+    std::size_t referrer_lists = 0;
     std::size_t finds = 0;
     std::size_t fetches_past_copies = 0;
     std::map<Digest, std::vector<std::uint64_t>> fetches;
