@@ -53,6 +53,16 @@ std::string name_of(const Origin& origin) {
   return origin.url.substr(0, origin.url.find('?'));
 }
 
+/// Has `origin` send the object from `offset` on.
+void send_rest(const Origin& origin, const Digest& digest, std::uint64_t offset,
+               registry::ObjectSink& sink, const Request& request) {
+  if (origin.url.empty()) {
+    origin.source->fetch(origin.endpoint, digest, {.offset = offset}, sink, request);
+  } else {
+    origin.source->fetch_from(origin.url, digest, {.offset = offset}, sink, request);
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<Flight> Downloads::start(const Digest& digest, const KnownObject& known, Lane lane,
@@ -167,13 +177,7 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
     const std::uint64_t had = partial.size();
     Receiver receiver(store_, partial, download.bounds, wanted, download.flight);
     try {
-      if (origin.url.empty()) {
-        origin.source->fetch(origin.endpoint, download.digest, {.offset = had}, receiver,
-                             download.request);
-      } else {
-        origin.source->fetch_from(origin.url, download.digest, {.offset = had}, receiver,
-                                  download.request);
-      }
+      send_rest(origin, download.digest, had, receiver, download.request);
       HashedFile actual =
           hash_whole_file(partial.fd(), download.digest.algorithm(), stop, &download.flight);
       if (actual.digest == download.digest) return actual;

@@ -12,6 +12,7 @@
 #include <linux/fuse.h>
 #include <sys/stat.h>
 
+#include "tests/support/bad_sector.h"
 #include "tests/support/served.h"
 
 // Promise 5, over the FUSE protocol: who waits for the network can be told to stop, and stops
@@ -384,6 +385,43 @@ TEST(Waiting, StatAndListingOfEverythingFetchNoLayer) {  // promise 4
   for (const auto& layer : stalling.cold.layers) {
     EXPECT_EQ(served.source.fetches(layer.digest), 0U);
   }
+}
+
+// Promise 10. With a warm cache and a new mount, `ls` of a small image waited until the layers of
+// another one were hashed.
+TEST(Waiting, ForTheDiskDelaysNothingSmall) {
+  constexpr std::size_t kLarge = 9'000'000;
+  ObjectSet set;
+  const Image large =
+      add_image(set, {test::plain_layer({{.name = "a", .content = test::noise(kLarge)}}),
+                      test::plain_layer({{.name = "b", .content = test::noise(kLarge)}})});
+  const Image small = add_image(set, {test::gzip_layer({{.name = "c", .content = "small"}})});
+  set.tag("large", large.manifest);
+  set.tag("small", small.manifest);
+  Served served;
+  served.mount(set);
+  const auto blob = [](const Image& image, std::size_t i) {
+    return "blobs/" + image.layers[i].digest.str();
+  };
+  for (const std::string path : {blob(large, 0), blob(large, 1), blob(small, 0)}) {
+    EXPECT_EQ(served.read(path).error, 0);
+  }
+  served.names("tags/small");
+  served.names("tags/small/rootfs");
+  served.mount();  // everything has to be hashed again
+  std::vector<std::uint64_t> opens;
+  {
+    const test::SlowDisk slow(kLarge);
+    for (const std::string path : {blob(large, 0), blob(large, 1)}) {
+      opens.push_back(served.kernel().send_open(served.kernel().walk(path)));
+    }
+    test::SlowDisk::await(2);  // both threads of the disk are busy
+    EXPECT_TRUE(served.names("tags/small").contains("manifest.json"));
+    EXPECT_EQ(served.read(blob(small, 0)).error, 0);
+    EXPECT_EQ(served.names("tags/small/rootfs"), (std::set<std::string>{"c"}));
+    EXPECT_EQ(served.read("tags/small/rootfs/c").text, "small");
+  }
+  for (const auto open : opens) EXPECT_EQ(served.kernel().wait(open).error, 0);
 }
 
 }  // namespace
