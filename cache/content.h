@@ -111,6 +111,8 @@ class Content {
                                                       const Digest& blob) const {
     return layers_.other_than(diff, blob);
   }
+  /// See `Source::made`.
+  [[nodiscard]] std::string made(const Digest& digest) const { return source_.made(digest); }
   [[nodiscard]] Quarantined quarantined() const { return quarantine_.list(); }
 
  private:

@@ -17,6 +17,7 @@ inline constexpr const char* kFactDiffId = "user.oci.diffID";
 inline constexpr const char* kFactState = "user.digestfs.state";
 inline constexpr const char* kFactSizeKind = "user.digestfs.size";
 inline constexpr const char* kFactLayer = "user.digestfs.layer";
+inline constexpr const char* kFactMade = "user.digestfs.made";
 inline constexpr const char* kFactStale = "user.digestfs.stale";
 
 /// Returns the number of a layer as in `layers/NN`: as many digits as the last of `count` layers

@@ -120,6 +120,11 @@ class Source {
   /// server there learns nothing of who asks. Throws `not_found` if this source leads nowhere.
   virtual void fetch_from(const std::string& url, const Digest& digest, const Range& range,
                           ObjectSink& sink, const Request& request);
+
+  /// Returns a sentence that says why digestfs made the manifest `digest` if the source keeps the
+  /// image without a manifest. Returns an empty text for everything that the source itself keeps.
+  /// Asks nobody.
+  [[nodiscard]] virtual std::string made(const Digest& /*digest*/) const { return {}; }
 };
 
 }  // namespace digestfs::registry

@@ -273,6 +273,9 @@ Xattrs ImageView::xattrs() const {
     facts[kFactSize] = std::to_string(size->bytes);
   }
   if (!hint_.empty()) facts[kFactMediaType] = hint_;
+  if (std::string made = context_.content.made(digest_); !made.empty()) {
+    facts[kFactMade] = std::move(made);
+  }
   const auto document = context_.images.known_document(digest_);
   if (!document || !document->manifest) return facts;
   const Manifest& manifest = *document->manifest;

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "base/handle.h"
+#include "registry/local/local_directory.h"
 #include "registry/source.h"
 
 namespace digestfs::registry {
@@ -12,10 +12,7 @@ namespace digestfs::registry {
 /// An OCI image layout on disk as a source (image-spec image-layout.md; LOC-1). Every list and
 /// every resolution reads `index.json` anew, so that what `skopeo copy … oci:` adds is seen.
 ///
-/// A tag is the annotation `org.opencontainers.image.ref.name` of a descriptor, if it matches the
-/// tag grammar. A full reference there (`docker.io/library/x:1`) gives its tag, unless another
-/// descriptor has that tag as its name. The first of several equal names wins; the others are left
-/// out with the reason. A fifo or a device in place of a blob causes no hang.
+/// `layout_names` says what its tags are. A fifo or a device in place of a blob causes no hang.
 class OciLayout final : public Source {
  public:
   /// Throws `Errc::not_found` if `directory` does not exist or has no file `oci-layout`, `denied`
@@ -23,7 +20,7 @@ class OciLayout final : public Source {
   /// what is wrong.
   explicit OciLayout(const std::filesystem::path& directory);
 
-  [[nodiscard]] const std::string& name() const override;
+  [[nodiscard]] const std::string& name() const override { return directory_.name; }
   [[nodiscard]] TagPage list_tags(const std::optional<std::string>& page,
                                   const Request& request) override;
   [[nodiscard]] std::optional<Descriptor> resolve(const std::string& tag,
@@ -37,8 +34,7 @@ class OciLayout final : public Source {
 
  private:
   // Constant after construction.
-  std::string name_;
-  UniqueFd directory_;
+  LocalDirectory directory_;
 };
 
 }  // namespace digestfs::registry

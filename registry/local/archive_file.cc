@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/local/archive_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "archive/decompressor.h"
+#include "archive/tar_reader.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "registry/local/inflation.h"
+
+namespace digestfs::registry {
+namespace {
+
+constexpr std::size_t kReadChunk = std::size_t{256} << 10U;
+// Headers of small files stand close together; between large files most of a chunk is in vain.
+constexpr std::size_t kHeaderChunk = std::size_t{8} << 10U;
+
+/// Reads the headers of a tar that can be sought in.
+void read_headers(const FilePart& tar, TarIndex& index) {
+  archive::TarReader reader(index);
+  std::vector<std::byte> buffer(kHeaderChunk);
+  for (std::uint64_t at = 0; at < tar.size;) {
+    const auto skipped = std::min(reader.skippable(), tar.size - at);
+    reader.skip(skipped);
+    at += skipped;
+    const std::size_t got = read_at(tar.fd, buffer, at);
+    if (got == 0) break;
+    reader.write(std::span(buffer).first(got));
+    at += got;
+  }
+  reader.finish();
+}
+
+/// Returns an open file without a name.
+UniqueFd unnamed_file() {
+  const char* variable = std::getenv("TMPDIR");
+  const std::string folder = variable != nullptr && *variable != '\0' ? variable : "/var/tmp";
+  const int fd = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (fd >= 0) return UniqueFd(fd);
+  if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) {
+    throw_system_error(str_cat("make a temporary file in ", folder));
+  }
+  // Not every file system has files without names.
+  std::string name = folder + "/digestfs-XXXXXX";
+  UniqueFd file(::mkostemp(name.data(), O_CLOEXEC));
+  if (!file) throw_system_error(str_cat("make a temporary file in ", folder));
+  ::unlink(name.c_str());
+  return file;
+}
+
+/// Keeps a tar in a file, and reads its headers.
+class TarKeeper final : public ByteSink {
+ public:
+  TarKeeper(int fd, TarIndex& index) : fd_(fd), reader_(index) {}
+
+  void write(std::span<const std::byte> bytes) override {
+    reader_.write(bytes);
+    write_all(fd_, bytes);
+  }
+  void finish() { reader_.finish(); }
+
+ private:
+  int fd_;
+  archive::TarReader reader_;
+};
+
+}  // namespace
+
+ArchiveFile::ArchiveFile(std::string_view scheme, const std::filesystem::path& path) {
+  const auto absolute = std::filesystem::absolute(path).lexically_normal();
+  name_ = str_cat(scheme, absolute.native());
+  try {
+    open_tar(absolute);
+  } catch (const Error& error) {
+    throw Error(error.code(), str_cat("cannot read ", name_, ": ", error.what()));
+  }
+}
+
+void ArchiveFile::open_tar(const std::filesystem::path& path) {
+  std::optional<UniqueFd> file;
+  try {
+    file = open_regular(AT_FDCWD, path, Links::followed);
+  } catch (const std::system_error& error) {
+    throw Error(Errc::denied, error.code().message());
+  }
+  if (!file) throw Error(Errc::not_found, "there is no such file, or it is no regular file");
+  const FilePart whole = whole_file(file->get());
+  const archive::Compression compression = compression_of(whole);
+  if (compression == archive::Compression::none) {
+    read_headers(whole, index_);
+    file_ = std::move(*file);
+    return;
+  }
+  file_ = unnamed_file();
+  TarKeeper keeper(file_.get(), index_);
+  inflate(whole, compression, keeper, {});
+  keeper.finish();
+}
+
+FilePart ArchiveFile::part(const TarIndex::Member& member) const {
+  return {.fd = file_.get(), .offset = member.offset, .size = member.size};
+}
+
+std::string ArchiveFile::text(const TarIndex::Member& member, std::size_t limit) const {
+  if (member.size > limit) {
+    throw Error(Errc::too_large, str_cat("the file is larger than ", limit, " bytes"));
+  }
+  std::string text(static_cast<std::size_t>(member.size), '\0');
+  const std::size_t got =
+      read_at(file_.get(), std::as_writable_bytes(std::span(text)), member.offset);
+  text.resize(got);
+  return text;
+}
+
+}  // namespace digestfs::registry

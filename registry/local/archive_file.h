@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/handle.h"
+#include "registry/local/file_part.h"
+#include "registry/local/tar_index.h"
+
+namespace digestfs::registry {
+
+/// A saved archive: a tar in a file, compressed with gzip or zstd or not at all. Opening it reads
+/// it once from end to end (of a tar that is not compressed, only the headers). A compressed
+/// archive is decompressed into an unnamed file in `$TMPDIR`, or in `/var/tmp` without that
+/// variable, whose room is free again when the object goes.
+///
+/// The file is opened once: an archive that takes its name later is not seen. Constant after
+/// construction, so that any number of threads may use it.
+class ArchiveFile {
+ public:
+  /// `scheme` begins the archive's name: `oci-archive:`. Throws `Errc::not_found` if there is no
+  /// regular file, `denied` if it cannot be opened, `corrupt` if it is cut off or no tar,
+  /// `unsupported` for another compression, and `too_large` if it decompresses to more than 256 MiB
+  /// and 200 times its size, or breaks a limit of `TarIndex`.
+  ArchiveFile(std::string_view scheme, const std::filesystem::path& path);
+
+  /// The scheme and the absolute path.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const TarIndex& index() const noexcept { return index_; }
+
+  [[nodiscard]] FilePart part(const TarIndex::Member& member) const;
+  /// Returns the content of a member. Throws `Errc::too_large` if it has more than `limit` bytes.
+  [[nodiscard]] std::string text(const TarIndex::Member& member, std::size_t limit) const;
+
+ private:
+  void open_tar(const std::filesystem::path& path);
+
+  // Constant after construction.
+  std::string name_;
+  UniqueFd file_;  ///< the tar, not compressed
+  TarIndex index_;
+};
+
+}  // namespace digestfs::registry

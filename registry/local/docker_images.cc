@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/local/docker_images.h"
+
+#include <unordered_set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "registry/image/config.h"
+#include "registry/image/manifest.h"
+#include "registry/image/media_type.h"
+#include "registry/image/reference.h"
+#include "registry/local/docker_manifest.h"
+#include "registry/local/inflation.h"
+#include "registry/local/layout_index.h"
+#include "registry/local/left_out_list.h"
+
+namespace digestfs::registry {
+namespace {
+
+constexpr std::size_t kMaxImageName = 512;
+constexpr const char* kManifest = "manifest.json";
+/// Docker and containerd write the full name of an image here, in the `index.json` of a layout.
+constexpr const char* kImageName = "io.containerd.image.name";
+
+/// Counts bytes.
+class Counter final : public ByteSink {
+ public:
+  void write(std::span<const std::byte> bytes) override { count_ += bytes.size(); }
+  [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+
+ private:
+  std::uint64_t count_ = 0;
+};
+
+/// Reads one archive. Whatever several images share is read once, however often a hostile
+/// `manifest.json` names it.
+class Reader {
+ public:
+  explicit Reader(const ArchiveFile& archive) : archive_(archive), left_out_(archive.name()) {}
+
+  DockerImages read();
+
+ private:
+  /// What a config's file says, or why it cannot be used.
+  struct ReadConfig {
+    std::optional<Descriptor> descriptor;
+    std::vector<Digest> diff_ids;
+    std::string defect;
+  };
+
+  [[nodiscard]] TarIndex::Member member(const std::string& name) const;
+  void read_layout();
+  void read_entry(const Descriptor& entry);
+  [[nodiscard]] std::optional<Manifest> kept_manifest(const Descriptor& descriptor) const;
+  void read_image(const SavedImage& image);
+  [[nodiscard]] Descriptor make_image(const SavedImage& image);
+  [[nodiscard]] const ReadConfig& config(const TarIndex::Member& member);
+  [[nodiscard]] DockerObject layer(const TarIndex::Member& member);
+  void add_name(const std::string& name, const Descriptor& image);
+  void add_image(const Descriptor& image);
+
+  const ArchiveFile& archive_;
+  LeftOutList left_out_;
+  DockerImages images_;
+  std::unordered_set<Digest> added_;
+  /// The manifests that the archive keeps, by the digests of their configs.
+  std::unordered_map<Digest, Descriptor> kept_;
+  // By where the files begin in the archive.
+  std::unordered_map<std::uint64_t, ReadConfig> configs_;
+  std::unordered_map<std::uint64_t, DockerObject> layers_;
+};
+
+TarIndex::Member Reader::member(const std::string& name) const {
+  const auto found = archive_.index().look_up(name);
+  if (!found.member) throw Error(Errc::corrupt, found.reason);
+  return *found.member;
+}
+
+DockerImages Reader::read() {
+  const auto found = archive_.index().look_up(kManifest);
+  if (!found.member) {
+    throw Error(Errc::not_found, str_cat("cannot open ", archive_.name(),
+                                         ": docker save did not write it: ", found.reason));
+  }
+  DockerManifest manifest;
+  try {
+    manifest = parse_docker_manifest(archive_.text(*found.member, kMaxDockerManifest));
+  } catch (const Error& error) {
+    throw Error(error.code(),
+                str_cat("cannot read ", kManifest, " of ", archive_.name(), ": ", error.what()));
+  }
+  left_out_.add_all(archive_.index().left_out());
+  left_out_.add_all(manifest.left_out);
+  read_layout();
+  for (const SavedImage& image : manifest.images) {
+    try {
+      read_image(image);
+    } catch (const Error& error) {
+      const std::string& name = image.names.empty() ? image.config : image.names.front();
+      left_out_.add(shortened(name, kMaxImageName), error.what());
+    }
+  }
+  images_.left_out = left_out_.records();
+  return std::move(images_);
+}
+
+/// Reads the OCI layout that newer archives have besides.
+void Reader::read_layout() {
+  const auto index = archive_.index().find("index.json");
+  if (!index) return;
+  try {
+    const LayoutIndex layout = parse_layout_index(archive_.text(*index, kMaxLayoutFile));
+    left_out_.add_all(layout.left_out);
+    for (const Descriptor& entry : layout.entries) read_entry(entry);
+  } catch (const Error& error) {
+    // manifest.json says the same of the images.
+    left_out_.add("index.json", error.what());
+  }
+}
+
+/// Takes an image of the layout, if the archive has it: a layout may name what is elsewhere.
+void Reader::read_entry(const Descriptor& entry) {
+  const auto manifest = kept_manifest(entry);
+  if (!manifest) return;
+  add_image(entry);
+  if (const auto name = entry.annotations.find(kImageName); name != entry.annotations.end()) {
+    add_name(name->second, entry);
+  }
+  if (manifest->config) kept_.try_emplace(manifest->config->digest, entry);
+  for (const Descriptor& part : manifest->manifests) {
+    const auto image = kept_manifest(part);
+    if (image && image->config) kept_.try_emplace(image->config->digest, part);
+  }
+}
+
+/// Returns the manifest or index if the archive has it and it is right. Otherwise the image gets
+/// one that is made.
+std::optional<Manifest> Reader::kept_manifest(const Descriptor& descriptor) const {
+  const auto member = archive_.index().find(layout_path(descriptor.digest));
+  if (!member || !descriptor.digest.is_verifiable()) return std::nullopt;
+  try {
+    const std::string bytes = archive_.text(*member, kMaxManifestBytes);
+    if (digest_of(bytes, descriptor.digest.algorithm()) != descriptor.digest) return std::nullopt;
+    return parse_manifest(bytes, descriptor.media_type);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+void Reader::read_image(const SavedImage& image) {
+  const Descriptor descriptor = make_image(image);
+  add_image(descriptor);
+  for (const std::string& name : image.names) add_name(name, descriptor);
+}
+
+/// Returns the manifest of an image: the one that the archive keeps, or one that is made.
+Descriptor Reader::make_image(const SavedImage& image) {
+  const ReadConfig& read = config(member(image.config));
+  if (!read.descriptor) throw Error(Errc::corrupt, str_cat(image.config, ": ", read.defect));
+  if (const auto kept = kept_.find(read.descriptor->digest); kept != kept_.end()) {
+    return kept->second;
+  }
+  if (read.diff_ids.size() != image.layers.size()) {
+    throw Error(Errc::corrupt, str_cat("it has ", image.layers.size(), " layers, and its config ",
+                                       image.config, " has ", read.diff_ids.size()));
+  }
+  std::vector<MadeLayer> layers;
+  for (std::size_t i = 0; i < image.layers.size(); ++i) {
+    // A layer that an image has twice is one object, whichever file of the two is right.
+    const auto [at, added] = images_.objects.try_emplace(read.diff_ids[i]);
+    if (added) {
+      try {
+        at->second = layer(member(image.layers[i]));
+      } catch (const Error&) {
+        images_.objects.erase(at);
+        throw;
+      }
+    }
+    layers.push_back({.diff_id = read.diff_ids[i], .size = at->second.size});
+  }
+  std::string bytes = make_docker_manifest(*read.descriptor, layers);
+  Descriptor made{.digest = digest_of(bytes),
+                  .media_type = std::string(media_type::kDockerManifest),
+                  .size = bytes.size()};
+  DockerObject& object = images_.objects[made.digest];
+  object.size = bytes.size();
+  object.made = std::move(bytes);
+  return made;
+}
+
+const Reader::ReadConfig& Reader::config(const TarIndex::Member& member) {
+  const auto [at, added] = configs_.try_emplace(member.offset);
+  ReadConfig& read = at->second;
+  if (!added) return read;
+  try {
+    const std::string bytes = archive_.text(member, kMaxConfigBytes);
+    const ImageConfig parsed = parse_config(bytes);
+    for (const auto& diff_id : parsed.diff_ids) {
+      if (!diff_id) throw Error(Errc::corrupt, "one of its diff_ids is no digest");
+      read.diff_ids.push_back(*diff_id);
+    }
+    const Digest digest = digest_of(bytes);
+    read.descriptor = {.digest = digest, .media_type = {}, .size = bytes.size()};
+    DockerObject& object = images_.objects[digest];
+    object.member = member;
+    object.size = bytes.size();
+  } catch (const Error& error) {
+    read.defect = error.what();
+  }
+  return read;
+}
+
+/// Returns a layer's file as the object that its diff_id names.
+DockerObject Reader::layer(const TarIndex::Member& member) {
+  const auto known = layers_.find(member.offset);
+  if (known != layers_.end()) return known->second;
+  DockerObject object;
+  object.member = member;
+  object.size = member.size;
+  const FilePart part = archive_.part(member);
+  object.compression = compression_of(part);
+  if (object.compression != archive::Compression::none) {
+    Counter counter;
+    inflate(part, object.compression, counter, {});
+    object.size = counter.count();
+  }
+  layers_.emplace(member.offset, object);
+  return object;
+}
+
+void Reader::add_name(const std::string& name, const Descriptor& image) {
+  if (name.size() > kMaxImageName) {
+    left_out_.add(shortened(name, kMaxImageName), "it is longer than a name can be");
+    return;
+  }
+  try {
+    const Reference reference = Reference::parse(name);
+    if (!reference.tag || reference.digest) {
+      throw Error(Errc::corrupt, "a repository and a tag make a name");
+    }
+    auto& tags = images_.repositories[reference.repository()];
+    const auto [at, added] = tags.try_emplace(*reference.tag, image);
+    if (!added && at->second.digest != image.digest) {
+      throw Error(Errc::corrupt, "an image before it has the same name");
+    }
+  } catch (const Error& error) {
+    left_out_.add(name, str_cat(error.what(), "; this is the image ", image.digest));
+  }
+}
+
+void Reader::add_image(const Descriptor& image) {
+  if (added_.insert(image.digest).second) images_.images.push_back(image);
+}
+
+}  // namespace
+
+DockerImages read_docker_images(const ArchiveFile& archive) { return Reader(archive).read(); }
+
+}  // namespace digestfs::registry
