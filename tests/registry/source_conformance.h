@@ -27,6 +27,9 @@ class SourceFixture {
   /// fixture.
   virtual std::unique_ptr<Source> make(const test::ObjectSet& set) = 0;
 
+  /// False for a source that has no tags: the tests of tags pass it over.
+  [[nodiscard]] virtual bool has_tags() const { return true; }
+
   /// From now on no call is answered.
   virtual void stall() {}
   /// Waits until one more call does not get its answer. Only after `stall`.

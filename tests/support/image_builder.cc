@@ -177,18 +177,24 @@ void ObjectSet::put_into(MemorySource& source) const {
   for (const auto& [name, descriptor] : tags_) source.tag(name, descriptor);
 }
 
-void ObjectSet::write_layout(const std::filesystem::path& directory) const {
-  std::filesystem::create_directories(directory / "blobs/sha256");
+std::map<std::string, std::string> ObjectSet::layout_files() const {
+  std::map<std::string, std::string> files;
   for (const auto& [digest, object] : objects_) {
-    write_file(directory / "blobs" / digest.algorithm() / digest.encoded(), object.bytes);
+    files[str_cat("blobs/", digest.algorithm(), "/", digest.encoded())] = object.bytes;
   }
   std::vector<Descriptor> named;
   for (const auto& [name, descriptor] : tags_) {
     named.push_back(descriptor);
     named.back().annotations["org.opencontainers.image.ref.name"] = name;
   }
-  write_file(directory / "index.json", index_json(named));
-  write_file(directory / "oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
+  files["index.json"] = index_json(named);
+  files["oci-layout"] = R"({"imageLayoutVersion":"1.0.0"})";
+  return files;
+}
+
+void ObjectSet::write_layout(const std::filesystem::path& directory) const {
+  std::filesystem::create_directories(directory / "blobs/sha256");
+  for (const auto& [path, text] : layout_files()) write_file(directory / path, text);
 }
 
 Layer plain_layer(const std::vector<TarEntry>& entries) {

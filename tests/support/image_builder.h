@@ -63,6 +63,8 @@ class ObjectSet {
   }
 
   void put_into(MemorySource& source) const;
+  /// The files of an OCI image layout, by their paths in it.
+  [[nodiscard]] std::map<std::string, std::string> layout_files() const;
   /// Writes an OCI image layout into the folder `directory`, which need not exist.
   void write_layout(const std::filesystem::path& directory) const;
 

@@ -50,6 +50,16 @@ void MemorySource::add_left_out(const registry::LeftOut& left_out) {
   state_.lock()->left_out.push_back(left_out);
 }
 
+void MemorySource::set_made(const Digest& digest, const std::string& why) {
+  state_.lock()->made[digest] = why;
+}
+
+std::string MemorySource::made(const Digest& digest) const {
+  const auto state = state_.lock();
+  const auto at = state->made.find(digest);
+  return at == state->made.end() ? "" : at->second;
+}
+
 void MemorySource::serve_instead(const Digest& digest, std::string bytes) {
   auto instead = std::make_shared<const std::string>(std::move(bytes));
   state_.lock()->misbehaviour[digest].instead = std::move(instead);

@@ -43,6 +43,8 @@ class MemorySource final : public registry::Source {
   void add_untagged(const registry::Descriptor& descriptor);
   /// What refers to `subject`. Until this is called the source does not list referrers at all.
   void add_referrers(const Digest& subject, const std::vector<registry::Descriptor>& referrers);
+  /// Says why the manifest `digest` was made here.
+  void set_made(const Digest& digest, const std::string& why);
   /// Said with every page of tags.
   void add_left_out(const registry::LeftOut& left_out);
 
@@ -102,6 +104,7 @@ class MemorySource final : public registry::Source {
                                                          const Request& request) override;
   void fetch(registry::Endpoint endpoint, const Digest& digest, const registry::Range& range,
              registry::ObjectSink& sink, const Request& request) override;
+  [[nodiscard]] std::string made(const Digest& digest) const override;
 
  private:
   struct Cut {
@@ -122,6 +125,7 @@ class MemorySource final : public registry::Source {
     std::map<std::string, registry::Descriptor> tags;
     std::vector<registry::Descriptor> untagged;
     std::vector<registry::LeftOut> left_out;
+    std::map<Digest, std::string> made;
     std::optional<std::map<Digest, std::vector<registry::Descriptor>>> referrers;
     std::size_t page_size = SIZE_MAX;
 

@@ -95,6 +95,28 @@ TEST(Xattrs, OfImageDirectoriesTellWhatTheManifestSays) {
   }
 }
 
+TEST(Xattrs, SayThatAManifestWasMadeHere) {
+  const Fixture fixture;
+  Served served;
+  const Digest made = fixture.image.manifest.digest;
+  served.source.set_made(made, "the archive keeps none");
+  served.mount(fixture.set);
+  served.names("tags/v1");
+  for (const std::string& path : {std::string("tags/v1"), "images/" + made.str()}) {
+    EXPECT_EQ(served.xattr(path, "user.digestfs.made"), "the archive keeps none") << path;
+  }
+  // It is a fact of the image in this source, not of the bytes.
+  EXPECT_EQ(served.xattr(fixture.manifest(), "user.digestfs.made"), std::nullopt);
+}
+
+TEST(Xattrs, SayNothingOfAManifestThatTheSourceKeeps) {
+  const Fixture fixture;
+  Served served;
+  served.mount(fixture.set);
+  served.names("tags/v1");
+  EXPECT_EQ(served.xattr("tags/v1", "user.digestfs.made"), std::nullopt);
+}
+
 TEST(Xattrs, OfATagCostNothing) {
   const Fixture fixture;
   Served served;
