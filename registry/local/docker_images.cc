@@ -42,6 +42,8 @@ class Reader {
   DockerImages read();
 
  private:
+  /// Which file of the archive gives an image its name.
+  enum class NamedBy { layout, manifest };
   /// What a config's file says, or why it cannot be used.
   struct ReadConfig {
     std::optional<Descriptor> descriptor;
@@ -57,13 +59,15 @@ class Reader {
   [[nodiscard]] Descriptor make_image(const SavedImage& image);
   [[nodiscard]] const ReadConfig& config(const TarIndex::Member& member);
   [[nodiscard]] DockerObject layer(const TarIndex::Member& member);
-  void add_name(const std::string& name, const Descriptor& image);
+  void add_name(const std::string& name, const Descriptor& image, NamedBy by);
   void add_image(const Descriptor& image);
 
   const ArchiveFile& archive_;
   LeftOutList left_out_;
   DockerImages images_;
   std::unordered_set<Digest> added_;
+  /// The names that the layout gives, in full.
+  std::unordered_set<std::string> layout_names_;
   /// The manifests that the archive keeps, by the digests of their configs.
   std::unordered_map<Digest, Descriptor> kept_;
   // By where the files begin in the archive.
@@ -125,7 +129,7 @@ void Reader::read_entry(const Descriptor& entry) {
   if (!manifest) return;
   add_image(entry);
   if (const auto name = entry.annotations.find(kImageName); name != entry.annotations.end()) {
-    add_name(name->second, entry);
+    add_name(name->second, entry, NamedBy::layout);
   }
   if (manifest->config) kept_.try_emplace(manifest->config->digest, entry);
   for (const Descriptor& part : manifest->manifests) {
@@ -151,7 +155,7 @@ std::optional<Manifest> Reader::kept_manifest(const Descriptor& descriptor) cons
 void Reader::read_image(const SavedImage& image) {
   const Descriptor descriptor = make_image(image);
   add_image(descriptor);
-  for (const std::string& name : image.names) add_name(name, descriptor);
+  for (const std::string& name : image.names) add_name(name, descriptor, NamedBy::manifest);
 }
 
 /// Returns the manifest of an image: the one that the archive keeps, or one that is made.
@@ -229,7 +233,7 @@ DockerObject Reader::layer(const TarIndex::Member& member) {
   return object;
 }
 
-void Reader::add_name(const std::string& name, const Descriptor& image) {
+void Reader::add_name(const std::string& name, const Descriptor& image, NamedBy by) {
   if (name.size() > kMaxImageName) {
     left_out_.add(shortened(name, kMaxImageName), "it is longer than a name can be");
     return;
@@ -239,7 +243,15 @@ void Reader::add_name(const std::string& name, const Descriptor& image) {
     if (!reference.tag || reference.digest) {
       throw Error(Errc::corrupt, "a repository and a tag make a name");
     }
-    auto& tags = images_.repositories[reference.repository()];
+    const std::string repository = reference.repository();
+    const std::string full = str_cat(repository, ":", *reference.tag);
+    // The layout may give the name to an index, of which manifest.json lists the images.
+    if (by == NamedBy::layout) {
+      layout_names_.insert(full);
+    } else if (layout_names_.contains(full)) {
+      return;
+    }
+    auto& tags = images_.repositories[repository];
     const auto [at, added] = tags.try_emplace(*reference.tag, image);
     if (!added && at->second.digest != image.digest) {
       throw Error(Errc::corrupt, "an image before it has the same name");

@@ -166,8 +166,9 @@ TEST_F(DockerArchiveTest, S2NeverReadsAFileOfThisMachineThroughALink) {
   test::write_file(directory_.path() / "secret", base_);
   const List targets = {"../secret", "../../etc/shadow", "/etc/shadow"};
   for (const std::string& target : targets) {
-    add({.name = str_cat("layer", members_.size()), .type = '2', .link = target});
-    add_image(add_config({base_}), {"demo:1"}, {members_[members_.size() - 2].name});
+    const std::string layer = str_cat("layer", members_.size());
+    add({.name = layer, .type = '2', .link = target});
+    add_image(add_config({base_}), {"demo:1"}, {layer});
   }
   DockerArchive archive = this->archive();
   EXPECT_TRUE(repositories(archive).empty());
