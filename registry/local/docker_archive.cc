@@ -5,10 +5,10 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "registry/local/archive_file.h"
-#include "registry/local/docker_images.h"
+#include "registry/local/archive/archive_file.h"
+#include "registry/local/archive/docker_images.h"
+#include "registry/local/archive/inflation.h"
 #include "registry/local/file_part.h"
-#include "registry/local/inflation.h"
 #include "registry/local/layout_index.h"
 
 namespace digestfs::registry {

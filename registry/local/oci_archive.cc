@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "registry/image/manifest.h"
 #include "registry/local/left_out_list.h"
 
 namespace digestfs::registry {
@@ -20,12 +21,12 @@ OciArchive::OciArchive(const std::filesystem::path& file) : archive_("oci-archiv
     throw Error(Errc::corrupt, str_cat("cannot read ", name(), ": ", index.reason));
   }
   try {
-    check_layout_marker(archive_.text(*marker.member, kMaxLayoutFile), name());
+    check_layout_marker(archive_.text(*marker.member, kMaxManifestBytes), name());
   } catch (const Error& error) {
     throw Error(Errc::corrupt, str_cat("cannot open ", name(), ": oci-layout: ", error.what()));
   }
   try {
-    names_ = layout_names(parse_layout_index(archive_.text(*index.member, kMaxLayoutFile)));
+    names_ = layout_names(parse_layout_index(archive_.text(*index.member, kMaxManifestBytes)));
   } catch (const Error& error) {
     throw Error(Errc::corrupt, str_cat("cannot read index.json of ", name(), ": ", error.what()));
   }

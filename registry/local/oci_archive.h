@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "registry/local/archive_file.h"
+#include "registry/local/archive/archive_file.h"
 #include "registry/local/layout_index.h"
 #include "registry/source.h"
 
@@ -12,7 +12,8 @@ namespace digestfs::registry {
 
 /// An OCI image layout in a tar as a source: what `skopeo copy … oci-archive:` and `podman save
 /// --format oci-archive` write, and `docker save` since Docker 25 (LOC-1). `layout_names` says what
-/// its tags are. The archive is read once, when it is opened.
+/// its tags are. The archive is read once, when it is opened. Its `index.json` may have 4 MiB
+/// (MT-5), because an archive may be somebody else's.
 class OciArchive final : public Source {
  public:
   /// Throws as `ArchiveFile`, and `Errc::not_found` if the archive has no file `oci-layout`, and

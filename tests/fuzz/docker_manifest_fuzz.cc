@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 #include "registry/image/reference.h"
-#include "registry/local/docker_manifest.h"
+#include "registry/local/archive/docker_manifest.h"
+#include "registry/local/archive/tar_index.h"
 #include "registry/local/layout_index.h"
-#include "registry/local/tar_index.h"
 #include "tests/fuzz/require.h"
 
 // The lists of saved archives: the manifest.json of docker save and the index.json of an OCI

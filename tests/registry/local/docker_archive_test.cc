@@ -349,6 +349,19 @@ TEST_F(ModernDockerArchiveTest, ShowsTheIndexThatHasTheName) {
   EXPECT_TRUE(archive.list({}, {}).left_out.empty());
 }
 
+TEST_F(ModernDockerArchiveTest, FindsAnImageThroughIndexesInIndexes) {
+  const auto image = test::add_image(set_, {test::plain_layer({{"file"}})});
+  Descriptor index = test::add_index(set_, {image});
+  for (int i = 0; i < 3; ++i) {
+    index = set_.add(Endpoint::manifests, test::index_json({index, index}), index.media_type);
+  }
+  add_layout({index, index});
+  add_image(blob(image.config), nullptr, {blob(image.layers[0])});
+  DockerArchive archive = this->archive();
+  EXPECT_EQ(test::digests_of(archive.everything()->list_tags({}, {}).untagged),
+            (std::vector<Digest>{index.digest, image.manifest.digest}));
+}
+
 TEST_F(ModernDockerArchiveTest, FindsTheManifestOfANameThatTheLayoutDoesNotHave) {
   const auto image = test::add_image(set_, {test::plain_layer({{"file"}})});
   add_layout({image.manifest});

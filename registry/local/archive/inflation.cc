@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/inflation.h"
+#include "registry/local/archive/inflation.h"
 
 #include <algorithm>
 #include <array>

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/handle.h"
+#include "registry/local/archive/tar_index.h"
 #include "registry/local/file_part.h"
-#include "registry/local/tar_index.h"
 
 namespace digestfs::registry {
 

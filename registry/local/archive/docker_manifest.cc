@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/docker_manifest.h"
+#include "registry/local/archive/docker_manifest.h"
 
 #include <optional>
 #include <utility>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/archive_file.h"
+#include "registry/local/archive/archive_file.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "registry/local/inflation.h"
+#include "registry/local/archive/inflation.h"
 
 namespace digestfs::registry {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/tar_index.h"
+#include "registry/local/archive/tar_index.h"
 
 #include <utility>
 

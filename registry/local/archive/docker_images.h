@@ -10,7 +10,7 @@
 
 #include "archive/decompressor.h"
 #include "registry/image/descriptor.h"
-#include "registry/local/archive_file.h"
+#include "registry/local/archive/archive_file.h"
 #include "registry/source.h"
 
 namespace digestfs::registry {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/docker_images.h"
+#include "registry/local/archive/docker_images.h"
 
 #include <unordered_set>
 #include <utility>
@@ -10,14 +10,15 @@
 #include "registry/image/manifest.h"
 #include "registry/image/media_type.h"
 #include "registry/image/reference.h"
-#include "registry/local/docker_manifest.h"
-#include "registry/local/inflation.h"
+#include "registry/local/archive/docker_manifest.h"
+#include "registry/local/archive/inflation.h"
 #include "registry/local/layout_index.h"
 #include "registry/local/left_out_list.h"
 
 namespace digestfs::registry {
 namespace {
 
+constexpr int kMaxLevels = 8;
 constexpr std::size_t kMaxImageName = 512;
 constexpr const char* kManifest = "manifest.json";
 /// Docker and containerd write the full name of an image here, in the `index.json` of a layout.
@@ -54,6 +55,7 @@ class Reader {
   [[nodiscard]] TarIndex::Member member(const std::string& name) const;
   void read_layout();
   void read_entry(const Descriptor& entry);
+  bool read_document(const Descriptor& descriptor, int levels);
   [[nodiscard]] std::optional<Manifest> kept_manifest(const Descriptor& descriptor) const;
   void read_image(const SavedImage& image);
   [[nodiscard]] Descriptor make_image(const SavedImage& image);
@@ -66,6 +68,8 @@ class Reader {
   LeftOutList left_out_;
   DockerImages images_;
   std::unordered_set<Digest> added_;
+  /// The indexes and manifests that were looked for, and whether the archive keeps them.
+  std::unordered_map<Digest, bool> documents_;
   /// The names that the layout gives, in full.
   std::unordered_set<std::string> layout_names_;
   /// The manifests that the archive keeps, by the digests of their configs.
@@ -114,7 +118,7 @@ void Reader::read_layout() {
   const auto index = archive_.index().find("index.json");
   if (!index) return;
   try {
-    const LayoutIndex layout = parse_layout_index(archive_.text(*index, kMaxLayoutFile));
+    const LayoutIndex layout = parse_layout_index(archive_.text(*index, kMaxManifestBytes));
     left_out_.add_all(layout.left_out);
     for (const Descriptor& entry : layout.entries) read_entry(entry);
   } catch (const Error& error) {
@@ -125,17 +129,28 @@ void Reader::read_layout() {
 
 /// Takes an image of the layout, if the archive has it: a layout may name what is elsewhere.
 void Reader::read_entry(const Descriptor& entry) {
-  const auto manifest = kept_manifest(entry);
-  if (!manifest) return;
+  if (!read_document(entry, kMaxLevels)) return;
   add_image(entry);
   if (const auto name = entry.annotations.find(kImageName); name != entry.annotations.end()) {
     add_name(name->second, entry, NamedBy::layout);
   }
-  if (manifest->config) kept_.try_emplace(manifest->config->digest, entry);
+}
+
+/// Records which images an index or manifest of the layout has, and those of the indexes in it, so
+/// many levels deep. Returns false if the archive does not keep it.
+bool Reader::read_document(const Descriptor& descriptor, int levels) {
+  const auto [at, added] = documents_.try_emplace(descriptor.digest, false);
+  bool& is_kept = at->second;
+  if (!added) return is_kept;
+  const auto manifest = kept_manifest(descriptor);
+  if (!manifest) return false;
+  is_kept = true;
+  if (manifest->config) kept_.try_emplace(manifest->config->digest, descriptor);
+  if (levels == 0) return true;
   for (const Descriptor& part : manifest->manifests) {
-    const auto image = kept_manifest(part);
-    if (image && image->config) kept_.try_emplace(image->config->digest, part);
+    static_cast<void>(read_document(part, levels - 1));
   }
+  return true;
 }
 
 /// Returns the manifest or index if the archive has it and it is right. Otherwise the image gets

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/archive_file.h"
+#include "registry/local/archive/archive_file.h"
 
 #include <cstdlib>
 
