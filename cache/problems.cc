@@ -63,7 +63,11 @@ std::string_view to_string(ProblemKind kind) noexcept {
   return "unknown";
 }
 
-Problems::Problems(std::string source) : source_(std::move(source)) {}
+Problems::Problems(std::string source)
+    : source_(std::move(source)), journal_(std::make_shared<Guarded<Journal>>()) {}
+
+Problems::Problems(const Problems& other, std::string source)
+    : source_(std::move(source)), journal_(other.journal_) {}
 
 void Problems::report_size(const Digest& digest, std::uint64_t claimed, std::uint64_t actual) {
   report({ProblemKind::size_mismatch, digest.str(), Claim{digest, claimed}, Claim{digest, actual},
@@ -79,14 +83,14 @@ void Problems::report(const Problem& problem) {
   json["detail"] = shortened(problem.detail, kMaxQuoted);
   // Names from the network need not be UTF-8; the journal is.
   const auto replace = nlohmann::ordered_json::error_handler_t::replace;
-  const std::string key = json.dump(-1, ' ', true, replace);
+  const std::string key = str_cat(source_, " ", json.dump(-1, ' ', true, replace));
   nlohmann::ordered_json line;
   line["time"] = now_rfc3339();
   line.update(json);
   line["source"] = source_;
   const std::string text = line.dump(-1, ' ', true, replace) + '\n';
   {
-    const auto journal = journal_.lock();
+    const auto journal = journal_->lock();
     if (journal->seen.contains(key)) return;
     if (journal->seen.size() < kMaxProblems && journal->text.size() < kMaxText) {
       journal->seen.insert(key);
@@ -105,8 +109,8 @@ void Problems::report(const Problem& problem) {
                " object=", shortened(problem.object, kMaxQuoted));
 }
 
-std::string Problems::text() const { return journal_.lock()->text; }
+std::string Problems::text() const { return journal_->lock()->text; }
 
-std::uint64_t Problems::size() const { return journal_.lock()->text.size(); }
+std::uint64_t Problems::size() const { return journal_->lock()->text.size(); }
 
 }  // namespace digestfs::cache

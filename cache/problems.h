@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +51,9 @@ class Problems {
  public:
   /// `source` is what every line names as its source.
   explicit Problems(std::string source);
+  /// Adds to the journal of `other`, but names `source`: a mount of many repositories has one
+  /// journal.
+  Problems(const Problems& other, std::string source);
 
   /// Adds `problem` and logs it as a warning. After 10,000 problems, one line says that the others
   /// are only logged.
@@ -71,7 +75,7 @@ class Problems {
   // Constant after construction.
   std::string source_;
   // Guarded by the lock it lives in.
-  Guarded<Journal> journal_;
+  std::shared_ptr<Guarded<Journal>> journal_;
 };
 
 }  // namespace digestfs::cache

@@ -88,11 +88,6 @@ class Inodes {
     return made;
   }
 
-  /// Returns the symlink at `path` to `target`.
-  const Symlink* symlink(std::string_view path, const std::string& target) {
-    return intern<FixedSymlink>(str_cat(path, " -> ", target), target);
-  }
-
   /// Returns the node with this number, or null if the number was never given out.
   [[nodiscard]] const Node* find(InodeNumber number) const {
     if (number >= NodeBlock::kRoom) return find_in_block(number);

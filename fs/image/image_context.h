@@ -7,7 +7,7 @@
 #include "cache/tags.h"
 #include "fs/image/layer_trees.h"
 #include "fs/image/selection.h"
-#include "fs/inodes.h"
+#include "fs/nodes.h"
 #include "fs/object/digest_file.h"
 #include "fs/object/image_reader.h"
 #include "fs/object/seen_objects.h"
@@ -18,7 +18,7 @@ namespace digestfs::fs {
 /// What image directories are made with. There is one for a whole repository (`Repository` owns
 /// all of it), and it outlives all nodes.
 struct ImageContext {
-  Inodes& inodes;
+  const Nodes& nodes;
   SeenObjects& seen;
   ImageReader& images;
   const DigestNodes& digests;

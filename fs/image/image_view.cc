@@ -72,7 +72,7 @@ std::shared_ptr<const Document> ImageView::document(const Patience& patience) co
 }
 
 Entry ImageView::link(const std::string& name, const std::string& target) const {
-  return {name, context_.inodes.symlink(str_cat(path_, "/", name), target)};
+  return {name, context_.nodes.symlink(str_cat(path_, "/", name), target)};
 }
 
 Entry ImageView::manifest_link(const Document& document) const {
@@ -104,13 +104,13 @@ const Directory* ImageView::platforms_directory(const std::vector<PlatformEntry>
   std::vector<Entry> aliases;
   for (const PlatformEntry& entry : entries) {
     const std::string target = entry_target(entry.descriptor);
-    links.push_back({entry.name, context_.inodes.symlink(str_cat(path, "/", entry.name), target)});
+    links.push_back({entry.name, context_.nodes.symlink(str_cat(path, "/", entry.name), target)});
     if (!entry.spelled.empty() && entry.spelled != entry.name) {
       aliases.push_back(
-          {entry.spelled, context_.inodes.symlink(str_cat(path, "/", entry.spelled), target)});
+          {entry.spelled, context_.nodes.symlink(str_cat(path, "/", entry.spelled), target)});
     }
   }
-  return context_.inodes.intern<PlatformsDirectory>(str_cat(path, "@", digest_), std::move(links),
+  return context_.nodes.intern<PlatformsDirectory>(str_cat(path, "@", digest_), std::move(links),
                                                     std::move(aliases));
 }
 
@@ -128,11 +128,11 @@ const Directory* ImageView::layers_directory(const Manifest& manifest,
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const std::string name = layer_name(i, layers.size());
     const std::string layer_path = str_cat(path, "/", name);
-    entries.push_back({name, context_.inodes.intern<LayerDirectory>(
+    entries.push_back({name, context_.nodes.intern<LayerDirectory>(
                                  str_cat(layer_path, "@", digest_), context_,
                                  str_cat(path_, "@", digest_, "/layers/", name), layers[i])});
   }
-  return context_.inodes.intern<StaticDirectory>(str_cat(path, "@", digest_), std::move(entries));
+  return context_.nodes.intern<StaticDirectory>(str_cat(path, "@", digest_), std::move(entries));
 }
 
 /// Null where no blob of the artifact has a title.
@@ -165,14 +165,14 @@ const Directory* ImageView::files_folder(const std::string& path, std::span<cons
     const auto count = static_cast<std::size_t>(end - blobs.begin());
     if (name.size() == rest.size()) {
       entries.push_back(
-          {name, context_.inodes.symlink(below, str_cat(up, "blobs/", blobs[0].blob))});
+          {name, context_.nodes.symlink(below, str_cat(up, "blobs/", blobs[0].blob))});
     } else {
       entries.push_back(
           {name, files_folder(below, blobs.first(count), begin + name.size() + 1, "../" + up)});
     }
     blobs = blobs.subspan(count);
   }
-  return context_.inodes.intern<StaticDirectory>(str_cat(path, "@", digest_), std::move(entries));
+  return context_.nodes.intern<StaticDirectory>(str_cat(path, "@", digest_), std::move(entries));
 }
 
 /// The time that the image's config gives. A config that cannot be had gives none: what is wrong
@@ -197,7 +197,7 @@ const Node* ImageView::rootfs(const Manifest& manifest, const Patience& patience
     }
     return view;
   };
-  return context_.inodes.intern<TreeEntrance>(str_cat(path, "@", digest_), context_.inodes, enter,
+  return context_.nodes.intern<TreeEntrance>(str_cat(path, "@", digest_), context_.nodes.all(), enter,
                                               created(manifest, patience));
 }
 
@@ -226,7 +226,7 @@ std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& pa
   }
   if (name == "referrers") {
     const std::string path = str_cat(path_, "/referrers");
-    return Entry{"referrers", context_.inodes.intern<ReferrersDirectory>(
+    return Entry{"referrers", context_.nodes.intern<ReferrersDirectory>(
                                   str_cat(path, "@", digest_), context_, path, digest_)};
   }
   if (name == "oci")
@@ -257,10 +257,9 @@ std::vector<Entry> ImageView::list(const Patience& patience) const {
   const auto document = this->document(patience);
   for (const char* name : {"image", "manifest.json", "platforms", "host", "config.json", "layers",
                            "rootfs", "files", "oci", "referrers"}) {
-    if (!document->manifest && name != std::string_view("manifest.json") &&
-        name != std::string_view("image")) {
-      continue;
-    }
+    const std::string_view shown = name;
+    if (!document->manifest && shown != "manifest.json" && shown != "image") continue;
+    if (!context_.selection.list_trees && (shown == "rootfs" || shown == "oci")) continue;
     if (auto entry = lookup(name, patience)) entries.push_back(std::move(*entry));
   }
   return entries;

@@ -30,28 +30,32 @@ Xattrs LayerDirectory::xattrs() const {
 }
 
 std::optional<Entry> LayerDirectory::lookup(std::string_view name, const Patience& patience) const {
+  if (name == "tree") return tree();
   return find_entry(list(patience), name);
 }
 
+std::optional<Entry> LayerDirectory::tree() const {
+  if (!layer_.diff) return std::nullopt;
+  return Entry{"tree", context_.layer_trees.at(str_cat(path_, "/tree"), layer_)};
+}
+
 Listing LayerDirectory::list(const Patience& /*patience*/) const {
-  Inodes& inodes = context_.inodes;
+  const Nodes& nodes = context_.nodes;
   const auto link = [&](const std::string& name, const std::string& target) {
-    return Entry{name, inodes.symlink(str_cat(path_, "/", name), target)};
+    return Entry{name, nodes.symlink(str_cat(path_, "/", name), target)};
   };
   std::vector<Entry> entries;
   if (layer_.blob) {
     entries.push_back(link("blob", str_cat("../../../../blobs/", layer_.blob->digest)));
   }
   if (layer_.diff) entries.push_back(link("diff", str_cat("../../../../diffs/", *layer_.diff)));
-  if (layer_.diff) {
-    entries.push_back({"tree", context_.layer_trees.at(str_cat(path_, "/tree"), layer_)});
-  }
+  if (layer_.diff && context_.selection.list_trees) entries.push_back(*tree());
   if (const auto diff = actual()) {
     context_.seen.of(ObjectKind::diffs).add(diff->digest);
     entries.push_back(link("diff.actual", str_cat("../../../../diffs/", diff->digest)));
   }
   if (layer_.created_by) {
-    entries.push_back({"created_by", inodes.intern<TextFile>(str_cat(path_, "/created_by"),
+    entries.push_back({"created_by", nodes.intern<TextFile>(str_cat(path_, "/created_by"),
                                                              str_cat(*layer_.created_by, "\n"))});
   }
   return make_listing(std::move(entries));

@@ -26,6 +26,7 @@ class LayerDirectory final : public Directory {
 
  private:
   [[nodiscard]] std::optional<cache::ActualDiff> actual() const;
+  [[nodiscard]] std::optional<Entry> tree() const;
 
   // Constant after construction.
   const ImageContext& context_;

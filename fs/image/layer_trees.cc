@@ -13,7 +13,7 @@ const Node* LayerTrees::at(const std::string& path, const ImageLayer& layer) {
     return files;
   };
   const auto glance = [this, diff = *layer.diff] { return trees_.known_layer(diff); };
-  return inodes_.intern<TreeEntrance>(path, inodes_, enter, layer.created, glance);
+  return nodes_.intern<TreeEntrance>(path, nodes_.all(), enter, layer.created, glance);
 }
 
 }  // namespace digestfs::fs

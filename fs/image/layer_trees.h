@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "fs/inodes.h"
 #include "fs/node.h"
+#include "fs/nodes.h"
 #include "fs/object/digest_set.h"
 #include "fs/object/image_reader.h"
 #include "fs/tree/built_trees.h"
@@ -15,8 +15,8 @@ namespace digestfs::fs {
 /// entered through them. Safe for concurrent use.
 class LayerTrees {
  public:
-  LayerTrees(Inodes& inodes, ImageReader& images, BuiltTrees& trees)
-      : inodes_(inodes), images_(images), trees_(trees) {}
+  LayerTrees(const Nodes& nodes, ImageReader& images, BuiltTrees& trees)
+      : nodes_(nodes), images_(images), trees_(trees) {}
 
   /// Returns the directory at `path` with the files of `layer`, which has a diff. A layer whose
   /// manifest gives a wrong size cannot be entered.
@@ -27,7 +27,7 @@ class LayerTrees {
 
  private:
   // Constant after construction.
-  Inodes& inodes_;
+  const Nodes& nodes_;
   ImageReader& images_;
   BuiltTrees& trees_;
   // Synchronises itself.

@@ -98,7 +98,7 @@ class BlobsDirectory final : public Directory {
     return algorithms;
   }
   [[nodiscard]] Entry entry(const std::string& algorithm) const {
-    return {algorithm, context_.inodes.intern<AlgorithmDirectory>(str_cat(key_, "/", algorithm),
+    return {algorithm, context_.nodes.intern<AlgorithmDirectory>(str_cat(key_, "/", algorithm),
                                                                   context_, algorithm, blobs_)};
   }
 
@@ -143,9 +143,9 @@ std::string layout_index(const std::vector<LayoutEntry>& entries) {
 
 std::vector<Entry> layout_entries(const ImageContext& context, const std::string& key,
                                   const LayoutBlobs& blobs) {
-  return {{"oci-layout", context.inodes.intern<TextFile>(key + "/oci-layout", kLayout)},
+  return {{"oci-layout", context.nodes.intern<TextFile>(key + "/oci-layout", kLayout)},
           {"blobs",
-           context.inodes.intern<BlobsDirectory>(key + "/blobs", context, key + "/blobs", blobs)}};
+           context.nodes.intern<BlobsDirectory>(key + "/blobs", context, key + "/blobs", blobs)}};
 }
 
 const Directory* image_layout(const ImageContext& context, const std::string& path,
@@ -163,8 +163,8 @@ const Directory* image_layout(const ImageContext& context, const std::string& pa
                           .version = [] { return std::int64_t{0}; }};
   auto entries = layout_entries(context, key, blobs);
   const std::string text = layout_index({{describe(context.content, digest, hint, document), tag}});
-  entries.push_back({"index.json", context.inodes.intern<TextFile>(key + "/index.json", text)});
-  return context.inodes.intern<StaticDirectory>(key, std::move(entries));
+  entries.push_back({"index.json", context.nodes.intern<TextFile>(key + "/index.json", text)});
+  return context.nodes.intern<StaticDirectory>(key, std::move(entries));
 }
 
 }  // namespace digestfs::fs

@@ -179,7 +179,7 @@ Listing ReferrersDirectory::ask(const Patience& patience) const {
       const Digest& digest = candidate.descriptor.digest;
       if (!refers(candidate, *subject, look) || !seen.insert(digest).second) return;
       entries.push_back({digest.str(),
-                         context_.inodes.symlink(str_cat(path_, "/", digest),
+                         context_.nodes.symlink(str_cat(path_, "/", digest),
                                                  str_cat("../../../images/", digest)),
                          context_.selection.tag_ttl});
     });

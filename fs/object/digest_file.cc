@@ -52,7 +52,7 @@ Opened DigestFile::open(const Patience& patience) const {
 
 Entry DigestNodes::hyphenated_link(std::string_view directory, std::string_view name,
                                    const Digest& digest) const {
-  return {std::string(name), inodes_.symlink(str_cat(directory, "/", name), digest.str())};
+  return {std::string(name), nodes_.symlink(str_cat(directory, "/", name), digest.str())};
 }
 
 }  // namespace digestfs::fs

@@ -6,8 +6,8 @@
 
 #include "base/digest.h"
 #include "cache/content.h"
-#include "fs/inodes.h"
 #include "fs/node.h"
+#include "fs/nodes.h"
 #include "fs/object/image_reader.h"
 
 namespace digestfs::fs {
@@ -32,12 +32,12 @@ class DigestFile final : public File {
 /// Makes the nodes that stand for digests. Safe for concurrent use.
 class DigestNodes {
  public:
-  DigestNodes(Inodes& inodes, cache::Content& content, const ImageReader& images)
-      : inodes_(inodes), content_(content), images_(images) {}
+  DigestNodes(const Nodes& nodes, cache::Content& content, const ImageReader& images)
+      : nodes_(nodes), content_(content), images_(images) {}
 
   /// Returns the file of `digest`, which exists.
   [[nodiscard]] const DigestFile* file(const Digest& digest) const {
-    return inodes_.intern<DigestFile>(digest.str(), content_, images_, digest);
+    return nodes_.intern<DigestFile>(digest.str(), content_, images_, digest);
   }
   /// Returns the unlisted link `sha256-<hex>` in `directory` that leads to `sha256:<hex>` beside
   /// it. `name` is the link's name; `digest` exists.
@@ -46,7 +46,7 @@ class DigestNodes {
 
  private:
   // Constant after construction.
-  Inodes& inodes_;
+  const Nodes& nodes_;
   cache::Content& content_;
   const ImageReader& images_;
 };

@@ -32,7 +32,7 @@ std::optional<Entry> ImagesDirectory::lookup(std::string_view name,
       throw;
     }
     listed_.add(*digest);
-    return Entry{std::string(name), context_.inodes.intern<ImageDirectory>(
+    return Entry{std::string(name), context_.nodes.intern<ImageDirectory>(
                                         str_cat("images/", *digest), context_, *digest)};
   }
   const auto digest = Digest::parse_hyphenated(name);
@@ -68,7 +68,7 @@ Listing ImagesDirectory::list(const Patience& patience) const {
   meet_named(patience);
   std::vector<Entry> entries;
   for (const Digest& digest : listed_.all()) {
-    entries.push_back({digest.str(), context_.inodes.intern<ImageDirectory>(
+    entries.push_back({digest.str(), context_.nodes.intern<ImageDirectory>(
                                          str_cat("images/", digest), context_, digest)});
   }
   return make_listing(std::move(entries));

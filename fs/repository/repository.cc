@@ -2,90 +2,109 @@
 #include "fs/repository/repository.h"
 
 #include <functional>
-#include <optional>
-#include <string_view>
 #include <utility>
 
 #include "fs/repository/digest_directory.h"
 #include "fs/repository/images_directory.h"
-#include "fs/repository/quarantine_directory.h"
 #include "fs/repository/repository_layout.h"
+#include "fs/repository/state_directory.h"
 #include "fs/repository/tags_directory.h"
 #include "fs/repository/trees_directory.h"
 #include "fs/static_directory.h"
-#include "fs/text_file.h"
 
 namespace digestfs::fs {
 namespace {
 
-/// The root. Its number is the first that is given out, so its entries are made after it.
+/// The root. Its number is the first that is given out, so what is in it is made after it.
 class RootDirectory final : public Directory {
  public:
-  RootDirectory(InodeNumber inode, std::function<std::vector<Entry>()> entries)
-      : Directory(inode), entries_(std::move(entries)) {}
+  RootDirectory(InodeNumber inode, const Repository& repository, const MountParts& mount)
+      : Directory(inode), repository_(repository), mount_(mount) {}
 
   [[nodiscard]] Attributes attributes() const override { return {.type = FileType::directory}; }
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
-                                            const Patience& patience) const override {
-    return find_entry(list(patience), name);
+                                            const Patience& /*patience*/) const override {
+    return name == ".digestfs" ? state() : repository_.lookup(name);
   }
   [[nodiscard]] Listing list(const Patience& /*patience*/) const override {
-    return make_listing(entries_());
+    std::vector<Entry> entries = repository_.list();
+    entries.push_back(state());
+    return make_listing(std::move(entries));
   }
 
  private:
+  [[nodiscard]] Entry state() const {
+    const auto parts = [&repository = repository_] {
+      return std::vector<QuarantinePart>{repository.quarantine()};
+    };
+    return {".digestfs", state_directory(Nodes(mount_.inodes, ""), mount_.problems, parts)};
+  }
+
   // Constant after construction.
-  std::function<std::vector<Entry>()> entries_;
+  const Repository& repository_;
+  MountParts mount_;
 };
 
 }  // namespace
 
-Repository::Repository(cache::Content& content, cache::Tags& tags, cache::Referrers& referrers,
-                       cache::Problems& problems, Workers& workers, Selection selection)
-    : selection_(std::move(selection)),
-      images_(content, problems, seen_),
-      digests_(inodes_, content, images_),
-      trees_(content, problems, inodes_, workers, selection_.absolute_links),
-      layer_trees_(inodes_, images_, trees_),
-      context_{.inodes = inodes_,
+Repository::Repository(const MountParts& mount, std::shared_ptr<registry::Source> source,
+                       const std::string& path, Selection selection)
+    : source_(std::move(source)),
+      selection_(std::move(selection)),
+      nodes_(mount.inodes, path),
+      problems_(mount.problems, source_->name()),
+      content_(mount.store, *source_, mount.workers, problems_, mount.network),
+      tags_(mount.store, *source_, mount.workers, problems_, mount.network, selection_.tag_ttl),
+      referrers_(*source_, mount.workers, mount.network, selection_.tag_ttl),
+      images_(content_, problems_, seen_),
+      digests_(nodes_, content_, images_),
+      trees_(content_, problems_, mount.inodes, mount.workers, selection_.absolute_links),
+      layer_trees_(nodes_, images_, trees_),
+      context_{.nodes = nodes_,
                .seen = seen_,
                .images = images_,
                .digests = digests_,
                .trees = trees_,
                .layer_trees = layer_trees_,
-               .content = content,
-               .tags = tags,
-               .referrers = referrers,
-               .problems = problems,
-               .selection = selection_} {
-  inodes_.intern<RootDirectory>("/", [this] { return root_entries(); });
+               .content = content_,
+               .tags = tags_,
+               .referrers = referrers_,
+               .problems = problems_,
+               .selection = selection_} {}
+
+std::vector<Entry> Repository::list() const {
+  std::vector<Entry> entries;
+  for (const char* name : {"tags", "images", "indexes", "manifests", "configs", "blobs", "diffs",
+                           "oci", "trees"}) {
+    if (name == std::string_view("oci") && !selection_.list_trees) continue;
+    entries.push_back(*lookup(name));
+  }
+  return entries;
 }
 
-std::vector<Entry> Repository::root_entries() {
-  const auto digests = [this](const char* name, ObjectKind kind) {
-    return Entry{name, inodes_.intern<DigestDirectory>(name, kind, digests_, seen_, images_,
-                                                       context_.content)};
+std::optional<Entry> Repository::lookup(std::string_view name) const {
+  const auto digests = [&](ObjectKind kind) {
+    return Entry{std::string(name),
+                 nodes_.intern<DigestDirectory>(std::string(name), kind, digests_, context_.seen,
+                                                context_.images, context_.content)};
   };
-  cache::Problems& problems = context_.problems;
-  const Node* journal = inodes_.intern<GrowingTextFile>(
-      ".digestfs/problems.jsonl", GrowingTextFile::Source{[&problems] { return problems.text(); },
-                                                          [&problems] { return problems.size(); }});
-  const Node* bad =
-      inodes_.intern<QuarantineDirectory>(".digestfs/quarantine", digests_, context_.content);
-  return {
-      {"tags", inodes_.intern<TagsDirectory>("tags", context_)},
-      {"images", inodes_.intern<ImagesDirectory>("images", context_)},
-      digests("indexes", ObjectKind::indexes),
-      digests("manifests", ObjectKind::manifests),
-      digests("configs", ObjectKind::configs),
-      digests("blobs", ObjectKind::blobs),
-      digests("diffs", ObjectKind::diffs),
-      {"oci", repository_layout(context_)},
-      {"trees", inodes_.intern<TreesDirectory>("trees", digests_, layer_trees_, context_.content)},
-      {".digestfs",
-       inodes_.intern<StaticDirectory>(
-           ".digestfs", std::vector<Entry>{{"problems.jsonl", journal}, {"quarantine", bad}})},
-  };
+  if (name == "tags") return Entry{"tags", nodes_.intern<TagsDirectory>("tags", context_)};
+  if (name == "images") return Entry{"images", nodes_.intern<ImagesDirectory>("images", context_)};
+  if (name == "indexes") return digests(ObjectKind::indexes);
+  if (name == "manifests") return digests(ObjectKind::manifests);
+  if (name == "configs") return digests(ObjectKind::configs);
+  if (name == "blobs") return digests(ObjectKind::blobs);
+  if (name == "diffs") return digests(ObjectKind::diffs);
+  if (name == "oci") return Entry{"oci", repository_layout(context_)};
+  if (name == "trees") {
+    return Entry{"trees", nodes_.intern<TreesDirectory>("trees", digests_, context_.layer_trees,
+                                                        context_.content)};
+  }
+  return std::nullopt;
+}
+
+void mount_alone(const Repository& repository, const MountParts& mount) {
+  mount.inodes.intern<RootDirectory>("/", repository, mount);
 }
 
 }  // namespace digestfs::fs

@@ -2,33 +2,55 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/workers.h"
 #include "cache/content.h"
 #include "cache/problems.h"
 #include "cache/referrers.h"
+#include "cache/store.h"
 #include "cache/tags.h"
 #include "fs/image/image_context.h"
 #include "fs/image/layer_trees.h"
 #include "fs/image/selection.h"
 #include "fs/inodes.h"
 #include "fs/node.h"
+#include "fs/nodes.h"
 #include "fs/object/digest_file.h"
 #include "fs/object/image_reader.h"
 #include "fs/object/seen_objects.h"
+#include "fs/repository/quarantine_directory.h"
 #include "fs/tree/built_trees.h"
 
 namespace digestfs::fs {
 
-/// The tree of one repository: owns what its directories share, and the inodes of the mount. The
-/// directories are given what they need and never see this class. Safe for concurrent use.
+/// What all repositories of a mount share. It outlives them. The workers are stopped before any of
+/// it ends.
+struct MountParts {
+  const cache::Store& store;
+  Workers& workers;
+  cache::Problems& problems;
+  cache::Network network;
+  Inodes& inodes;
+};
+
+/// The tree of one repository: owns what its directories share. The directories are given what they
+/// need and never see this class. Safe for concurrent use.
 class Repository {
  public:
-  Repository(cache::Content& content, cache::Tags& tags, cache::Referrers& referrers,
-             cache::Problems& problems, Workers& workers, Selection selection);
+  /// `path` is where in the mount the tree is, and is empty for the root. Asks `source` nothing.
+  Repository(const MountParts& mount, std::shared_ptr<registry::Source> source,
+             const std::string& path, Selection selection);
   Repository(const Repository&) = delete;
   Repository& operator=(const Repository&) = delete;
+
+  /// Returns an entry of the repository's directory, or nothing if there is no such entry.
+  [[nodiscard]] std::optional<Entry> lookup(std::string_view name) const;
+  /// Returns the entries that the repository's directory lists.
+  [[nodiscard]] std::vector<Entry> list() const;
 
   /// Returns the index or manifest `digest`. Throws `Errc::not_found` if the source does not have
   /// it, and `Pending` if it is not there yet.
@@ -37,23 +59,30 @@ class Repository {
     return images_.document(digest, {}, patience);
   }
 
-  /// All nodes of the mount. The root is the first of them.
-  [[nodiscard]] const Inodes& inodes() const noexcept { return inodes_; }
+  [[nodiscard]] cache::Tags& tags() noexcept { return tags_; }
+  [[nodiscard]] QuarantinePart quarantine() const noexcept { return {digests_, content_}; }
 
  private:
-  [[nodiscard]] std::vector<Entry> root_entries();
-
   // Constant after construction.
+  std::shared_ptr<registry::Source> source_;
   Selection selection_;
-  // Synchronise themselves.
+  Nodes nodes_;
+  // Synchronise themselves. Each uses those above it.
+  cache::Problems problems_;
+  cache::Content content_;
+  cache::Tags tags_;
+  cache::Referrers referrers_;
   SeenObjects seen_;
   ImageReader images_;
-  Inodes inodes_;
   DigestNodes digests_;
   BuiltTrees trees_;
   LayerTrees layer_trees_;
   // Constant after construction.
   ImageContext context_;
 };
+
+/// Makes the root of a mount that shows `repository` alone, which is the first node of the mount:
+/// the tree of the repository, and `.digestfs/`.
+void mount_alone(const Repository& repository, const MountParts& mount);
 
 }  // namespace digestfs::fs

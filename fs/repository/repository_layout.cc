@@ -167,7 +167,7 @@ class RepositoryLayout final : public Directory {
       return repository_index(context, patience);
     };
     const auto* made =
-        context_.inodes.intern<MadeTextFile>(str_cat("oci/index.json#", last.count + 1), make);
+        context_.nodes.intern<MadeTextFile>(str_cat("oci/index.json#", last.count + 1), make);
     // The kernel may still lead somebody to the last one, and no longer to the one before.
     if (last.before != nullptr) last.before->retire();
     *generations_.lock() = {made, last.index, last.count + 1};
@@ -183,7 +183,7 @@ class RepositoryLayout final : public Directory {
 }  // namespace
 
 const Directory* repository_layout(const ImageContext& context) {
-  return context.inodes.intern<RepositoryLayout>("oci", context);
+  return context.nodes.intern<RepositoryLayout>("oci", context);
 }
 
 }  // namespace digestfs::fs

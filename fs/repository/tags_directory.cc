@@ -86,7 +86,7 @@ Clock::duration TagsDirectory::absence_valid() const {
 }
 
 Entry TagsDirectory::entry(const std::string& tag, Clock::duration valid) const {
-  return {tag, context_.inodes.intern<TagDirectory>("tags/" + tag, context_, tag), valid};
+  return {tag, context_.nodes.intern<TagDirectory>("tags/" + tag, context_, tag), valid};
 }
 
 std::optional<Entry> TagsDirectory::lookup(std::string_view name, const Patience& patience) const {

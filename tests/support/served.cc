@@ -59,14 +59,13 @@ struct Served::Mount {
       : store(cache, settings.limits),
         workers({16, settings.downloads, 2}),
         problems(source.name()),
-        content(store, source, workers, problems, settings.network),
-        tags(store, source, workers, problems, settings.network, settings.selection.tag_ttl),
-        referrers(source, workers, settings.network, settings.selection.tag_ttl),
+        parts{store, workers, problems, settings.network, inodes},
         selected(settings.selection),
-        repository(content, tags, referrers, problems, workers, settings.selection),
+        repository(parts, {std::shared_ptr<void>(), &source}, "", settings.selection),
         stop_first{workers} {
+    fs::mount_alone(repository, parts);
     greet();
-    kernel.emplace(repository.inodes(), [this] { workers.stop(); });
+    kernel.emplace(inodes, [this] { workers.stop(); });
   }
 
   void greet() {
@@ -74,11 +73,11 @@ struct Served::Mount {
     if (selected.digest) {
       landed([&] { return repository.document(*selected.digest, patience); });
     } else if (selected.tag) {
-      if (!landed([&] { return tags.resolve(*selected.tag, patience); })) {
+      if (!landed([&] { return repository.tags().resolve(*selected.tag, patience); })) {
         throw Error(Errc::not_found, "there is no such tag");
       }
     } else {
-      tags.start({});
+      repository.tags().start({});
     }
   }
 
@@ -90,9 +89,8 @@ struct Served::Mount {
   cache::Store store;
   Workers workers;
   cache::Problems problems;
-  cache::Content content;
-  cache::Tags tags;
-  cache::Referrers referrers;
+  fs::Inodes inodes;
+  fs::MountParts parts;
   fs::Selection selected;
   fs::Repository repository;
   StopFirst stop_first;
