@@ -4,12 +4,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/request.h"
 #include "registry/source.h"
 
 namespace digestfs::registry {
+
+/// Returns true if `text` can be the name of a repository in a place of several: the path of a
+/// repository, or a host, which has no upper-case letter, and a path (`localhost:5000/a/b`).
+[[nodiscard]] bool is_repository_name(std::string_view text);
 
 /// A part of the list of repositories.
 struct RepositoryPage {
@@ -33,7 +38,8 @@ class Repositories {
   /// The name of the place in messages: `containers-storage:`, `docker-archive:/path`.
   [[nodiscard]] virtual const std::string& name() const = 0;
 
-  /// Returns the first page of repository names, or the page that an earlier page's `next` names.
+  /// Returns the first page of repository names, or the page that an earlier page's `next` names. A
+  /// place that keeps no list returns no name, and says so by `cut`.
   /// The name of a repository of a store begins with its host if the store keeps one
   /// (`docker.io/library/alpine`, `localhost/demo`).
   [[nodiscard]] virtual RepositoryPage list(const std::optional<std::string>& page,

@@ -74,8 +74,8 @@ Repository::Repository(const MountParts& mount, std::shared_ptr<registry::Source
 
 std::vector<Entry> Repository::list() const {
   std::vector<Entry> entries;
-  for (const char* name : {"tags", "images", "indexes", "manifests", "configs", "blobs", "diffs",
-                           "oci", "trees"}) {
+  for (const char* name :
+       {"tags", "images", "indexes", "manifests", "configs", "blobs", "diffs", "oci", "trees"}) {
     if (name == std::string_view("oci") && !selection_.list_trees) continue;
     entries.push_back(*lookup(name));
   }

@@ -55,29 +55,43 @@ MountSettings::MountSettings() {
 
 /// Objects in the order of their use, as in tools/digestfs.cc.
 struct Served::Mount {
-  Mount(const std::filesystem::path& cache, MemorySource& source, const MountSettings& settings)
+  Mount(const std::filesystem::path& cache, const std::string& name, const MountSettings& settings)
       : store(cache, settings.limits),
         workers({16, settings.downloads, 2}),
-        problems(source.name()),
+        problems(name),
         parts{store, workers, problems, settings.network, inodes},
         selected(settings.selection),
-        repository(parts, {std::shared_ptr<void>(), &source}, "", settings.selection),
-        stop_first{workers} {
-    fs::mount_alone(repository, parts);
+        stop_first{workers} {}
+  Mount(const std::filesystem::path& cache, MemorySource& source, const MountSettings& settings)
+      : Mount(cache, source.name(), settings) {
+    repository.emplace(parts, std::shared_ptr<MemorySource>(std::shared_ptr<void>(), &source), "",
+                       selected);
+    fs::mount_alone(*repository, parts);
     greet();
+    serve();
+  }
+  Mount(const std::filesystem::path& cache, std::shared_ptr<MemoryRepositories> repositories,
+        const MountSettings& settings)
+      : Mount(cache, repositories->name(), settings) {
+    place.emplace(parts, std::move(repositories), "", selected);
+    place->start({});
+    serve();
+  }
+
+  void serve() {
     kernel.emplace(inodes, [this] { workers.stop(); });
   }
 
   void greet() {
     const auto patience = Patience::unlimited();
     if (selected.digest) {
-      landed([&] { return repository.document(*selected.digest, patience); });
+      landed([&] { return repository->document(*selected.digest, patience); });
     } else if (selected.tag) {
-      if (!landed([&] { return repository.tags().resolve(*selected.tag, patience); })) {
+      if (!landed([&] { return repository->tags().resolve(*selected.tag, patience); })) {
         throw Error(Errc::not_found, "there is no such tag");
       }
     } else {
-      repository.tags().start({});
+      repository->tags().start({});
     }
   }
 
@@ -92,7 +106,8 @@ struct Served::Mount {
   fs::Inodes inodes;
   fs::MountParts parts;
   fs::Selection selected;
-  fs::Repository repository;
+  std::optional<fs::Repository> repository;
+  std::optional<fs::Place> place;
   StopFirst stop_first;
   std::optional<FakeKernel> kernel;
 };
@@ -108,6 +123,11 @@ void Served::mount(const MountSettings& settings) {
 void Served::mount(const ObjectSet& objects, const MountSettings& settings) {
   objects.put_into(source);
   mount(settings);
+}
+
+void Served::mount(std::shared_ptr<MemoryRepositories> place, const MountSettings& settings) {
+  unmount();
+  mount_ = std::make_unique<Mount>(cache(), std::move(place), settings);
 }
 
 void Served::unmount() { mount_.reset(); }

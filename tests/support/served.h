@@ -17,9 +17,11 @@
 #include "cache/problems.h"
 #include "cache/store.h"
 #include "cache/tags.h"
+#include "fs/place/place.h"
 #include "fs/repository/repository.h"
 #include "tests/support/fake_kernel.h"
 #include "tests/support/image_builder.h"
+#include "tests/support/memory_repositories.h"
 #include "tests/support/memory_source.h"
 #include "tests/support/mounted.h"
 
@@ -65,6 +67,8 @@ class Served {
   /// Greets the source as the program does, and mounts; unmounts first what was mounted.
   void mount(const MountSettings& settings = {});
   void mount(const ObjectSet& objects, const MountSettings& settings = {});
+  /// Mounts a place of many repositories instead.
+  void mount(std::shared_ptr<MemoryRepositories> place, const MountSettings& settings = {});
   void unmount();
 
   [[nodiscard]] FakeKernel& kernel();
