@@ -80,6 +80,29 @@ bool Content::has_blob(const Digest& digest, const Patience& patience) {
   return true;
 }
 
+bool Content::may_have_manifest(const Digest& digest, const Patience& patience) {
+  if (network_ == Network::offline) return true;
+  if (!open_objects_.has(digest)) {
+    // Whoever asks again finds in the cache what the source has sent.
+    confirmed_.lock()->insert(digest);
+    return true;
+  }
+  const auto look = [this, digest](const std::stop_token& stop) {
+    if (!source_.find(Endpoint::manifests, digest, {.stop = stop})) {
+      throw Error(Errc::not_found, str_cat(source_.name(), " has no manifest ", digest));
+    }
+    confirmed_.lock()->insert(digest);
+  };
+  try {
+    if (confirmed_.lock()->contains(digest)) return true;
+    await(questions_.join("find manifest " + digest.str(), Lane::question, look), patience);
+  } catch (const Error& error) {
+    if (error.code() == Errc::not_found) return false;
+    if (!is_silence(error.code())) throw;
+  }
+  return true;
+}
+
 bool Content::has_diff(const Digest& digest) const {
   return layers_.first_of(digest) || store_.open(Area::diffs, digest).has_value();
 }
@@ -111,7 +134,12 @@ void Content::fetch(const Digest& digest, const KnownObject& known, const Patien
                                          ": it is not cached, and --offline was given"));
   }
   if (known.is_failed(Clock::now())) throw Error(known.failure->error);
-  await(downloads_.start(digest, known, lane, limit), patience);
+  try {
+    await(downloads_.start(digest, known, lane, limit), patience);
+  } catch (const Error& error) {
+    if (error.code() == Errc::not_found) confirmed_.lock()->erase(digest);
+    throw;
+  }
 }
 
 /// Makes `diff` of the first of `layers` that gives it; there is one at least.

@@ -7,10 +7,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/digest.h"
 #include "base/flights.h"
+#include "base/guarded.h"
 #include "cache/downloads.h"
 #include "cache/layers.h"
 #include "cache/objects.h"
@@ -68,6 +70,10 @@ class Content {
   /// Returns true if the source has `digest` behind its blobs endpoint: because it was met there,
   /// or because the source says so now. Without a source to ask, the cache answers.
   [[nodiscard]] bool has_blob(const Digest& digest, const Patience& patience);
+  /// Returns false if the cache has `digest` but the source says that it has no such manifest. An
+  /// object that is not in the cache is nothing to ask about: to fetch it tells. While the source
+  /// cannot be asked, the cache answers (promise 7).
+  [[nodiscard]] bool may_have_manifest(const Digest& digest, const Patience& patience);
   /// Returns true if `digest` is a layer's tar that was met or is in the cache.
   [[nodiscard]] bool has_diff(const Digest& digest) const;
 
@@ -134,6 +140,8 @@ class Content {
   Downloads downloads_;
   Unpacking unpacking_;
   Flights questions_;
+  // Guarded by the lock it lives in: the manifests that the source said it has, or is asked for.
+  Guarded<std::unordered_set<Digest>> confirmed_;
 };
 
 }  // namespace digestfs::cache

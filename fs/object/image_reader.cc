@@ -77,11 +77,18 @@ bool ImageReader::has(const Digest& digest, const Patience& patience) {
     seen_.of(ObjectKind::blobs).add(digest);
     return true;
   }
+  return find_document(digest, patience) != nullptr;
+}
+
+std::shared_ptr<const Document> ImageReader::find_document(const Digest& digest,
+                                                           const Patience& patience) {
+  const bool is_met = seen_.of(ObjectKind::indexes).contains(digest) ||
+                      seen_.of(ObjectKind::manifests).contains(digest);
   try {
-    static_cast<void>(document(digest, {}, patience));
-    return true;
+    if (!is_met && !content_.may_have_manifest(digest, patience)) return nullptr;
+    return document(digest, {}, patience);
   } catch (const Error& error) {
-    if (error.code() == Errc::not_found) return false;
+    if (error.code() == Errc::not_found) return nullptr;
     throw;
   }
 }

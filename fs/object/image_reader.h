@@ -38,6 +38,10 @@ class ImageReader {
   [[nodiscard]] std::shared_ptr<const Document> document(const Digest& digest,
                                                          const std::string& hint,
                                                          const Patience& patience);
+  /// Returns the index or manifest `digest`, which somebody looks for by name, or null if the
+  /// source does not have it. That the cache has it does not mean that this source does.
+  [[nodiscard]] std::shared_ptr<const Document> find_document(const Digest& digest,
+                                                              const Patience& patience);
   /// Returns the same as its bytes alone describe it, or null if it was not read yet.
   [[nodiscard]] std::shared_ptr<const Document> known_document(const Digest& digest) const;
 

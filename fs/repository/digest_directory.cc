@@ -59,13 +59,8 @@ bool DigestDirectory::has_document(const Digest& digest, const Patience& patienc
   const DigestSet& others =
       seen_.of(kind_ == ObjectKind::indexes ? ObjectKind::manifests : ObjectKind::indexes);
   if (others.contains(digest) && images_.known_document(digest)) return false;
-  try {
-    const auto document = images_.document(digest, {}, patience);
-    return document->is_index == (kind_ == ObjectKind::indexes);
-  } catch (const Error& error) {
-    if (error.code() == Errc::not_found) return false;
-    throw;
-  }
+  const auto document = images_.find_document(digest, patience);
+  return document && document->is_index == (kind_ == ObjectKind::indexes);
 }
 
 bool DigestDirectory::has_config(const Digest& digest, const Patience& patience) const {

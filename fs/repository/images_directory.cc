@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
 #include "base/side_by_side.h"
 #include "base/text.h"
 #include "fs/image/image_directory.h"
@@ -25,12 +24,7 @@ Clock::duration ImagesDirectory::absence_valid() const { return kBriefMemory; }
 std::optional<Entry> ImagesDirectory::lookup(std::string_view name,
                                              const Patience& patience) const {
   if (const auto digest = Digest::parse(name)) {
-    try {
-      static_cast<void>(context_.images.document(*digest, {}, patience));
-    } catch (const Error& error) {
-      if (error.code() == Errc::not_found) return std::nullopt;
-      throw;
-    }
+    if (!context_.images.find_document(*digest, patience)) return std::nullopt;
     listed_.add(*digest);
     return Entry{std::string(name), context_.nodes.intern<ImageDirectory>(
                                         str_cat("images/", *digest), context_, *digest)};
