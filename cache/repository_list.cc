@@ -68,7 +68,7 @@ void RepositoryList::cut(State& state, const std::string& why) {
 
 void RepositoryList::start(const std::stop_token& stop) {
   if (network_ == Network::offline) return;
-  State state;
+  State state = *state_.lock();
   std::set<std::string> names;
   take_page(place_.list(std::nullopt, {.stop = stop}), state, names);
   keep(std::move(state), std::move(names));
@@ -80,6 +80,9 @@ void RepositoryList::keep(State state, std::set<std::string> names) {
   state.asked_at = now;
   state.believed_until = now + time_to_live_;
   const auto kept = state_.lock();
+  // What was asked for before somebody said to ask again is no longer believed.
+  if (state.round != kept->round) state.believed_until = now;
+  state.round = kept->round;
   state.version = kept->version + 2;
   *kept = std::move(state);
 }
@@ -139,6 +142,14 @@ std::optional<RepositoryNames> RepositoryList::known() const {
   const bool is_believed = state->is_read && Clock::now() < state->believed_until;
   if (!is_believed && network_ != Network::offline) return std::nullopt;
   return state->now;
+}
+
+void RepositoryList::ask_again() {
+  const auto state = state_.lock();
+  ++state->round;
+  ++state->version;
+  state->believed_until = {};
+  state->asked_at = {};
 }
 
 std::int64_t RepositoryList::version() const {

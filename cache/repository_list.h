@@ -47,6 +47,9 @@ class RepositoryList {
   /// Asks nobody.
   [[nodiscard]] std::optional<RepositoryNames> known() const;
 
+  /// Believes nothing any longer that was asked for before now, whatever the time to live says.
+  void ask_again();
+
   /// Returns a number that changes when the list changes or is no longer believed.
   [[nodiscard]] std::int64_t version() const;
 
@@ -58,6 +61,7 @@ class RepositoryList {
     Clock::time_point asked_at{};
     Clock::time_point believed_until{};
     std::int64_t version = 1;
+    std::uint64_t round = 0;  ///< how often `ask_again` was called
   };
 
   void take_page(const registry::RepositoryPage& page, State& state, std::set<std::string>& names);

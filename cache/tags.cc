@@ -118,6 +118,11 @@ void Tags::start(std::stop_token stop) {
   memory->changed = true;
 }
 
+bool Tags::is_anything_known() const {
+  const auto memory = memory_.lock();
+  return memory->listing.any || !memory->answers.empty();
+}
+
 TagList Tags::list(const Patience& patience) {
   const auto now = Clock::now();
   Listing known;

@@ -49,6 +49,9 @@ class Tags {
   /// (promise 4). Where the source cannot be reached, an earlier mount's list does; none throws.
   void start(std::stop_token stop);
 
+  /// Returns true if a list, or what a tag names, is known: of this mount or of an earlier one.
+  [[nodiscard]] bool is_anything_known() const;
+
   /// The whole list; costs the pages that have not come yet, nothing while it is believed.
   [[nodiscard]] TagList list(const Patience& patience);
 

@@ -111,7 +111,7 @@ const Directory* ImageView::platforms_directory(const std::vector<PlatformEntry>
     }
   }
   return context_.nodes.intern<PlatformsDirectory>(str_cat(path, "@", digest_), std::move(links),
-                                                    std::move(aliases));
+                                                   std::move(aliases));
 }
 
 std::optional<Entry> ImageView::host_link(const std::vector<PlatformEntry>& entries) const {
@@ -197,8 +197,8 @@ const Node* ImageView::rootfs(const Manifest& manifest, const Patience& patience
     }
     return view;
   };
-  return context_.nodes.intern<TreeEntrance>(str_cat(path, "@", digest_), context_.nodes.all(), enter,
-                                              created(manifest, patience));
+  return context_.nodes.intern<TreeEntrance>(str_cat(path, "@", digest_), context_.nodes.all(),
+                                             enter, created(manifest, patience));
 }
 
 std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& patience) const {
@@ -226,8 +226,8 @@ std::optional<Entry> ImageView::lookup(std::string_view name, const Patience& pa
   }
   if (name == "referrers") {
     const std::string path = str_cat(path_, "/referrers");
-    return Entry{"referrers", context_.nodes.intern<ReferrersDirectory>(
-                                  str_cat(path, "@", digest_), context_, path, digest_)};
+    return Entry{"referrers", context_.nodes.intern<ReferrersDirectory>(str_cat(path, "@", digest_),
+                                                                        context_, path, digest_)};
   }
   if (name == "oci")
     return Entry{"oci", image_layout(context_, path_, digest_, hint_, *document, tag_)};

@@ -56,7 +56,7 @@ Listing LayerDirectory::list(const Patience& /*patience*/) const {
   }
   if (layer_.created_by) {
     entries.push_back({"created_by", nodes.intern<TextFile>(str_cat(path_, "/created_by"),
-                                                             str_cat(*layer_.created_by, "\n"))});
+                                                            str_cat(*layer_.created_by, "\n"))});
   }
   return make_listing(std::move(entries));
 }

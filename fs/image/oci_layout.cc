@@ -99,7 +99,7 @@ class BlobsDirectory final : public Directory {
   }
   [[nodiscard]] Entry entry(const std::string& algorithm) const {
     return {algorithm, context_.nodes.intern<AlgorithmDirectory>(str_cat(key_, "/", algorithm),
-                                                                  context_, algorithm, blobs_)};
+                                                                 context_, algorithm, blobs_)};
   }
 
   // Constant after construction.

@@ -178,10 +178,10 @@ Listing ReferrersDirectory::ask(const Patience& patience) const {
     side_by_side.run([&] {
       const Digest& digest = candidate.descriptor.digest;
       if (!refers(candidate, *subject, look) || !seen.insert(digest).second) return;
-      entries.push_back({digest.str(),
-                         context_.nodes.symlink(str_cat(path_, "/", digest),
-                                                 str_cat("../../../images/", digest)),
-                         context_.selection.tag_ttl});
+      entries.push_back(
+          {digest.str(),
+           context_.nodes.symlink(str_cat(path_, "/", digest), str_cat("../../../images/", digest)),
+           context_.selection.tag_ttl});
     });
   }
   side_by_side.wait();

@@ -21,8 +21,8 @@ struct Selection {
   bool is_local = false;
   /// What `host` points to.
   registry::Platform platform;
-  /// Listings show `rootfs/`, `tree/` and `oci/`. Otherwise these work on lookup only, so that a walk
-  /// downloads no layer.
+  /// Listings show `rootfs/`, `tree/` and `oci/`. Otherwise these work on lookup only, so that a
+  /// walk downloads no layer.
   bool list_trees = true;
   /// What becomes of absolute links in a rootfs.
   AbsoluteLinks absolute_links = AbsoluteLinks::keep;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/error.h"
 #include "base/text.h"
 
 namespace digestfs::fs {
@@ -67,8 +68,11 @@ void OpenedRepositories::add(const std::string& name, std::shared_ptr<registry::
     path += part;
   }
   auto made = std::make_unique<Repository>(mount_, std::move(source), path, selection_);
-  // Offline, a repository of which nothing is known is none that can be shown.
-  if (mount_.network == cache::Network::offline && !name.empty()) made->tags().start({});
+  const bool is_offline = mount_.network == cache::Network::offline;
+  if (is_offline && !name.empty() && !made->tags().is_anything_known()) {
+    throw Error(Errc::timed_out, str_cat("cannot open the repository ", name, " of ", place_.name(),
+                                         ": nothing of it is cached, and --offline was given"));
+  }
   const auto table = table_.lock();
   const auto [at, is_new] = table->repositories.emplace(name, std::move(made));
   if (is_new) table->in_order.push_back(at->second.get());
@@ -103,6 +107,16 @@ std::set<std::string> OpenedRepositories::names() const {
 
 std::int64_t OpenedRepositories::version() const {
   return static_cast<std::int64_t>(table_.lock()->in_order.size());
+}
+
+void OpenedRepositories::ask_again() {
+  std::vector<Repository*> open;
+  {
+    const auto table = table_.lock();
+    table->absent.clear();
+    open = table->in_order;
+  }
+  for (Repository* repository : open) repository->ask_again();
 }
 
 std::vector<QuarantinePart> OpenedRepositories::quarantine() const {

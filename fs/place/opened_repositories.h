@@ -41,6 +41,8 @@ class OpenedRepositories {
   [[nodiscard]] std::set<std::string> names() const;
   /// Grows with each repository that is opened.
   [[nodiscard]] std::int64_t version() const;
+  /// Believes nothing any longer that was asked for before now.
+  void ask_again();
   /// Returns what each of them has in quarantine, the newest last.
   [[nodiscard]] std::vector<QuarantinePart> quarantine() const;
 
@@ -51,7 +53,7 @@ class OpenedRepositories {
   };
   struct Table {
     std::map<std::string, std::unique_ptr<Repository>> repositories;
-    std::vector<const Repository*> in_order;
+    std::vector<Repository*> in_order;
     std::unordered_map<std::string, Absence> absent;
     std::size_t sweep_at = 0;  ///< how many absences there are when they are swept next
   };

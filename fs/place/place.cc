@@ -25,4 +25,9 @@ Place::Place(const MountParts& mount, std::shared_ptr<registry::Repositories> re
                }},
       root_(nodes_.intern<PlaceDirectory>("/", context_, "")) {}
 
+void Place::ask_again() {
+  list_.ask_again();
+  opened_.ask_again();
+}
+
 }  // namespace digestfs::fs

@@ -31,6 +31,9 @@ class Place {
   /// (promise 4).
   void start(const std::stop_token& stop) { list_.start(stop); }
 
+  /// Believes nothing any longer that was asked for before now, in all repositories.
+  void ask_again();
+
   /// The root of the place.
   [[nodiscard]] const Directory& root() const noexcept { return *root_; }
 

@@ -72,6 +72,12 @@ Repository::Repository(const MountParts& mount, std::shared_ptr<registry::Source
                .problems = problems_,
                .selection = selection_} {}
 
+void Repository::ask_again() {
+  source_->ask_again();
+  tags_.ask_again();
+  referrers_.ask_again();
+}
+
 std::vector<Entry> Repository::list() const {
   std::vector<Entry> entries;
   for (const char* name :

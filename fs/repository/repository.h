@@ -59,6 +59,10 @@ class Repository {
     return images_.document(digest, {}, patience);
   }
 
+  /// Believes nothing any longer that was asked for before now, and has the source read its
+  /// credentials again.
+  void ask_again();
+
   [[nodiscard]] cache::Tags& tags() noexcept { return tags_; }
   [[nodiscard]] QuarantinePart quarantine() const noexcept { return {digests_, content_}; }
 

@@ -81,6 +81,24 @@ TEST_F(PlaceTest, WhatTwoRepositoriesHaveIsFetchedOnceAndHasTwoInodes) {
   served.expect_sound_cache();
 }
 
+TEST_F(PlaceTest, WhatTheCacheHasIsNotWhatTheRepositoryHas) {
+  const Image one = add("one");
+  add("two");
+  mount();
+  EXPECT_TRUE(served.exists("one/_/tags/v1/layers"));
+  const std::string manifest = one.manifest.digest.str();
+  for (const std::string folder : {"images/", "manifests/", "oci/blobs/sha256/"}) {
+    const std::string name = folder + (folder[0] == 'o' ? manifest.substr(7) : manifest);
+    EXPECT_FALSE(served.exists("two/_/" + name)) << folder;
+    EXPECT_TRUE(served.exists("one/_/" + name)) << folder;
+  }
+  EXPECT_FALSE(served.exists("two@" + manifest));
+  // While nobody can say that it is not there, what was verified once stays readable (promise 7).
+  place->at("two").fail_all(Errc::unavailable);
+  mount([](MountSettings& settings) { settings.network = cache::Network::offline; });
+  EXPECT_TRUE(served.exists("one/_/images/" + manifest));
+}
+
 TEST_F(PlaceTest, LeadsFromTagsAndDigestsIntoTheRepositoryWithoutListingThem) {
   const Image image = add("a/b");
   mount();
@@ -91,7 +109,7 @@ TEST_F(PlaceTest, LeadsFromTagsAndDigestsIntoTheRepositoryWithoutListingThem) {
             "b/_/images/" + hyphenated(image.manifest.digest));
   EXPECT_EQ(served.names("a"), Names{"b"});
   for (const std::string name :
-       {"a/b:v2", "a/b:", "a/b@", "a/b@v1", "a/c:v1", "a/b:../x", "a/_:v1", "a/:v1", "a/b:v1:v1"}) {
+       {"a/b:v2", "a/b:", "a/b@", "a/b@v1", "a/c:v1", "a/_:v1", "a/:v1", "a/b:v1:v1"}) {
     EXPECT_FALSE(served.exists(name)) << name;
   }
   EXPECT_FALSE(served.exists("a/b@" + kNowhere));
@@ -103,7 +121,7 @@ TEST_F(PlaceTest, ShowsEverythingThatAPlaceHoldsAsOneRepository) {
   const Image named = add("a");
   ObjectSet set;
   const Image nameless = two_layers(set);
-  MemorySource& everything = place->make_everything();
+  test::MemorySource& everything = place->make_everything();
   set.put_into(everything);
   everything.add_untagged(nameless.manifest);
   mount([](MountSettings& settings) { settings.selection.is_local = true; });
@@ -120,10 +138,8 @@ TEST_F(PlaceTest, KnowsWithoutAskingWhatCanBeNoRepository) {
   mount();
   served.names("");
   const auto lists = place->lists();
-  for (const std::string name :
-       {".git", ".hidden", ".Trash", ".Trash-1000", "Trash", "a/.git", "a/B", "a/-", "a/b_", "a b",
-        "a\n", "a/.digestfs", "__", std::string(200, 'x') + "/" + std::string(100, 'y')}) {
-    if (name.find('/') != std::string::npos && name.size() > 200) continue;
+  for (const std::string name : {".git", ".hidden", ".Trash", ".Trash-1000", "Trash", "a/.git",
+                                 "a/B", "a/-", "a/b_", "a b", "a\n", "a/.digestfs", "__"}) {
     EXPECT_FALSE(served.exists(name)) << name;
   }
   EXPECT_FALSE(served.exists(std::string(256, 'x')));
@@ -223,8 +239,6 @@ TEST_F(PlaceTest, OneJournalSaysInWhichRepositorySomethingIsWrong) {
   place->at("b").serve_instead(image.layers[0].digest, "other bytes");
   mount();
   served.names("a/_/tags");
-  EXPECT_EQ(served.read("b/_/blobs/" + image.layers[0].digest.str()).error, ENOENT);
-  EXPECT_TRUE(served.exists("b/_/tags/v1/layers"));
   EXPECT_EQ(served.read("b/_/blobs/" + image.layers[0].digest.str()).error, EIO);
   const auto names = served.problems("bad-name");
   ASSERT_EQ(names.size(), 1U);
@@ -247,7 +261,7 @@ TEST_F(PlaceTest, OfflineShowsTheRepositoriesThatAreCached) {
   served.link("a/b/_/tags/v1/image");
   mount([](MountSettings& settings) { settings.network = cache::Network::offline; });
   EXPECT_EQ(served.names("a/b/_/tags"), Names{"v1"});
-  EXPECT_EQ(served.error_of("c/_/tags"), ETIMEDOUT);
+  EXPECT_EQ(served.error_of("c/_"), ETIMEDOUT);
 }
 
 }  // namespace
