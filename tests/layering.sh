@@ -36,17 +36,18 @@ for i in "${!folders[@]}"; do
     refuse "${folders[i]}/ may include only from ${allowed//|/, }"
 done
 
-# Inside fs/: fuse knows no image, and repository → image → object and tree.
+# Inside fs/: fuse knows no image, and place → repository → image → object and tree.
 # not_below FOLDER OTHER…: fs/FOLDER includes none of the others.
 not_below() {
   including "\"fs/($(IFS='|' && echo "${*:2}"))/" fs/"$1"/*.{h,cc} |
     refuse "fs/$1 may not include from fs/${*:2}"
 }
-not_below fuse repository image object tree
-not_below image repository fuse
-not_below object repository image tree fuse
-not_below tree repository image object fuse
-not_below repository fuse
+not_below fuse place repository image object tree
+not_below image place repository fuse
+not_below object place repository image tree fuse
+not_below tree place repository image object fuse
+not_below repository place fuse
+not_below place fuse
 
 only_in curl/ 'registry/http/[a-z_]*\.\(h\|cc\)'
 only_in '(linux/)?fuse' fs/fuse/channel.cc fs/fuse/operations.cc fs/fuse/session.cc

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# man/digestfs.1 lists what there is, and nothing else: options, exit codes, kinds of problems.
+# man/digestfs.1 lists what there is, and nothing else: options, transports, exit codes, kinds of problems.
 set -euo pipefail
 cd "${SOURCE_DIR:-$(dirname "$0")/..}"
 page=man/digestfs.1
@@ -22,6 +22,9 @@ items() { sed -n "/^\.S[hs] $1\$/,/^\.S[hs] /s/^\.It //p" "$page"; }
 same options \
   "$("$DIGESTFS" --help | sed -nE 's/^ +(-[^ ]*,? ?--?[^ ]+).*/\1/p' | grep -oE -- '--?[A-Za-z-]+')" \
   "$(items OPTIONS | grep -oE 'Fl [^ ]+' | sed 's/^Fl /-/')"
+same transports \
+  "$("$DIGESTFS" --help | sed '1,/^SOURCE is one of/d' | grep -oE '[a-z-]+:(//)?' )" \
+  "$(items Sources | grep -oE 'Cm [a-z-]+:(//)?' | sed 's/^Cm //')"
 same 'exit codes' \
   "$(sed -n '/^enum class ExitCode/,/^}/s/.*= \([0-9]*\),/\1/p' tools/exit_code.h)" \
   "$(items 'EXIT STATUS')"

@@ -26,17 +26,18 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/workers.h"
-#include "cache/content.h"
 #include "cache/housekeeper.h"
 #include "cache/problems.h"
 #include "cache/store.h"
-#include "cache/tags.h"
 #include "fs/fuse/session.h"
+#include "fs/inodes.h"
+#include "fs/place/place.h"
 #include "fs/repository/repository.h"
 #include "tools/daemon.h"
 #include "tools/exit_code.h"
 #include "tools/options.h"
 #include "tools/password.h"
+#include "tools/scheme.h"
 #include "tools/source.h"
 
 namespace digestfs::tools {
@@ -82,25 +83,30 @@ std::string resolve_mountpoint(const std::string& mountpoint) {
   throw Failure(ExitCode::cannot_mount, message);
 }
 
+/// Calls `start` of `list`, which blocks, in a worker.
+template <class List>
+void start(List& list, Workers& workers) {
+  const auto flight = std::make_shared<Flight>();
+  workers.launch(Lane::question, flight, [&](const std::stop_token& stop) { list.start(stop); });
+  wait_for([&] { await(flight, Patience::unlimited()); });
+}
+
 /// Asks for the first page of tags, or for what SOURCE names: a wrong repository or credential
 /// fails here, not in some later `ls` (promise 4).
-void greet(fs::Repository& repository, cache::Tags& tags, Workers& workers,
-           const fs::Selection& selection, const std::string& name) {
+void greet(fs::Repository& repository, Workers& workers, const fs::Selection& selection,
+           const std::string& name) {
   if (selection.digest) {
     wait_for([&, patience = Patience::unlimited()] {
       static_cast<void>(repository.document(*selection.digest, patience));
     });
   } else if (selection.tag) {
     wait_for([&, patience = Patience::unlimited()] {
-      if (!tags.resolve(*selection.tag, patience)) {
+      if (!repository.tags().resolve(*selection.tag, patience)) {
         throw Error(Errc::not_found, str_cat(name, " has no tag ", *selection.tag));
       }
     });
   } else {
-    const auto flight = std::make_shared<Flight>();
-    workers.launch(Lane::question, flight,
-                   [&](std::stop_token stop) { tags.start(std::move(stop)); });
-    wait_for([&] { await(flight, Patience::unlimited()); });
+    start(repository.tags(), workers);
   }
 }
 
@@ -130,43 +136,51 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   // Objects live in the order of their use: what is below uses what is above.
   Workers workers(
       {/*question=*/16, /*download=*/options.jobs, /*disk=*/2, /*light=*/2, /*small=*/4});
-  cache::Problems problems(origin.source->name());
-  cache::Content content(*store, *origin.source, workers, problems, options.network);
-  cache::Tags tags(*store, *origin.source, workers, problems, options.network, options.tag_ttl);
-  cache::Referrers referrers(*origin.source, workers, options.network, options.tag_ttl);
+  cache::Problems problems(origin.name());
+  fs::Inodes inodes;
+  const fs::MountParts parts{*store, workers, problems, options.network, inodes};
+  const bool is_one = origin.source != nullptr;
   const fs::Selection selection{.tag = origin.tag,
                                 .digest = origin.digest,
                                 .is_local = !is_remote(options.source),
                                 .platform = options.platform,
+                                .list_trees = options.list_trees.value_or(is_one),
                                 .absolute_links = options.absolute_links,
                                 .tag_ttl = options.tag_ttl};
-  fs::Repository repository(content, tags, referrers, problems, workers, selection);
+  std::optional<fs::Repository> repository;
+  std::optional<fs::Place> place;
   // Flights refer to all of the above, so they end first, whatever happens.
   struct StopFirst {
     Workers& workers;
     ~StopFirst() { workers.stop(); }
   };
   const StopFirst stop_first{workers};
-  greet(repository, tags, workers, selection, origin.source->name());
+  if (is_one) {
+    repository.emplace(parts, origin.source, "", selection);
+    fs::mount_alone(*repository, parts);
+    greet(*repository, workers, selection, origin.name());
+  } else {
+    place.emplace(parts, origin.repositories, "", selection);
+    start(*place, workers);
+  }
   std::optional<fs::Session> session;
   try {
     session.emplace(
-        repository.inodes(), mountpoint,
+        inodes, mountpoint,
         fs::SessionOptions{
             .name = options.source, .mount_options = options.mount_options, .trace = options.trace},
         [&daemon] { daemon.is_ready(); });
   } catch (const Error& error) {
     throw Failure(ExitCode::cannot_mount, error.what());
   }
-  DIGESTFS_LOG(info, "mounted source=", origin.source->name(), " at=", mountpoint);
+  DIGESTFS_LOG(info, "mounted source=", origin.name(), " at=", mountpoint);
   bool has_ended = true;
   session->run([&] { has_ended = workers.stop_within(kGrace); },
                [&] {
-                 origin.source->ask_again();
-                 tags.ask_again();
-                 referrers.ask_again();
+                 if (repository) repository->ask_again();
+                 if (place) place->ask_again();
                });
-  DIGESTFS_LOG(info, "unmounted source=", origin.source->name(), " at=", mountpoint);
+  DIGESTFS_LOG(info, "unmounted source=", origin.name(), " at=", mountpoint);
   if (has_ended) return;
   DIGESTFS_LOG(warning, "ending without a thread that waits for the disk");
   std::_Exit(0);
@@ -183,7 +197,7 @@ int run(const std::vector<std::string>& arguments) {
     std::cout << "digestfs " DIGESTFS_VERSION "\n";
     return 0;
   }
-  refuse_transport(options.source);
+  static_cast<void>(recognise(options.source));
   set_log_level(options.log_level);
   const std::string mountpoint = resolve_mountpoint(options.mountpoint);
   Options absolute = options;

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "tools/home.h"
 #include "tools/mount_options.h"
+#include "tools/scheme.h"
 
 namespace digestfs::tools {
 namespace {
@@ -45,6 +46,8 @@ cxxopts::Options definition() {
     ("jobs", "parallel downloads", cxxopts::value<std::string>()->default_value("4"), "N")
     ("timeout", "the longest that a transfer may stand still",
         cxxopts::value<std::string>()->default_value("30"), "SECONDS")
+    ("list-trees", "whether listings show rootfs, tree and oci (default: of one repository)",
+        cxxopts::value<std::string>()->implicit_value("true"), "BOOL")
     ("log-level", "error, warning, info or debug",
         cxxopts::value<std::string>()->default_value("warning"), "LEVEL")
     ("f,foreground", "do not become a daemon",
@@ -165,7 +168,9 @@ std::uint64_t parse_size(const std::string& text) {
   return number << shift;
 }
 
-std::string help_text() { return definition().help({""}); }
+std::string help_text() {
+  return str_cat(definition().help({""}), "\nSOURCE is one of\n", scheme_help());
+}
 
 void hide_passwords(std::span<char* const> words) noexcept {
   constexpr std::string_view kOption = "--creds";
@@ -235,6 +240,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
     throw UsageError("--creds takes USER[:PASSWORD]");
   }
   options.jobs = parse_number("jobs", text("jobs"), 1, 64);
+  if (parsed.count("list-trees") > 0) options.list_trees = is_on("list-trees");
   if (is_on("offline")) options.network = cache::Network::offline;
   try {
     options.platform = parsed.count("platform") > 0 ? registry::parse_platform(text("platform"))

@@ -2,29 +2,26 @@
 #include "tools/source.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "registry/host/catalog.h"
+#include "registry/host/client.h"
 #include "registry/image/reference.h"
+#include "registry/local/dir_layout.h"
+#include "registry/local/docker_archive.h"
+#include "registry/local/oci_archive.h"
 #include "registry/local/oci_layout.h"
 #include "tools/exit_code.h"
 #include "tools/home.h"
+#include "tools/scheme.h"
 
 namespace digestfs::tools {
 namespace {
-
-constexpr std::string_view kLayout = "oci:";
-
-/// Transports of skopeo, and `registry-storage:`, that cannot be mounted. Docker Hub may have
-/// repositories of these names, which can be mounted as `docker://docker.io/library/dir`.
-constexpr std::array<std::string_view, 9> kUnsupported = {
-    "containers-storage:", "dir:", "docker-archive:", "docker-daemon:", "oci-archive:", "ostree:",
-    "registry-storage:",   "sif:", "tarball:"};
 
 registry::ClientOptions client_options(const Options& options) {
   const auto environment = [home = home_directory(look_around())](const char* name) {
@@ -54,38 +51,87 @@ std::string to_string(const registry::Catalog& catalog, const registry::Referenc
   return text;
 }
 
-}  // namespace
-
-bool is_remote(const std::string& source) { return !source.starts_with(kLayout); }
-
-void refuse_transport(const std::string& source) {
-  for (const std::string_view transport : kUnsupported) {
-    if (!source.starts_with(transport)) continue;
-    throw UsageError(str_cat(transport, " is not supported yet; SOURCE is ",
-                             "[docker://]HOST/REPOSITORY or oci:DIRECTORY, not '", source, "'"));
-  }
+OpenedSource alone(std::shared_ptr<registry::Source> source) {
+  return {.source = std::move(source), .repositories = {}, .tag = {}, .digest = {}};
 }
 
-OpenedSource open_source(const Options& options) {
-  if (options.source.starts_with(kLayout)) {
-    const std::string directory = options.source.substr(kLayout.size());
-    return {std::make_unique<registry::OciLayout>(directory), {}, {}};
-  }
-  refuse_transport(options.source);
-  std::optional<registry::Reference> reference;
+registry::Reference parse_reference(const std::string& text) {
   try {
-    reference = registry::Reference::parse(options.source);
+    return registry::Reference::parse(text);
   } catch (const Error& error) {
     throw UsageError(error.what());
   }
-  OpenedSource opened{nullptr, reference->tag, reference->digest};
+}
+
+OpenedSource open_registry(const Options& options) {
+  const registry::Reference reference = parse_reference(options.source);
+  OpenedSource opened =
+      alone(std::make_shared<registry::Client>(reference, client_options(options)));
+  opened.digest = reference.digest;
   // REF-4: the digest wins.
-  if (opened.digest) opened.tag.reset();
-  opened.source = std::make_unique<registry::Client>(*reference, client_options(options));
+  if (!opened.digest) opened.tag = reference.tag;
   return opened;
 }
 
+/// Splits `FILE:REPOSITORY` at its first colon, as skopeo does: neither FILE nor DIRECTORY can
+/// contain one.
+std::pair<std::string, std::string> split_at_colon(const std::string& text) {
+  const auto colon = text.find(':');
+  if (colon == std::string::npos) return {text, {}};
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+/// Opens the repository that `text` names in `place`, or all of the place if `text` is empty.
+OpenedSource open_place(std::shared_ptr<registry::Repositories> place, const std::string& text) {
+  if (text.empty()) {
+    return {.source = {}, .repositories = std::move(place), .tag = {}, .digest = {}};
+  }
+  const registry::Reference reference = parse_reference(text);
+  // A store that keeps hosts has the full name; a registry's own disk keeps none.
+  auto source = place->open(reference.repository(), {});
+  if (!source && registry::is_repository_name(text.substr(0, text.find_first_of(":@")))) {
+    source = place->open(text.substr(0, text.find_first_of(":@")), {});
+  }
+  if (!source) {
+    throw Failure(ExitCode::not_found,
+                  str_cat(place->name(), " has no repository ", reference.repository()));
+  }
+  OpenedSource opened = alone(std::move(source));
+  opened.digest = reference.digest;
+  if (!opened.digest) opened.tag = reference.tag;
+  return opened;
+}
+
+}  // namespace
+
+bool is_remote(const std::string& source) {
+  return recognise(source).scheme.transport == Transport::docker;
+}
+
+OpenedSource open_source(const Options& options) {
+  const auto [scheme, rest] = recognise(options.source);
+  switch (scheme.transport) {
+    case Transport::docker:
+      return open_registry(options);
+    case Transport::oci:
+      return alone(std::make_shared<registry::OciLayout>(rest));
+    case Transport::oci_archive:
+      return alone(std::make_shared<registry::OciArchive>(rest));
+    case Transport::dir:
+      return alone(std::make_shared<registry::DirLayout>(rest));
+    case Transport::docker_archive: {
+      const auto [file, repository] = split_at_colon(rest);
+      return open_place(std::make_shared<registry::DockerArchive>(file), repository);
+    }
+    case Transport::containers_storage:
+    case Transport::registry_storage:
+      break;  // `recognise` refuses what cannot be mounted.
+  }
+  throw UsageError(str_cat("cannot mount '", options.source, "'"));
+}
+
 void refuse_registry(const Options& options) {
+  if (!is_remote(options.source)) return;
   const auto registry = registry::Reference::parse_registry(options.source);
   if (!registry) return;
   std::string message =

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/digest.h"
-#include "registry/host/client.h"
+#include "registry/repositories.h"
 #include "registry/source.h"
 #include "tools/options.h"
 
@@ -14,22 +14,25 @@
 
 namespace digestfs::tools {
 
-/// The source that SOURCE names, and what of it the mount shows.
+/// What SOURCE names: one repository, or a place of many.
 struct OpenedSource {
-  std::unique_ptr<registry::Source> source;
+  std::shared_ptr<registry::Source> source;              ///< null for a place of many
+  std::shared_ptr<registry::Repositories> repositories;  ///< null for one repository
   std::optional<std::string> tag;  ///< the only tag to show; never together with `digest`
   std::optional<Digest> digest;    ///< the only digest to show
+
+  /// The name in messages.
+  [[nodiscard]] const std::string& name() const {
+    return source ? source->name() : repositories->name();
+  }
 };
 
-/// Returns true if SOURCE is a registry's, so that the network has to be asked for it.
+/// Returns true if SOURCE is a registry's, so that the network has to be asked for it. Throws
+/// `UsageError` as `recognise` does.
 [[nodiscard]] bool is_remote(const std::string& source);
 
-/// Throws `UsageError` if `source` begins with a transport that cannot be mounted yet. Otherwise it
-/// would be taken for a name on Docker Hub, and sent there.
-void refuse_transport(const std::string& source);
-
 /// Opens what `options.source` names. Throws `UsageError` if it names nothing that can be opened,
-/// and `Error` if it cannot be opened.
+/// `Failure` if a place has no repository of that name, and `Error` if it cannot be opened.
 [[nodiscard]] OpenedSource open_source(const Options& options);
 
 /// Throws `Failure` if `options.source` names a whole registry, with the list of its repositories

@@ -85,7 +85,7 @@ is_gone() { ! is_running "$1"; }
 # is_mounted DIRECTORY: asks the kernel's list, since a stuck mount answers nothing.
 is_mounted() { grep -qF " $1 " /proc/self/mountinfo; }
 
-answers() { timeout 5 stat "$1/tags" >/dev/null 2>&1; }
+answers() { timeout 5 stat "$1/.digestfs" >/dev/null 2>&1; }
 
 # mount_at DIRECTORY SOURCE [OPTION…]: returns when the mount answers; more than one may be up.
 mount_at() {

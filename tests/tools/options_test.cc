@@ -53,6 +53,15 @@ TEST(Options, UnderstandWhatMountAndFstabAdd) {
   EXPECT_EQ(options.mount_options, std::vector<std::string>{"allow_other"});
 }
 
+TEST(Options, SayWhetherListingsShowTreesOrLeaveItToTheKindOfMount) {
+  EXPECT_EQ(parse({}).list_trees, std::nullopt);
+  EXPECT_EQ(parse({"--list-trees"}).list_trees, true);
+  EXPECT_EQ(parse({"--list-trees=no"}).list_trees, false);
+  EXPECT_EQ(parse({"-o", "list-trees=off"}).list_trees, false);
+  EXPECT_EQ(parse({"-o", "list-trees"}).list_trees, true);
+  EXPECT_THROW(parse({"--list-trees=some"}), UsageError);
+}
+
 TEST(Options, TransformAbsoluteLinksOnRequest) {
   EXPECT_EQ(parse({}).absolute_links, fs::AbsoluteLinks::keep);
   EXPECT_EQ(parse({"-o", "transform_symlinks"}).absolute_links, fs::AbsoluteLinks::transform);
