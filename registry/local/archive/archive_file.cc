@@ -23,7 +23,6 @@
 namespace digestfs::registry {
 namespace {
 
-constexpr std::size_t kReadChunk = std::size_t{256} << 10U;
 // Headers of small files stand close together; between large files most of a chunk is in vain.
 constexpr std::size_t kHeaderChunk = std::size_t{8} << 10U;
 

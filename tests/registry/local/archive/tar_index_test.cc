@@ -144,7 +144,7 @@ TEST(TarIndex, BoundsNames) {
 
 TEST(TarIndex, TakesAHundredThousandMembersButNotAnyNumber) {
   TarIndex index;
-  for (int i = 0; i < 100'000; ++i) index.take(file(str_cat("file", i), 512U * (i + 1U)));
+  for (std::uint64_t i = 0; i < 100'000; ++i) index.take(file(str_cat("file", i), 512 * (i + 1)));
   EXPECT_EQ(at(index, "file99999"), 512U * 100'000U);
   const auto failure = failure_of([&] {
     for (;;) index.take(file("same", 512));
