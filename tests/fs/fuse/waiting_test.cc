@@ -403,7 +403,7 @@ TEST(Waiting, ForTheDiskDelaysNothingSmall) {
   const auto blob = [](const Image& image, std::size_t i) {
     return "blobs/" + image.layers[i].digest.str();
   };
-  for (const std::string path : {blob(large, 0), blob(large, 1), blob(small, 0)}) {
+  for (const std::string& path : {blob(large, 0), blob(large, 1), blob(small, 0)}) {
     EXPECT_EQ(served.read(path).error, 0);
   }
   served.names("tags/small");
@@ -412,7 +412,7 @@ TEST(Waiting, ForTheDiskDelaysNothingSmall) {
   std::vector<std::uint64_t> opens;
   {
     const test::SlowDisk slow(kLarge);
-    for (const std::string path : {blob(large, 0), blob(large, 1)}) {
+    for (const std::string& path : {blob(large, 0), blob(large, 1)}) {
       opens.push_back(served.kernel().send_open(served.kernel().walk(path)));
     }
     test::SlowDisk::await(2);  // both threads of the disk are busy
