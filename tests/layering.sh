@@ -49,6 +49,14 @@ not_below tree place repository image object fuse
 not_below repository place fuse
 not_below place fuse
 
+# The companions read a mount through the file system: they use nothing of the daemon but words, digests
+# and the reading of documents. Only digestfs-cache knows the cache's folder.
+companions=(tools/companions/{common,mount,images,compare,check,graph}/*.{h,cc})
+including '"(fs|cache|archive|registry/(auth|host|http|local)|tools/[a-z_]+\.h)' "${companions[@]}" |
+  { grep -v '"tools/exit_code\.h"' || true; } |
+  refuse 'the companions may not include this'
+including '"tools/companions/' tools/*.{h,cc} fs/**/*.{h,cc} | refuse 'the daemon needs no companion'
+
 only_in curl/ 'registry/http/[a-z_]*\.\(h\|cc\)'
 only_in '(linux/)?fuse' fs/fuse/channel.cc fs/fuse/operations.cc fs/fuse/session.cc
 only_in 'z(lib|conf)\.h' archive/zlib_inflater.cc
@@ -56,7 +64,7 @@ only_in 'isa-l.*' archive/isal_inflater.cc
 only_in 'xxhash\.h' base/quick_sum.cc
 only_in 'zstd' archive/zstd.cc
 only_in openssl/ base/digest.cc
-only_in cxxopts tools/options.cc
+only_in cxxopts tools/options.cc tools/companions/common/command_line.cc
 # It is slow to compile: headers make do with json_fwd.hpp.
 only_in 'nlohmann/json\.hpp' '[a-z]*/[a-z0-9_/]*\.cc'
 

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/companions/common/words.h"
+
+#include <array>
+#include <cstdio>
+
+#include "base/text.h"
+
+namespace digestfs::companions {
+
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::array<const char*, 7> kUnits = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  // 999.5 would be written as 1e+03.
+  while (value >= 999.5 && unit + 1 < kUnits.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g %s", value, kUnits.at(unit));
+  return text.data();
+}
+
+std::string size_text(std::optional<std::uint64_t> bytes) {
+  return bytes ? size_text(*bytes) : "?";
+}
+
+std::string age_text(std::chrono::seconds age) {
+  const auto seconds = age.count();
+  const auto minutes = seconds / 60;
+  const auto hours = minutes / 60;
+  if (seconds < 1) return "just now";
+  if (seconds < 60) return str_cat(counted(static_cast<std::size_t>(seconds), "second"), " ago");
+  if (minutes < 60) return str_cat(counted(static_cast<std::size_t>(minutes), "minute"), " ago");
+  if (hours < 48) return str_cat(counted(static_cast<std::size_t>(hours), "hour"), " ago");
+  constexpr int kDay = 24;
+  if (hours < kDay * 7 * 2) return str_cat(hours / kDay, " days ago");
+  if (hours < kDay * 30 * 2) return str_cat(hours / kDay / 7, " weeks ago");
+  if (hours < kDay * 365 * 2) return str_cat(hours / kDay / 30, " months ago");
+  return str_cat(hours / kDay / 365, " years ago");
+}
+
+std::string counted(std::size_t count, std::string_view noun) {
+  return str_cat(count, " ", noun, count == 1 ? "" : "s");
+}
+
+std::string digest_text(const Digest& digest, Digests digests) {
+  if (digests == Digests::whole) return digest.str();
+  constexpr std::size_t kBrief = 12;
+  return std::string(digest.encoded().substr(0, kBrief));
+}
+
+std::string digest_text(const std::optional<Digest>& digest, Digests digests) {
+  return digest ? digest_text(*digest, digests) : "-";
+}
+
+}  // namespace digestfs::companions
