@@ -123,6 +123,26 @@ std::optional<std::string> attribute(const std::filesystem::path& path, const st
   }
 }
 
+std::map<std::string, std::string> own_attributes(const std::filesystem::path& path) {
+  std::map<std::string, std::string> attributes;
+  std::string list(XATTR_LIST_MAX, '\0');
+  const ssize_t size = ::llistxattr(path.c_str(), list.data(), list.size());
+  if (size < 0) {
+    if (errno == ENOTSUP || is_absence(errno)) return attributes;
+    throw_mount_error("list the attributes of", path, errno);
+  }
+  list.resize(static_cast<std::size_t>(size));
+  std::string value(XATTR_SIZE_MAX, '\0');
+  for (std::size_t begin = 0; begin < list.size();) {
+    const std::string name = list.substr(begin, list.find('\0', begin) - begin);
+    begin += name.size() + 1;
+    const ssize_t length = ::lgetxattr(path.c_str(), name.c_str(), value.data(), value.size());
+    if (length < 0 && errno != ENODATA) throw_mount_error("read an attribute of", path, errno);
+    if (length >= 0) attributes[name] = value.substr(0, static_cast<std::size_t>(length));
+  }
+  return attributes;
+}
+
 std::optional<std::vector<std::string>> names_in(const std::filesystem::path& path) {
   const std::unique_ptr<DIR, Deleter<::closedir>> folder(::opendir(path.c_str()));
   if (!folder) {
@@ -167,6 +187,27 @@ std::uint64_t read_pieces(const std::filesystem::path& path,
     if (size == 0) return offset;
     take(std::span(buffer).first(size));
     offset += size;
+  }
+}
+
+bool has_same_content(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const UniqueFd file_a = open_to_read(a);
+  const UniqueFd file_b = open_to_read(b);
+  constexpr std::size_t kPiece = std::size_t{256} << 10U;
+  std::vector<std::byte> of_a(kPiece);
+  std::vector<std::byte> of_b(kPiece);
+  const auto read = [](const UniqueFd& file, std::vector<std::byte>& buffer, std::uint64_t offset,
+                       const std::filesystem::path& path) {
+    try {
+      return std::span(buffer).first(read_at(file.get(), buffer, offset));
+    } catch (const std::system_error& error) {
+      throw_mount_error("read", path, error.code().value());
+    }
+  };
+  for (std::uint64_t offset = 0;; offset += kPiece) {
+    const auto piece = read(file_a, of_a, offset, a);
+    if (!std::ranges::equal(piece, read(file_b, of_b, offset, b))) return false;
+    if (piece.size() < kPiece) return true;
   }
 }
 

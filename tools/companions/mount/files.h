@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,6 +36,9 @@ namespace digestfs::companions {
 [[nodiscard]] std::optional<std::string> attribute(const std::filesystem::path& path,
                                                    const std::string& name);
 
+/// Returns the extended attributes of `path` itself, also where it is a link.
+[[nodiscard]] std::map<std::string, std::string> own_attributes(const std::filesystem::path& path);
+
 /// Returns the names in the folder `path` in order, without `.` and `..`, or nothing if there is no
 /// such folder.
 [[nodiscard]] std::optional<std::vector<std::string>> names_in(const std::filesystem::path& path);
@@ -45,6 +49,9 @@ namespace digestfs::companions {
 /// Passes the content of the regular file `path` to `take`, piece by piece. Returns its size.
 std::uint64_t read_pieces(const std::filesystem::path& path,
                           const std::function<void(std::span<const std::byte>)>& take);
+
+/// Returns true if two regular files have the same content.
+[[nodiscard]] bool has_same_content(const std::filesystem::path& a, const std::filesystem::path& b);
 
 /// Returns `path` without links, or nothing if it does not exist.
 [[nodiscard]] std::optional<std::filesystem::path> real_path(const std::filesystem::path& path);
