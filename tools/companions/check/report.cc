@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/companions/check/report.h"
+
+#include <algorithm>
+#include <ostream>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "tools/companions/common/words.h"
+
+namespace digestfs::companions {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string what_was_checked(const Verdict& verdict) {
+  if (!verdict.digest) return {};
+  if (verdict.is_index) return "index";
+  return str_cat(verdict.platform.empty() ? "artifact" : verdict.platform, ", ",
+                 counted(verdict.layers, "layer"), ", ", size_text(verdict.bytes), " read");
+}
+
+}  // namespace
+
+void write_verdict(std::ostream& out, const Terminal& terminal, const Verdict& verdict) {
+  switch (verdict.soundness) {
+    case Soundness::sound:
+      out << coloured(terminal, Colour::green, "sound");
+      break;
+    case Soundness::unsound:
+      out << coloured(terminal, Colour::red, "NOT SOUND");
+      break;
+    case Soundness::failed:
+      out << coloured(terminal, Colour::yellow, "UNKNOWN");
+      break;
+  }
+  const std::string what = what_was_checked(verdict);
+  out << ' ' << shown(verdict.path);
+  if (!what.empty()) out << " (" << shown(what) << ')';
+  out << '\n';
+  for (const Finding& finding : verdict.findings) {
+    // The path is in the line above.
+    const std::string about = finding.object == verdict.path ? "" : finding.object + ": ";
+    out << "  "
+        << wrapped(shown(about + finding.detail), terminal.width < 4 ? 0 : terminal.width - 2, 4)
+        << '\n';
+  }
+}
+
+std::string verdicts_json(const std::vector<Verdict>& verdicts) {
+  Json json;
+  json["schema"] = "digestfs-check/1";
+  json["sound"] = std::ranges::all_of(
+      verdicts, [](const Verdict& verdict) { return verdict.soundness == Soundness::sound; });
+  Json& images = json["images"] = Json::array();
+  for (const Verdict& verdict : verdicts) {
+    Json image;
+    image["path"] = verdict.path;
+    image["verdict"] = to_string(verdict.soundness);
+    image["digest"] = verdict.digest ? Json(verdict.digest->str()) : Json(nullptr);
+    image["kind"] = !verdict.digest ? Json(nullptr) : Json(verdict.is_index ? "index" : "image");
+    image["platform"] = verdict.platform.empty() ? Json(nullptr) : Json(verdict.platform);
+    image["objectsRead"] = verdict.objects;
+    image["bytesRead"] = verdict.bytes;
+    Json& findings = image["problems"] = Json::array();
+    for (const Finding& finding : verdict.findings) {
+      findings.push_back({{"object", finding.object}, {"detail", finding.detail}});
+    }
+    images.push_back(std::move(image));
+  }
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace digestfs::companions
