@@ -101,6 +101,16 @@ TEST(Table, LeavesOutWhatANarrowTerminalHasNoRoomFor) {
   EXPECT_EQ(table.left_out(), std::vector<std::string>{"ID"});
 }
 
+TEST(Table, CutsRowsButNoMessageWhereTheTerminalEnds) {
+  std::ostringstream out;
+  Table table(out, {.is_terminal = true, .width = 10, .has_colours = false},
+              {{"TAG", 0, 0}, {"WHAT", 0, 0}});
+  table.add({"v1", "something long"});
+  table.add_with_message({"error: something long"});
+  table.flush();
+  EXPECT_EQ(out.str(), "TAG  WHAT\nv1   some…\nerror: something long\n");
+}
+
 TEST(Table, EscapesWhatWouldMoveTheCursor) {
   std::ostringstream out;
   Table table(out, {}, {{"TAG", 0, 0}});

@@ -62,15 +62,19 @@ void Table::choose_columns() {
 
 void Table::write(const std::vector<std::string>& cells) {
   std::string line;
+  bool has_message = false;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const bool is_message = i + 1 == cells.size() && cells.size() < columns_.size();
     if (!is_message && !is_shown_[i]) continue;
+    has_message = has_message || is_message;
     line += cells[i];
     const std::size_t taken = columns_of(cells[i]);
     line.append((taken < widths_[i] ? widths_[i] - taken : 0) + kGap, ' ');
   }
   line.erase(line.find_last_not_of(' ') + 1);
-  out_ << line << '\n';
+  // A message is worth more lines than one.
+  const bool is_cut = terminal_.width > 0 && !has_message;
+  out_ << (is_cut ? fitting(line, terminal_.width) : line) << '\n';
 }
 
 void Table::flush() {

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "cache/disk/directory.h"
+
+// The objects in the folder of a cache.
+
+namespace digestfs::companions {
+
+/// A file of the cache that has the name of an object.
+struct CachedObject {
+  std::string area;  ///< `blobs`, `diffs`, `partial` or `quarantine`
+  std::string path;  ///< in the cache's folder
+  Digest digest;     ///< that the file is named by
+  std::uint64_t bytes = 0;
+  std::int64_t used_ns = 0;  ///< the time of the last use, in nanoseconds since 1970
+};
+
+/// Returns the objects in `areas`, least recently used first.
+[[nodiscard]] std::vector<CachedObject> objects_in(const cache::Directory& directory,
+                                                   const std::vector<std::string>& areas);
+
+/// Opens the folder of a cache. Throws `Error` if `path` has none: a folder is one only if it says
+/// so, because files that are named like objects are removed from it.
+[[nodiscard]] cache::Directory open_cache(const std::string& path);
+
+/// Whether a file was removed.
+enum class Removal { removed, in_use, failed };
+
+/// Removes the file of `object`, and what the cache knows beside it, unless a process uses it.
+[[nodiscard]] Removal remove_unused(const cache::Directory& directory, const CachedObject& object);
+
+/// Removes the file of `object` if it is still `damaged`, an open file. A process that has it open
+/// goes on with what it has.
+[[nodiscard]] Removal remove_damaged(const cache::Directory& directory, const CachedObject& object,
+                                     int damaged);
+
+}  // namespace digestfs::companions
