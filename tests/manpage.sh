@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# man/digestfs.1 lists what there is, and nothing else: options, transports, exit codes, kinds of problems.
+# The man pages list what there is, and nothing else: options, transports, exit codes, kinds of problems.
 set -euo pipefail
 cd "${SOURCE_DIR:-$(dirname "$0")/..}"
 page=man/digestfs.1
@@ -19,9 +19,19 @@ same() {
 # items SECTION: the tags of the lists in that section of the page.
 items() { sed -n "/^\.S[hs] $1\$/,/^\.S[hs] /s/^\.It //p" "$page"; }
 
-same options \
-  "$("$DIGESTFS" --help | sed -nE 's/^ +(-[^ ]*,? ?--?[^ ]+).*/\1/p' | grep -oE -- '--?[A-Za-z-]+')" \
-  "$(items OPTIONS | grep -oE 'Fl [^ ]+' | sed 's/^Fl /-/')"
+# same_options PROGRAM: its options and those of $page are the same.
+same_options() {
+  same "options of $(basename "$1")" \
+    "$("$1" --help | sed -nE 's/^ +(-[^ ]*,? ?--?[^ ]+).*/\1/p' | grep -oE -- '--?[A-Za-z-]+')" \
+    "$(items OPTIONS | grep -oE 'Fl [^ ]+' | sed 's/^Fl /-/')"
+}
+
+for companion in images graph compare check cache; do
+  page=man/digestfs-$companion.1
+  same_options "$(dirname "$DIGESTFS")/digestfs-$companion"
+done
+page=man/digestfs.1
+same_options "$DIGESTFS"
 same transports \
   "$("$DIGESTFS" --help | sed '1,/^SOURCE is one of/d' | grep -oE '[a-z-]+:(//)?' )" \
   "$(items Sources | grep -oE 'Cm [a-z-]+:(//)?' | sed 's/^Cm //')"
