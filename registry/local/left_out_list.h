@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "registry/source.h"
@@ -21,6 +22,7 @@ class LeftOutList {
   void add_all(const std::vector<LeftOut>& others);
 
   [[nodiscard]] const std::vector<LeftOut>& records() const noexcept { return records_; }
+  [[nodiscard]] std::vector<LeftOut> take() && { return std::move(records_); }
 
  private:
   std::string list_;

@@ -25,7 +25,7 @@ class SourceFixture {
 
   /// A source with these objects and tags. Called once; the source lives no longer than the
   /// fixture.
-  virtual std::unique_ptr<Source> make(const test::ObjectSet& set) = 0;
+  virtual std::shared_ptr<Source> make(const test::ObjectSet& set) = 0;
 
   /// False for a source that has no tags: the tests of tags pass it over.
   [[nodiscard]] virtual bool has_tags() const { return true; }

@@ -339,7 +339,7 @@ TEST_P(SourceConformance, ServesManyThreadsAtOnce) {
 
 class MemoryFixture final : public SourceFixture {
  public:
-  std::unique_ptr<Source> make(const ObjectSet& set) override {
+  std::shared_ptr<Source> make(const ObjectSet& set) override {
     auto source = std::make_unique<test::MemorySource>();
     set.put_into(*source);
     source->set_page_size(100);
@@ -355,7 +355,7 @@ class MemoryFixture final : public SourceFixture {
 
 class OciLayoutFixture final : public SourceFixture {
  public:
-  std::unique_ptr<Source> make(const ObjectSet& set) override {
+  std::shared_ptr<Source> make(const ObjectSet& set) override {
     set.write_layout(directory_.path());
     return std::make_unique<OciLayout>(directory_.path());
   }

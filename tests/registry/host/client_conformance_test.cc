@@ -11,7 +11,7 @@ namespace {
 /// The HTTP client, and a registry on loopback that pages its tags.
 class ClientFixture final : public SourceFixture {
  public:
-  std::unique_ptr<Source> make(const test::ObjectSet& set) override {
+  std::shared_ptr<Source> make(const test::ObjectSet& set) override {
     fake_.add(set);
     constexpr std::size_t kPage = 100;
     fake_.set_page_size(kPage);
