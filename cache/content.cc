@@ -116,6 +116,8 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
     if (!known.origins.empty()) {
       fetch(digest, known, patience, lane, limit);
     } else if (auto layers = layers_.of(digest); !layers.empty()) {
+      // If the source has it, it has an origin from here on.
+      if (is_kept_diff(digest, patience)) continue;
       unpack(digest, std::move(layers), patience, lane, limit, observe);
     } else {
       throw Error(Errc::not_found, str_cat("cannot open ", digest, ": ", source_.name(),
@@ -124,6 +126,11 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
   }
   throw Error(Errc::unavailable,
               str_cat("cannot open ", digest, ": it keeps disappearing from the cache"));
+}
+
+/// Returns true if the source has `diff` itself, so that no layer has to be unpacked to it.
+bool Content::is_kept_diff(const Digest& diff, const Patience& patience) {
+  return network_ == Network::allowed && source_.keeps_diffs() && has_blob(diff, patience);
 }
 
 void Content::fetch(const Digest& digest, const KnownObject& known, const Patience& patience,

@@ -39,7 +39,8 @@ struct Size {
 enum class Network { allowed, offline };
 
 /// Verified content by digest. An object comes from the cache if the cache has it, else from its
-/// origins; a diff is unpacked from its layer. This class decides which of these steps is next:
+/// origins; a diff is unpacked from its layer, unless the source keeps the diff itself. This class
+/// decides which of these steps is next:
 ///
 ///   `Objects`      knows the origins and sizes of objects,
 ///   `Layers`       knows which layers unpack to which diffs,
@@ -74,6 +75,8 @@ class Content {
   /// object that is not in the cache is nothing to ask about: to fetch it tells. While the source
   /// cannot be asked, the cache answers (promise 7).
   [[nodiscard]] bool may_have_manifest(const Digest& digest, const Patience& patience);
+  /// See `Source::keeps_diffs`.
+  [[nodiscard]] bool keeps_diffs() const { return source_.keeps_diffs(); }
   /// Returns true if `digest` is a layer's tar that was met or is in the cache.
   [[nodiscard]] bool has_diff(const Digest& digest) const;
 
@@ -122,6 +125,7 @@ class Content {
   [[nodiscard]] Quarantined quarantined() const { return quarantine_.list(); }
 
  private:
+  [[nodiscard]] bool is_kept_diff(const Digest& diff, const Patience& patience);
   void fetch(const Digest& digest, const KnownObject& known, const Patience& patience, Lane lane,
              std::uint64_t limit);
   void unpack(const Digest& diff, std::vector<Digest> layers, const Patience& patience, Lane lane,

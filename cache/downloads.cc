@@ -155,6 +155,7 @@ std::optional<std::string> Downloads::fetch_from_any(Download& download) {
       wrong = str_cat("the bytes that came are ", actual, ", ", download.partial->size(), " bytes");
       quarantine(download, origins[i], actual);
     } catch (const Error& error) {
+      report_refusal(origins[i], download.digest, error);
       const bool is_last = i + 1 == origins.size();
       if (is_last ? !wrong || error.code() != Errc::not_found
                   : !may_try_next(error.code(), origins[i], origins[i + 1])) {
@@ -209,6 +210,17 @@ void Downloads::wait_to_go_on(int resumption, const std::stop_token& stop) const
   if (resumption == 1) return;
   const auto wait = registry::back_off(resume_, resumption - 1, registry::jitter());
   registry::sleep_until(Clock::now() + wait, stop);
+}
+
+/// Reports why a store on this machine cannot give an object. The absence of an object in a
+/// registry is no problem of the object, but a store has what it names in another form, or it is
+/// damaged.
+void Downloads::report_refusal(const Origin& origin, const Digest& digest, const Error& error) {
+  if (!origin.source->keeps_diffs()) return;
+  const bool is_absent = error.code() == Errc::not_found;
+  if (!is_absent && error.code() != Errc::corrupt) return;
+  problems_.report({is_absent ? ProblemKind::remark : ProblemKind::undecodable, digest.str(),
+                    std::nullopt, std::nullopt, error.what()});
 }
 
 /// Keeps what came instead of the object that was asked for, and reports it.

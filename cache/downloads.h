@@ -55,6 +55,7 @@ class Downloads {
   void fetch(Partial partial, std::uint64_t limit, const Request& request, Flight& flight);
   [[nodiscard]] std::optional<std::string> fetch_from_any(Download& download);
   [[nodiscard]] HashedFile fetch_from(const Origin& origin, Download& download);
+  void report_refusal(const Origin& origin, const Digest& digest, const Error& error);
   void quarantine(Download& download, const Origin& origin, const Digest& actual);
   void discard(Download& download);
   void wait_to_go_on(int resumption, const std::stop_token& stop) const;

@@ -88,6 +88,11 @@ class Source {
   /// block.
   virtual void ask_again() {}
 
+  /// Returns true if the source keeps layers as the tars that they unpack to (LOC-5). Such a source
+  /// has each diff behind its blobs endpoint, under its diff_id, and may lack the layer that the
+  /// manifest names.
+  [[nodiscard]] virtual bool keeps_diffs() const { return false; }
+
   /// Returns the first page of tags, or the page that an earlier page's `next` names. `next` is
   /// opaque: the caller passes it back unchanged (EP-10). Throws `not_found` if there is no such
   /// repository.

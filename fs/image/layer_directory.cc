@@ -46,7 +46,11 @@ Listing LayerDirectory::list(const Patience& /*patience*/) const {
   };
   std::vector<Entry> entries;
   if (layer_.blob) {
-    entries.push_back(link("blob", str_cat("../../../../blobs/", layer_.blob->digest)));
+    // A store that keeps tars has no other blob of the layer, and can give its diff.
+    const bool is_diff =
+        layer_.diff && *layer_.diff != layer_.blob->digest && context_.content.keeps_diffs();
+    entries.push_back(link("blob", is_diff ? str_cat("../../../../diffs/", *layer_.diff)
+                                           : str_cat("../../../../blobs/", layer_.blob->digest)));
   }
   if (layer_.diff) entries.push_back(link("diff", str_cat("../../../../diffs/", *layer_.diff)));
   if (layer_.diff && context_.selection.list_trees) entries.push_back(*tree());

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <map>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -118,6 +120,50 @@ TEST_F(ContentTest, MeetsADiffForAllAtOnce) {
       });
     }
   }
+}
+
+TEST_F(ContentTest, FetchesADiffThatTheSourceKeepsItself_LOC5) {
+  source_.keep_diffs();
+  Mount mount(cache(), source_);
+  const std::string tar = test::tar({{"file", "content"}});
+  const Digest diff = source_.add_object(Endpoint::blobs, tar).digest;
+  const Digest layer = digest_of(test::gzip(tar));
+  mount.content.meet(layer, Endpoint::blobs, 100);
+  mount.content.meet_diff(diff, layer);
+  EXPECT_EQ(mount.read(diff), tar);
+  EXPECT_EQ(source_.fetches(layer), 0U);
+  EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{}));
+  // The blob as it was compressed is nowhere.
+  EXPECT_EQ(mount.failure(layer), Errc::not_found);
+  EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"remark", 1}}));
+}
+
+TEST_F(ContentTest, UnpacksALayerOfASourceThatDoesNotHaveTheDiff_LOC5) {
+  source_.keep_diffs();
+  Mount mount(cache(), source_);
+  const std::string tar = test::tar({{"file", "content"}});
+  const Digest layer = add_layer(mount, test::gzip(tar), digest_of(tar));
+  EXPECT_EQ(mount.read(digest_of(tar)), tar);
+  EXPECT_EQ(source_.fetches(layer), 1U);
+}
+
+TEST_F(ContentTest, AsksNoOtherSourceForADiff) {
+  Mount mount(cache(), source_);
+  const std::string tar = test::tar({{"file", "content"}});
+  add_layer(mount, test::gzip(tar), digest_of(tar));
+  EXPECT_EQ(mount.read(digest_of(tar)), tar);
+  EXPECT_EQ(source_.finds(), 0U);
+}
+
+TEST_F(ContentTest, ReportsWhyAStoreCannotGiveALayer_S3) {
+  source_.keep_diffs();
+  Mount mount(cache(), source_);
+  const Digest diff = source_.add_object(Endpoint::blobs, "tar").digest;
+  mount.content.meet_diff(diff, digest_of("blob"));
+  EXPECT_TRUE(landed([&] { return mount.content.has_blob(diff, Patience::unlimited()); }));
+  source_.fail(diff, Errc::corrupt);
+  EXPECT_EQ(mount.failure(diff), Errc::corrupt);
+  EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"undecodable", 1}}));
 }
 
 // D6, promise 3: (a) another tar; (b) other bytes only after its end.

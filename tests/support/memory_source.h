@@ -48,6 +48,9 @@ class MemorySource final : public registry::Source {
   /// Said with every page of tags.
   void add_left_out(const registry::LeftOut& left_out);
 
+  /// Says from now on that layers are kept as the tars that they unpack to.
+  void keep_diffs() { keeps_diffs_ = true; }
+
   // What goes wrong, until `behave`.
 
   /// Sends `bytes` for `digest`, whatever they hash to.
@@ -93,6 +96,7 @@ class MemorySource final : public registry::Source {
   [[nodiscard]] std::vector<std::uint64_t> offsets(const Digest& digest) const;
 
   [[nodiscard]] const std::string& name() const override;
+  [[nodiscard]] bool keeps_diffs() const override { return keeps_diffs_; }
   [[nodiscard]] registry::TagPage list_tags(const std::optional<std::string>& page,
                                             const Request& request) override;
   [[nodiscard]] std::optional<registry::Descriptor> resolve(const std::string& tag,
@@ -151,6 +155,8 @@ class MemorySource final : public registry::Source {
 
   // Constant after construction.
   std::string name_;
+  // Set before other threads use the source.
+  bool keeps_diffs_ = false;
   // Guarded by the lock it lives in.
   Guarded<State> state_;
   std::condition_variable_any changed_;

@@ -126,6 +126,21 @@ TEST(ImageView, M14ShowsTitlesWithFoldersAsFoldersAndOthersByDigest) {  // MT-7
   EXPECT_EQ(served.problems("bad-name").size(), 1U);
 }
 
+TEST(ImageView, LeadsFromALayerToTheTarThatAStoreCanGive) {  // LOC-5
+  ObjectSet set;
+  const auto packed = test::gzip_layer({{.name = "packed"}});
+  const auto image = test::add_image(set, {packed, test::plain_layer({{.name = "plain"}})});
+  const auto diff = set.add(Endpoint::blobs, packed.diff);
+  set.tag("v1", image.manifest);
+  Served served;
+  served.source.keep_diffs();
+  served.mount(set);
+  EXPECT_EQ(served.target("tags/v1/layers/00/blob"), "diffs/" + diff.digest.str());
+  EXPECT_EQ(served.read(served.target("tags/v1/layers/00/blob")).text, packed.diff);
+  EXPECT_EQ(served.target("tags/v1/layers/01/blob"), "blobs/" + image.layers[1].digest.str());
+  EXPECT_EQ(served.source.fetches(image.layers[0].digest), 0U);
+}
+
 TEST(ImageView, ShowsTheLayersOfAnArtifactAsTheyAre) {  // MT-7
   ObjectSet set;
   const auto empty = set.add(Endpoint::blobs, "{}", "application/vnd.oci.empty.v1+json");

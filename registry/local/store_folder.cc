@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/local/store_folder.h"
+
+#include <utility>
+
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "registry/local/folder.h"
+#include "registry/local/store_lock.h"
+
+namespace digestfs::registry {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxRecords = std::size_t{64} << 20U;
+constexpr const char* kImages = "images.json";
+constexpr const char* kLayers = "layers.json";
+constexpr const char* kVolatileLayers = "volatile-layers.json";
+
+/// Adds to a failure which file it is about.
+Error about(const fs::path& path, const Error& cause) {
+  return {cause.code(), str_cat("cannot read ", path.native(), ": ", cause.what())};
+}
+
+}  // namespace
+
+StoreFolder::StoreFolder(fs::path root, std::string driver, fs::path run_root)
+    : root_(std::move(root)),
+      driver_(std::move(driver)),
+      images_(root_ / str_cat(driver_, "-images")),
+      layers_(root_ / str_cat(driver_, "-layers")) {
+  if (!run_root.empty()) volatile_layers_ = run_root / str_cat(driver_, "-layers");
+}
+
+bool StoreFolder::exists() const { return Folder::open(images_).has_value(); }
+
+std::shared_ptr<const StoreRecords> StoreFolder::records(const Request& request) const {
+  Marks now = marks();
+  {
+    const auto read = read_.lock();
+    if (*read && (*read)->marks == now) return (*read)->records;
+  }
+  // What changes from here on changes the marks, and is read the next time.
+  auto records = std::make_shared<StoreRecords>();
+  read_images(*records, request);
+  read_layers(*records, request);
+  *read_.lock() = Read{now, records};
+  return records;
+}
+
+void StoreFolder::read_images(StoreRecords& records, const Request& request) const try {
+  const auto folder = Folder::open(images_);
+  if (!folder) return;
+  const StoreLock lock(*folder, "images.lock", request);
+  LeftOutList left_out(kImages);
+  if (const auto text = folder->read(kImages, kMaxRecords)) {
+    records.images = parse_image_records(*text, left_out);
+  }
+  records.left_out = std::move(left_out).take();
+} catch (const Error& error) {
+  throw about(images_ / kImages, error);
+}
+
+void StoreFolder::read_layers(StoreRecords& records, const Request& request) const try {
+  const auto folder = Folder::open(layers_);
+  if (!folder) return;
+  const StoreLock lock(*folder, "layers.lock", request);
+  for (const char* name : {kLayers, kVolatileLayers}) {
+    if (const auto text = folder->read(name, kMaxRecords)) add_layer_records(records.layers, *text);
+  }
+  const auto run = volatile_layers_.empty() ? std::nullopt : Folder::open(volatile_layers_);
+  const auto text = run ? run->read(kVolatileLayers, kMaxRecords) : std::nullopt;
+  if (text) add_layer_records(records.layers, *text);
+} catch (const Error& error) {
+  throw about(layers_ / kLayers, error);
+}
+
+StoreFolder::Marks StoreFolder::marks() const {
+  const auto mark_of = [](const fs::path& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return Mark{};
+    return Mark{status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                status.st_mtim.tv_nsec};
+  };
+  return {mark_of(images_ / kImages), mark_of(layers_ / kLayers),
+          mark_of(layers_ / kVolatileLayers), mark_of(volatile_layers_ / kVolatileLayers)};
+}
+
+std::optional<UniqueFd> StoreFolder::document(const ImageRecord& image, const BigData& data) const {
+  const auto folder = Folder::open(images_ / image.id);
+  return folder ? folder->file(data.file_name()) : std::nullopt;
+}
+
+fs::path StoreFolder::folder_of(const LayerRecord& layer) const {
+  return driver_ == "vfs" ? root_ / "vfs/dir" / layer.id : root_ / driver_ / layer.id / "diff";
+}
+
+std::optional<LayerParts> StoreFolder::layer(const LayerRecord& layer) const {
+  const auto layers = Folder::open(layers_);
+  auto tar_split = layers ? layers->file(str_cat(layer.id, ".tar-split.gz")) : std::nullopt;
+  auto files = Folder::open(folder_of(layer));
+  if (!tar_split || !files) return std::nullopt;
+  return LayerParts{*std::move(tar_split), DiffDirectory(*std::move(files)), layer.size};
+}
+
+bool StoreFolder::has_layer(const LayerRecord& layer) const {
+  return this->layer(layer).has_value();
+}
+
+}  // namespace digestfs::registry

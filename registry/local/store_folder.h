@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/guarded.h"
+#include "base/request.h"
+#include "registry/local/image_record.h"
+#include "registry/local/layer_record.h"
+#include "registry/local/layer_tar.h"
+
+namespace digestfs::registry {
+
+/// What a store says of its images and layers, at one moment. Never changes.
+struct StoreRecords {
+  std::vector<ImageRecord> images;
+  std::vector<LeftOut> left_out;  ///< Records and names that cannot be used.
+  LayerRecords layers;
+};
+
+/// The folders in which one driver of containers/storage keeps one store (LOC-4). podman may write
+/// there meanwhile: the records are read under the store's locks. The content of a layer or a
+/// document is read without a lock, because it never changes. Safe for concurrent use.
+class StoreFolder {
+ public:
+  /// `driver` is `overlay` or `vfs`.
+  StoreFolder(std::filesystem::path root, std::string driver, std::filesystem::path run_root);
+
+  [[nodiscard]] const std::filesystem::path& root() const noexcept { return root_; }
+  /// Returns true if the driver keeps images here.
+  [[nodiscard]] bool exists() const;
+
+  /// Returns the records. Reads them anew if their files have changed. Throws `Errc::timed_out` if
+  /// podman holds a lock for longer than `request` may wait, `corrupt` for records that cannot be
+  /// read, and `denied`. A store that is not there has no records.
+  [[nodiscard]] std::shared_ptr<const StoreRecords> records(const Request& request) const;
+
+  /// Opens a document of an image. Returns nothing if its file is not there.
+  [[nodiscard]] std::optional<UniqueFd> document(const ImageRecord& image,
+                                                 const BigData& data) const;
+  /// Returns what the tar of a layer is put together from. Returns nothing if the store cannot make
+  /// the tar, because it kept no tar-split or no files of the layer.
+  [[nodiscard]] std::optional<LayerParts> layer(const LayerRecord& layer) const;
+  /// Returns true if `layer` would return something.
+  [[nodiscard]] bool has_layer(const LayerRecord& layer) const;
+
+ private:
+  /// What tells if a file of records has changed: it is replaced by rename. Zeros if it is absent.
+  struct Mark {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::int64_t size = 0;
+    std::int64_t seconds = 0;
+    std::int64_t nanoseconds = 0;
+
+    friend bool operator==(const Mark&, const Mark&) = default;
+  };
+  /// The files of records: images, layers, layers of containers, the same until the next start.
+  using Marks = std::array<Mark, 4>;
+  struct Read {
+    Marks marks;
+    std::shared_ptr<const StoreRecords> records;
+  };
+
+  [[nodiscard]] Marks marks() const;
+  [[nodiscard]] std::filesystem::path folder_of(const LayerRecord& layer) const;
+  void read_images(StoreRecords& records, const Request& request) const;
+  void read_layers(StoreRecords& records, const Request& request) const;
+
+  // Constant after construction.
+  std::filesystem::path root_;
+  std::string driver_;
+  std::filesystem::path images_;
+  std::filesystem::path layers_;
+  std::filesystem::path volatile_layers_;
+  // Synchronises itself.
+  Guarded<std::optional<Read>> read_;
+};
+
+}  // namespace digestfs::registry
