@@ -30,9 +30,12 @@ bool is_plain(char c) noexcept {
 /// manifest and no config.
 std::optional<Digest> digest_of_key(const std::string& key, const json* digests,
                                     const std::optional<Digest>& image) {
-  if (auto digest = Digest::parse(key)) return digest;
+  // First this: `manifest-sha256:…` has the form of a digest, too.
   if (key.starts_with(kManifestOf)) return Digest::parse(key.substr(kManifestOf.size()));
-  if (key != kManifest) return std::nullopt;
+  if (key != kManifest) {
+    auto digest = Digest::parse(key);
+    return digest && digest->is_verifiable() ? digest : std::nullopt;
+  }
   if (digests != nullptr) {
     if (auto digest = Digest::parse(text_member(*digests, key))) return digest;
   }
