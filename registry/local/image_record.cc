@@ -88,13 +88,12 @@ std::string BigData::file_name() const {
 }
 
 const BigData* ImageRecord::manifest() const {
-  const BigData* first = nullptr;
+  const BigData* other = nullptr;
   for (const BigData& data : documents) {
-    if (!data.is_manifest()) continue;
-    if (digest && data.digest == *digest) return &data;
-    if (first == nullptr || data.key == kManifest) first = &data;
+    if (data.key == kManifest) return &data;
+    if (data.is_manifest() && (other == nullptr || digest == data.digest)) other = &data;
   }
-  return first;
+  return other;
 }
 
 const BigData* ImageRecord::document(const Digest& wanted) const {

@@ -41,7 +41,9 @@ struct ImageRecord {
   std::vector<BigData> documents;  ///< The manifests and configs.
   std::optional<Digest> digest;    ///< What the store gives as the digest of the image.
 
-  /// Returns the manifest or the list that the image is, or null if the store has none.
+  /// Returns the manifest or the list that the image is, or null if the store has none. An image
+  /// that was stored twice, compressed otherwise, has several. The last one counts, as it does for
+  /// skopeo; `digest` is that of the first one, which `podman images` shows.
   [[nodiscard]] const BigData* manifest() const;
   /// Returns the document with this digest, or null.
   [[nodiscard]] const BigData* document(const Digest& wanted) const;

@@ -215,6 +215,16 @@ TEST_P(ContainersStorageTest, GivesManifestsAndConfigsAsTheyAreStored_LOC4) {
   EXPECT_FALSE(source->find(Endpoint::blobs, signature, {}));
 }
 
+TEST_P(ContainersStorageTest, TakesTheLastManifestOfAnImageThatWasStoredTwice) {
+  const Digest first = store_.add_manifest(hex('a'), {"localhost/demo:one"}, "first");
+  const Digest last = store_.add_document(store_.image(0), "manifest", "last");
+  store_.add_document(store_.image(0), "manifest-" + last.str(), "last");
+  const auto source = open("localhost/demo");
+  EXPECT_EQ(source->resolve("one", {})->digest, last);
+  EXPECT_EQ(fetch(*source, last), "last");
+  EXPECT_EQ(fetch(*source, first), "first") << "podman images shows this digest";
+}
+
 TEST_P(ContainersStorageTest, MakesTheTarsOfLayers_LOC5) {
   const std::string base = store_.add_layer(hex('1'), "", {{"a", "base"}});
   const std::string top = store_.add_layer(hex('2'), hex('1'), {{"b", test::noise(300'000)}});

@@ -5,10 +5,11 @@
 #
 # Has skopeo push images to a docker-registry that keeps them in DIRECTORY/storage, and writes to
 # DIRECTORY/facts what skopeo says of them: a line `NAME MANIFEST CONFIG` each. The registry ends
-# with this script, which ends when its stdin does; the file `facts` says that it is complete.
-# Exits with 77 if that cannot be done on this machine.
+# with this script, which ends when its stdin does. The script writes to the fifo DIRECTORY/ready once
+# the facts are there. It exits with 77 if that cannot be done on this machine.
 set -euo pipefail
 directory=$1
+exec 3>"$directory/ready"
 for program in docker-registry skopeo jq umoci; do command -v "$program" >/dev/null || exit 77; done
 cd "$directory"
 cat >config.yml <<YML
@@ -17,7 +18,8 @@ storage: {filesystem: {rootdirectory: $directory/storage}, delete: {enabled: tru
 http: {addr: 127.0.0.1:0}
 log: {level: info}
 YML
-docker-registry serve config.yml >log 2>&1 </dev/null &
+: >log
+docker-registry serve config.yml >log 2>&1 3>&- </dev/null &
 registry=$!
 trap 'kill "$registry"; wait "$registry" || true' EXIT
 for ((i = 0; i < 200; ++i)); do
@@ -44,6 +46,6 @@ for name in test/images:one test/images:two other:moved; do
   config=$(skopeo inspect --config --raw --tls-verify=false "$image" | sha256sum |
     cut -d ' ' -f 1)
   echo "$name sha256:$raw sha256:$config"
-done >facts.new
-mv facts.new facts
+done >facts
+echo >&3
 cat >/dev/null

@@ -5,13 +5,14 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -136,15 +137,15 @@ TEST(RealRegistryStorage, ShowsWhatTheRunningRegistryServes_LOC6) {
   const std::string path = directory.path().native();
   const std::string script =
       std::string(DIGESTFS_SOURCE_DIR) + "/tests/registry/local/make_registry.sh";
+  ASSERT_EQ(::mkfifo((path + "/ready").c_str(), 0600), 0);
   // The registry runs until the pipe is closed.
   FILE* registry = ::popen((script + " " + path + " >" + path + "/out 2>&1").c_str(), "w");
   ASSERT_NE(registry, nullptr);
-  const auto facts_are_there = [&] { return std::filesystem::exists(directory.path() / "facts"); };
-  for (int i = 0; i < 600 && !facts_are_there() && ::fputc('\n', registry) != EOF; ++i) {
-    ::fflush(registry);
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  if (facts_are_there()) {
+  const UniqueFd ready = open_file(AT_FDCWD, path + "/ready", O_RDONLY);
+  std::byte byte{};
+  // Nothing comes if the script ends.
+  const bool is_ready = ::read(ready.get(), &byte, 1) == 1;
+  if (is_ready) {
     RegistryStorage storage(path + "/storage");
     EXPECT_EQ(storage.list({}, {}).names, (std::vector<std::string>{"other", "test/images"}));
     const auto facts = read_facts(directory.path());
@@ -157,7 +158,7 @@ TEST(RealRegistryStorage, ShowsWhatTheRunningRegistryServes_LOC6) {
   }
   const int status = ::pclose(registry);
   if (WIFEXITED(status) && WEXITSTATUS(status) == kSkip) GTEST_SKIP() << "no registry here";
-  EXPECT_TRUE(facts_are_there()) << test::slurp(directory.path() / "out");
+  EXPECT_TRUE(is_ready) << test::slurp(directory.path() / "out");
 }
 
 }  // namespace
