@@ -93,9 +93,8 @@ std::vector<Verdict> Checker::check(const std::string& path) {
 }
 
 /// Appends the verdict of what is at `path`, and those of the images in it.
-void Checker::check_document(const fs::path& path,
-                             const registry::Descriptor* entry,  // NOLINT(misc-no-recursion)
-                             int depth, std::vector<Verdict>& verdicts) {
+void Checker::check_document(const fs::path& path, const registry::Descriptor* entry, int depth,
+                             std::vector<Verdict>& verdicts) {
   Verdict verdict{.path = path.native()};
   std::vector<Verdict> inner;
   try {
@@ -126,8 +125,8 @@ void Checker::check_document(const fs::path& path,
   std::ranges::move(inner, std::back_inserter(verdicts));
 }
 
-void Checker::check_index(const ImageDirectory& directory, int depth,  // NOLINT(misc-no-recursion)
-                          Verdict& verdict, std::vector<Verdict>& inner) {
+void Checker::check_index(const ImageDirectory& directory, int depth, Verdict& verdict,
+                          std::vector<Verdict>& inner) {
   const Index index = read_index(directory);
   for (const std::string& problem : index.manifest.problems) {
     verdict.add(directory.digest.str(), problem);
@@ -257,8 +256,7 @@ void Checker::check_platforms(const std::vector<Verdict>& verdicts, Verdict& ver
 std::optional<std::uint64_t> Checker::check_object(const fs::path& path, const Digest& digest,
                                                    Verdict& verdict) {
   // One copy of an object is behind all names of the repository.
-  const fs::path real = real_path(path).value_or(path);
-  const std::string key = real.native();
+  const std::string key = real_path(path).value_or(path).native();
   const auto known = read_.find(key);
   if (known != read_.end()) {
     if (!known->second.problem.empty()) {
@@ -298,7 +296,7 @@ std::optional<std::uint64_t> Checker::check_object(const fs::path& path, const D
 }
 
 void Checker::check_journal(const fs::path& repository, const std::set<std::string>& objects,
-                            Verdict& verdict) const {
+                            Verdict& verdict) {
   for (const RecordedProblem& problem : problems_about(objects, read_journal(repository))) {
     verdict.add(problem.object,
                 str_cat("the mount has recorded: ", problem.kind, ": ", problem.detail));

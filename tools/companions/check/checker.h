@@ -82,8 +82,8 @@ class Checker {
   void check_platforms(const std::vector<Verdict>& verdicts, Verdict& verdict) const;
   std::optional<std::uint64_t> check_object(const std::filesystem::path& path, const Digest& digest,
                                             Verdict& verdict);
-  void check_journal(const std::filesystem::path& repository, const std::set<std::string>& objects,
-                     Verdict& verdict) const;
+  static void check_journal(const std::filesystem::path& repository,
+                            const std::set<std::string>& objects, Verdict& verdict);
 
   // Constant after construction.
   Requirements requirements_;

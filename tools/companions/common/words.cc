@@ -34,11 +34,11 @@ std::string age_text(std::chrono::seconds age) {
   if (seconds < 60) return str_cat(counted(static_cast<std::size_t>(seconds), "second"), " ago");
   if (minutes < 60) return str_cat(counted(static_cast<std::size_t>(minutes), "minute"), " ago");
   if (hours < 48) return str_cat(counted(static_cast<std::size_t>(hours), "hour"), " ago");
-  constexpr int kDay = 24;
-  if (hours < kDay * 7 * 2) return str_cat(hours / kDay, " days ago");
-  if (hours < kDay * 30 * 2) return str_cat(hours / kDay / 7, " weeks ago");
-  if (hours < kDay * 365 * 2) return str_cat(hours / kDay / 30, " months ago");
-  return str_cat(hours / kDay / 365, " years ago");
+  const auto days = hours / 24;
+  if (days < 7 * 2) return str_cat(days, " days ago");
+  if (days < 30 * 2) return str_cat(days / 7, " weeks ago");
+  if (days < 365 * 2) return str_cat(days / 30, " months ago");
+  return str_cat(days / 365, " years ago");
 }
 
 std::string counted(std::size_t count, std::string_view noun) {

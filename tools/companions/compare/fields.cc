@@ -30,7 +30,7 @@ void add_environment(const json& list, const std::string& path, Fields& fields) 
 }
 
 // The depth of what `parse_json` returns is bounded.
-void add(const json& value, const std::string& path, Fields& fields) {  // NOLINT(misc-no-recursion)
+void add(const json& value, const std::string& path, Fields& fields) {
   if (path == "config.Env" && value.is_array()) {
     add_environment(value, path, fields);
   } else if (path == "history" && value.is_array()) {

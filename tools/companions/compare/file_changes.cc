@@ -135,7 +135,7 @@ class Walk {
 
   /// Compares what both have in the folder `folder`. No file system has paths long enough for a
   /// stack to overflow.
-  void folder(const fs::path& folder) {  // NOLINT(misc-no-recursion)
+  void folder(const fs::path& folder) {
     const auto in_a = names_in(a_.at(folder)).value_or(std::vector<std::string>());
     const auto in_b = names_in(b_.at(folder)).value_or(std::vector<std::string>());
     std::vector<std::string> all;
@@ -144,7 +144,7 @@ class Walk {
   }
 
  private:
-  void entry(const fs::path& path) {  // NOLINT(misc-no-recursion)
+  void entry(const fs::path& path) {
     progress_.show(str_cat(counted(++seen_, "file"), " compared: /", path.native()));
     const auto in_a = status_of(a_.at(path));
     const auto in_b = status_of(b_.at(path));

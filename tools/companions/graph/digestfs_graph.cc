@@ -2,6 +2,8 @@
 
 // digestfs-graph(1): what images are made of.
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -39,7 +41,8 @@ std::filesystem::path links_from(const Arguments& arguments, const Graph& graph)
 
 Answer show_graph(const Arguments& arguments) {
   if (arguments.words().empty()) throw tools::UsageError("IMAGE is missing");
-  if (arguments.has("dot") + arguments.has("svg") + arguments.has("json") > 1) {
+  const auto is_given = [&arguments](const char* option) { return arguments.has(option); };
+  if (std::ranges::count_if(std::array{"dot", "svg", "json"}, is_given) > 1) {
     throw tools::UsageError("--dot, --svg and --json exclude each other");
   }
   if (arguments.has("links-from") && !arguments.has("dot") && !arguments.has("svg")) {

@@ -34,8 +34,7 @@ class Tree {
         is_written_(nodes_.size(), false),
         digests_(terminal.is_terminal ? Digests::brief : Digests::whole) {}
 
-  void write(std::size_t i, const std::string& label,
-             const std::string& before,  // NOLINT(misc-no-recursion)
+  void write(std::size_t i, const std::string& label, const std::string& before,
              const std::string& below) {
     const GraphNode& node = nodes_[i];
     std::string text = str_cat(before, shown(name_of(node, label)), "  ",

@@ -37,8 +37,7 @@ std::pair<std::size_t, bool> Graph::object(const std::string& kind, const Digest
 }
 
 /// Returns the node of an index or a manifest, with all that it is made of.
-std::size_t Graph::document(const ImageDirectory& directory,
-                            int depth) {  // NOLINT(misc-no-recursion)
+std::size_t Graph::document(const ImageDirectory& directory, int depth) {
   const std::string kind = directory.is_index ? "index" : "manifest";
   const auto [node, is_new] =
       object(kind, directory.digest, size_of(directory.path / "manifest.json"),
@@ -59,8 +58,7 @@ std::size_t Graph::document(const ImageDirectory& directory,
 }
 
 /// Returns the node of the image at `path`, of which only the digest may be known.
-std::size_t Graph::entry(const fs::path& path, const Digest& digest,  // NOLINT(misc-no-recursion)
-                         int depth) {
+std::size_t Graph::entry(const fs::path& path, const Digest& digest, int depth) {
   try {
     if (depth > kDeepest) throw Error(Errc::too_large, "what is in it is nested too deep");
     return document(find_image(path), depth);
@@ -71,9 +69,7 @@ std::size_t Graph::entry(const fs::path& path, const Digest& digest,  // NOLINT(
   }
 }
 
-void Graph::fill_index(const ImageDirectory& directory,
-                       std::size_t node,  // NOLINT(misc-no-recursion)
-                       int depth) {
+void Graph::fill_index(const ImageDirectory& directory, std::size_t node, int depth) {
   const fs::path folder = directory.path / "platforms";
   for (const std::string& name : platform_names(directory)) {
     const auto digest = linked_digest(folder, name);
@@ -110,9 +106,7 @@ void Graph::fill_image(const ImageDirectory& directory, std::size_t node) {
   }
 }
 
-void Graph::add_referrers(const ImageDirectory& directory,
-                          std::size_t node,  // NOLINT(misc-no-recursion)
-                          int depth) {
+void Graph::add_referrers(const ImageDirectory& directory, std::size_t node, int depth) {
   const fs::path folder = directory.path / "referrers";
   const auto names = names_in(folder);
   if (!names) return;
