@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/side_by_side.h"
 #include "base/text.h"
+#include "cache/open_objects.h"
 
 namespace digestfs::fs {
 namespace {
@@ -96,7 +97,10 @@ const FileNodes& BuiltTrees::rootfs(const std::string& path, const std::vector<D
     const auto work = [this, key, path, layers](const std::stop_token& stop) {
       merge(key, path, layers, stop);
     };
-    await(flights_.join(key, Lane::disk, work), patience);
+    // Small trees do not queue behind large layers (promise 10).
+    std::uint64_t bytes = 0;
+    for (const TreePointer& layer : layers) bytes += layer->bytes();
+    await(flights_.join(key, cache::lane_on_disk(bytes), work), patience);
     tree = known(key);
   }
   if (!tree) throw Error(Errc::unavailable, str_cat("cannot show ", path, ": it is gone again"));
@@ -126,7 +130,7 @@ BuiltTrees::TreePointer BuiltTrees::layer_files(const Digest& diff, const Patien
     // Built on the way, if the layer was decompressed just now.
     if (auto tree = known(diff.str())) return tree;
     const auto work = [this, tar](const std::stop_token& stop) { read_layer(tar, stop); };
-    await(flights_.join("tree " + diff.str(), Lane::disk, work), patience);
+    await(flights_.join("tree " + diff.str(), cache::lane_on_disk(tar->size()), work), patience);
   }
   throw Error(Errc::unavailable,
               str_cat("cannot show ", layer_path(diff), ": its tar keeps changing in the cache"));
