@@ -10,9 +10,9 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "registry/image/manifest.h"
-#include "registry/local/containers_store.h"
+#include "registry/local/containers/containers_store.h"
 #include "registry/local/document_type.h"
-#include "registry/local/file_sender.h"
+#include "registry/local/file_part.h"
 #include "registry/local/left_out_list.h"
 #include "registry/source.h"
 
@@ -74,7 +74,7 @@ class StoreSource final : public Source {
     const auto file = at->folder->document(*at->image, manifest);
     if (!file) return std::nullopt;
     Descriptor descriptor = describe(*at, manifest);
-    descriptor.size = file_size(file->get(), manifest.digest);
+    descriptor.size = whole_file(file->get()).size;
     if (*descriptor.size <= kMaxManifestBytes) {
       descriptor.media_type = document_type(read_rest(file->get(), kMaxManifestBytes));
     }
@@ -91,7 +91,7 @@ class StoreSource final : public Source {
     const auto view = store_->view(request);
     const auto images = images_of(view);
     if (const auto file = open_document(images, digest)) {
-      return ObjectInfo{file_size(file->get(), digest)};
+      return ObjectInfo{whole_file(file->get()).size};
     }
     for (const StoredLayer& stored : view.layers_of(images)) {
       if (stored.layer->diff == digest && stored.folder->has_layer(*stored.layer)) {
@@ -106,7 +106,7 @@ class StoreSource final : public Source {
     const auto view = store_->view(request);
     const auto images = images_of(view);
     if (const auto file = open_document(images, digest)) {
-      send_file(file->get(), digest, range, sink, request);
+      send(whole_file(file->get()), range, sink, request);
       return;
     }
     const auto layers = view.layers_of(images);

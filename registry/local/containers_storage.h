@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "registry/local/store_location.h"
+#include "registry/local/containers/store_location.h"
 #include "registry/repositories.h"
 
 namespace digestfs::registry {

@@ -9,7 +9,7 @@
 #include "registry/image/manifest.h"
 #include "registry/image/reference.h"
 #include "registry/local/document_type.h"
-#include "registry/local/file_sender.h"
+#include "registry/local/file_part.h"
 #include "registry/local/left_out_list.h"
 
 namespace digestfs::registry {
@@ -77,7 +77,7 @@ RepositoryPage list_repositories(const RegistryDisk& disk, const Request& reques
 /// Describes the manifest in `blob` without reading it.
 Descriptor describe(const Digest& digest, const UniqueFd& blob) {
   Descriptor descriptor{digest};
-  descriptor.size = file_size(blob.get(), digest);
+  descriptor.size = whole_file(blob.get()).size;
   return descriptor;
 }
 
@@ -98,14 +98,14 @@ class StorageSource : public Source {
                                                const Request& /*request*/) override {
     const auto blob = open_object(endpoint, digest);
     if (!blob) return std::nullopt;
-    return ObjectInfo{file_size(blob->get(), digest)};
+    return ObjectInfo{whole_file(blob->get()).size};
   }
 
   void fetch(Endpoint endpoint, const Digest& digest, const Range& range, ObjectSink& sink,
              const Request& request) override {
     const auto blob = open_object(endpoint, digest);
     if (!blob) throw no_object(name_, digest);
-    send_file(blob->get(), digest, range, sink, request);
+    send(whole_file(blob->get()), range, sink, request);
   }
 
  protected:

@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "registry/image/reference.h"
-#include "registry/local/image_record.h"
-#include "registry/local/layer_record.h"
+#include "registry/local/containers/image_record.h"
+#include "registry/local/containers/layer_record.h"
 #include "tests/fuzz/require.h"
 
 namespace {

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "registry/local/tar_split.h"
+#include "registry/local/containers/tar_split.h"
 #include "tests/fuzz/require.h"
 
 namespace {

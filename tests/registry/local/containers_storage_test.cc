@@ -15,8 +15,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "registry/local/image_record.h"
-#include "tests/registry/local/stored_layer.h"
+#include "registry/local/containers/image_record.h"
+#include "tests/registry/local/containers/stored_layer.h"
 #include "tests/registry/source_conformance.h"
 #include "tests/support/mounted.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/layer_tar.h"
+#include "registry/local/containers/layer_tar.h"
 
 #include <filesystem>
 #include <functional>
@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "tests/registry/local/stored_layer.h"
+#include "tests/registry/local/containers/stored_layer.h"
 #include "tests/support/image_builder.h"
 #include "tests/support/mounted.h"
 

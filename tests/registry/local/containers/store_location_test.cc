@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/store_location.h"
+#include "registry/local/containers/store_location.h"
 
 #include <map>
 #include <string>
@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "registry/local/storage_conf.h"
-#include "tests/registry/local/stored_layer.h"
+#include "registry/local/containers/storage_conf.h"
+#include "tests/registry/local/containers/stored_layer.h"
 #include "tests/support/mounted.h"
 
 namespace digestfs::registry {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/store_lock.h"
+#include "registry/local/containers/store_lock.h"
 
 #include <algorithm>
 #include <cerrno>

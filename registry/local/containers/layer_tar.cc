@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/layer_tar.h"
+#include "registry/local/containers/layer_tar.h"
 
 #include <algorithm>
 #include <span>
@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "registry/local/tar_split.h"
+#include "registry/local/containers/tar_split.h"
 
 namespace digestfs::registry {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/containers_store.h"
+#include "registry/local/containers/containers_store.h"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/registry/local/stored_layer.h"
+#include "tests/registry/local/containers/stored_layer.h"
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>

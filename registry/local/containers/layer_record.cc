@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/layer_record.h"
+#include "registry/local/containers/layer_record.h"
 
 #include <utility>
 
@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "registry/image/json.h"
-#include "registry/local/image_record.h"
+#include "registry/local/containers/image_record.h"
 
 namespace digestfs::registry {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/image_record.h"
+#include "registry/local/containers/image_record.h"
 
 #include <algorithm>
 #include <utility>

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "registry/local/store_folder.h"
-#include "registry/local/store_location.h"
+#include "registry/local/containers/store_folder.h"
+#include "registry/local/containers/store_location.h"
 
 namespace digestfs::registry {
 

@@ -11,9 +11,9 @@
 
 #include "base/guarded.h"
 #include "base/request.h"
-#include "registry/local/image_record.h"
-#include "registry/local/layer_record.h"
-#include "registry/local/layer_tar.h"
+#include "registry/local/containers/image_record.h"
+#include "registry/local/containers/layer_record.h"
+#include "registry/local/containers/layer_tar.h"
 
 namespace digestfs::registry {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/diff_directory.h"
+#include "registry/local/containers/diff_directory.h"
 
 #include <atomic>
 #include <cerrno>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/tar_split.h"
+#include "registry/local/containers/tar_split.h"
 
 #include <string>
 #include <vector>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/storage_conf.h"
+#include "registry/local/containers/storage_conf.h"
 
 #include <cstdlib>
 #include <system_error>

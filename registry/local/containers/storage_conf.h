@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "registry/local/store_location.h"
+#include "registry/local/containers/store_location.h"
 
 namespace digestfs::registry {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/store_folder.h"
+#include "registry/local/containers/store_folder.h"
 
 #include <utility>
 
@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "registry/local/containers/store_lock.h"
 #include "registry/local/folder.h"
-#include "registry/local/store_lock.h"
 
 namespace digestfs::registry {
 namespace {

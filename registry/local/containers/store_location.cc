@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/local/store_location.h"
+#include "registry/local/containers/store_location.h"
 
 #include "base/error.h"
 #include "base/text.h"

@@ -6,7 +6,7 @@
 
 #include "base/request.h"
 #include "base/sink.h"
-#include "registry/local/diff_directory.h"
+#include "registry/local/containers/diff_directory.h"
 
 namespace digestfs::registry {
 
