@@ -21,8 +21,8 @@ void occupy_standard_streams();
 /// signals have been blocked.
 class Daemon {
  public:
-  /// Forks, and returns in the child only. The parent passes the watched signals on to the child. It
-  /// exits with 0 when the child calls `is_ready`, or with the child's exit code when the child
+  /// Forks, and returns in the child only. The parent passes the watched signals on to the child.
+  /// It exits with 0 when the child calls `is_ready`, or with the child's exit code when the child
   /// ends before.
   static Daemon start();
   /// For a program that stays in the foreground: does nothing, now or later.

@@ -14,17 +14,16 @@ namespace {
 
 constexpr std::array<Scheme, 7> kSchemes = {{
     {Transport::docker, "docker://", "[docker://]HOST/REPOSITORY[:TAG|@DIGEST]",
-     "a repository of a registry", true},
-    {Transport::oci, "oci:", "oci:DIRECTORY", "an OCI image layout", true},
-    {Transport::oci_archive, "oci-archive:", "oci-archive:FILE", "an OCI image layout in a tar",
-     true},
-    {Transport::dir, "dir:", "dir:DIRECTORY", "what skopeo copies to dir:", true},
+     "a repository of a registry"},
+    {Transport::oci, "oci:", "oci:DIRECTORY", "an OCI image layout"},
+    {Transport::oci_archive, "oci-archive:", "oci-archive:FILE", "an OCI image layout in a tar"},
+    {Transport::dir, "dir:", "dir:DIRECTORY", "what skopeo copies to dir:"},
     {Transport::docker_archive, "docker-archive:", "docker-archive:FILE[:REPOSITORY[:TAG]]",
-     "what docker save and podman save write", true},
+     "what docker save and podman save write"},
     {Transport::containers_storage, "containers-storage:", "containers-storage:[REPOSITORY[:TAG]]",
-     "the store of podman, buildah and CRI-O", false},
+     "the store of podman, buildah and CRI-O"},
     {Transport::registry_storage, "registry-storage:",
-     "registry-storage:DIRECTORY[:REPOSITORY[:TAG]]", "a docker-registry's own disk", false},
+     "registry-storage:DIRECTORY[:REPOSITORY[:TAG]]", "a docker-registry's own disk"},
 }};
 
 /// Transports of skopeo that are not known here. Docker Hub may have repositories of these names.
@@ -53,7 +52,7 @@ std::string_view foreign_transport(std::string_view source) {
 std::string known_prefixes() {
   std::string all;
   for (const Scheme& scheme : kSchemes) {
-    if (scheme.can_be_mounted) all += str_cat(all.empty() ? "" : ", ", scheme.prefix);
+    all += str_cat(all.empty() ? "" : ", ", scheme.prefix);
   }
   return all;
 }
@@ -65,10 +64,6 @@ std::span<const Scheme> schemes() noexcept { return kSchemes; }
 Recognised recognise(const std::string& source) {
   for (const Scheme& scheme : kSchemes) {
     if (!source.starts_with(scheme.prefix)) continue;
-    if (!scheme.can_be_mounted) {
-      throw UsageError(str_cat(scheme.prefix, " cannot be mounted yet; these can: ",
-                               known_prefixes(), " (not '", source, "')"));
-    }
     return {scheme, source.substr(scheme.prefix.size())};
   }
   if (const std::string_view foreign = foreign_transport(source); !foreign.empty()) {
@@ -82,7 +77,6 @@ std::string scheme_help() {
   constexpr std::size_t kColumn = 48;
   std::string text;
   for (const Scheme& scheme : kSchemes) {
-    if (!scheme.can_be_mounted) continue;
     std::string line = str_cat("  ", scheme.spelling);
     line.resize(std::max(kColumn, line.size() + 1), ' ');
     text += str_cat(line, scheme.description, "\n");

@@ -27,7 +27,6 @@ struct Scheme {
   std::string_view prefix;       ///< `oci-archive:`
   std::string_view spelling;     ///< What SOURCE looks like.
   std::string_view description;  ///< One line.
-  bool can_be_mounted;
 };
 
 /// Returns all transports, in the order in which people are shown them.
@@ -40,11 +39,11 @@ struct Recognised {
 };
 
 /// Returns the transport of `source`; a source without one is a registry's. Throws `UsageError` if
-/// `source` begins with a transport that is not known or cannot be mounted. Otherwise it would be
-/// taken for a name on Docker Hub, and sent there.
+/// `source` begins with a transport that is not known. Otherwise it would be taken for a name on
+/// Docker Hub, and sent there.
 [[nodiscard]] Recognised recognise(const std::string& source);
 
-/// Returns the list of transports that can be mounted, one a line.
+/// Returns the list of transports, one a line.
 [[nodiscard]] std::string scheme_help();
 
 }  // namespace digestfs::tools

@@ -12,10 +12,14 @@
 #include "registry/host/catalog.h"
 #include "registry/host/client.h"
 #include "registry/image/reference.h"
+#include "registry/local/containers/storage_conf.h"
+#include "registry/local/containers/store_location.h"
+#include "registry/local/containers_storage.h"
 #include "registry/local/dir_layout.h"
 #include "registry/local/docker_archive.h"
 #include "registry/local/oci_archive.h"
 #include "registry/local/oci_layout.h"
+#include "registry/local/registry_storage.h"
 #include "tools/exit_code.h"
 #include "tools/home.h"
 #include "tools/scheme.h"
@@ -102,6 +106,22 @@ OpenedSource open_place(std::shared_ptr<registry::Repositories> place, const std
   return opened;
 }
 
+/// Opens the store of podman, or the one that `text` names in brackets.
+OpenedSource open_store(const std::string& text) {
+  registry::StoreSpelling spelling;
+  try {
+    spelling = registry::StoreSpelling::parse(text);
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+  if (!spelling.location) {
+    spelling.location = registry::default_store(
+        registry::StoreEnvironment::of_process(home_directory(look_around())));
+  }
+  return open_place(std::make_shared<registry::ContainersStorage>(*spelling.location),
+                    spelling.rest);
+}
+
 }  // namespace
 
 bool is_remote(const std::string& source) {
@@ -124,8 +144,11 @@ OpenedSource open_source(const Options& options) {
       return open_place(std::make_shared<registry::DockerArchive>(file), repository);
     }
     case Transport::containers_storage:
-    case Transport::registry_storage:
-      break;  // `recognise` refuses what cannot be mounted.
+      return open_store(rest);
+    case Transport::registry_storage: {
+      const auto [directory, repository] = split_at_colon(rest);
+      return open_place(std::make_shared<registry::RegistryStorage>(directory), repository);
+    }
   }
   throw UsageError(str_cat("cannot mount '", options.source, "'"));
 }

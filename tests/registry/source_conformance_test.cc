@@ -366,7 +366,7 @@ class OciLayoutFixture final : public SourceFixture {
 
 class OciArchiveFixture final : public SourceFixture {
  public:
-  std::unique_ptr<Source> make(const ObjectSet& set) override {
+  std::shared_ptr<Source> make(const ObjectSet& set) override {
     const auto file = directory_.path() / "archive.tar";
     test::write_file(file, test::tar(test::layout_members(set)));
     return std::make_unique<OciArchive>(file);
@@ -378,7 +378,7 @@ class OciArchiveFixture final : public SourceFixture {
 
 class DirLayoutFixture final : public SourceFixture {
  public:
-  std::unique_ptr<Source> make(const ObjectSet& set) override {
+  std::shared_ptr<Source> make(const ObjectSet& set) override {
     for (const auto& [digest, object] : set.objects()) {
       const std::string name(digest.encoded());
       const bool is_blob = object.endpoint == Endpoint::blobs;
@@ -397,7 +397,7 @@ class DirLayoutFixture final : public SourceFixture {
 /// What Docker 25 writes: an OCI layout besides.
 class DockerArchiveFixture final : public SourceFixture {
  public:
-  std::unique_ptr<Source> make(const ObjectSet& set) override {
+  std::shared_ptr<Source> make(const ObjectSet& set) override {
     std::vector<Descriptor> named;
     for (const auto& [tag, descriptor] : set.tags()) {
       named.push_back(descriptor);
