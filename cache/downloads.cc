@@ -113,7 +113,8 @@ void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& reque
   } catch (const Error& error) {
     const auto& kept = download.partial;
     if (!is_interruption(error.code()) || (kept && kept->size() == 0)) discard(download);
-    objects_.forget_guess(digest);
+    // Only an answer tells that the guess was wrong.
+    if (!is_interruption(error.code())) objects_.forget_guess(digest);
     throw;
   } catch (const GoesOn& thrown) {
     discard(download);

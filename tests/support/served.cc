@@ -57,7 +57,7 @@ MountSettings::MountSettings() {
 struct Served::Mount {
   Mount(const std::filesystem::path& cache, const std::string& name, const MountSettings& settings)
       : store(cache, settings.limits),
-        workers({16, settings.downloads, 2}),
+        workers({16, settings.downloads, 2, 2, settings.downloads}),
         problems(name),
         parts{store, workers, problems, settings.network, inodes},
         selected(settings.selection),
