@@ -40,7 +40,8 @@ class Session {
   /// end, ends all waiting, calls `quiesce`, and unmounts what is still mounted. `quiesce` ends
   /// whatever could still wake a request: once it has returned nobody may write to the connection,
   /// whose number soon belongs to another file.
-  void run(const std::function<void()>& quiesce, const std::function<void()>& ask_again = [] {});
+  void run(
+      const std::function<void()>& quiesce, const std::function<void()>& ask_again = [] {});
 
  private:
   class Impl;
