@@ -113,8 +113,8 @@ void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& reque
   } catch (const Error& error) {
     const auto& kept = download.partial;
     if (!is_interruption(error.code()) || (kept && kept->size() == 0)) discard(download);
-    // Only an answer tells that the guess was wrong.
-    if (!is_interruption(error.code())) objects_.forget_guess(digest);
+    // No other failure says that the guess was wrong, and none may look like absence.
+    if (error.code() == Errc::not_found) objects_.forget_guess(digest);
     throw;
   } catch (const GoesOn& thrown) {
     discard(download);

@@ -151,7 +151,7 @@ class Finder {
       location.add_options(split_options(*options));
     } else {
       for (const auto& path : conf.additional_stores) {
-        location.additional_stores.push_back(expand(path));
+        location.additional_stores.emplace_back(expand(path));
       }
     }
     return location;

@@ -27,7 +27,7 @@ Error about(const fs::path& path, const Error& cause) {
 
 }  // namespace
 
-StoreFolder::StoreFolder(fs::path root, std::string driver, fs::path run_root)
+StoreFolder::StoreFolder(fs::path root, std::string driver, const fs::path& run_root)
     : root_(std::move(root)),
       driver_(std::move(driver)),
       images_(root_ / str_cat(driver_, "-images")),

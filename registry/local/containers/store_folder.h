@@ -30,7 +30,8 @@ struct StoreRecords {
 class StoreFolder {
  public:
   /// `driver` is `overlay` or `vfs`.
-  StoreFolder(std::filesystem::path root, std::string driver, std::filesystem::path run_root);
+  StoreFolder(std::filesystem::path root, std::string driver,
+              const std::filesystem::path& run_root);
 
   [[nodiscard]] const std::filesystem::path& root() const noexcept { return root_; }
   /// Returns true if the driver keeps images here.

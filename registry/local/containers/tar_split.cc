@@ -64,7 +64,7 @@ void TarSplitReader::take_line(std::string_view line) {
   std::string bytes;
   try {
     const json entry = parse_json(line, NameCase::matters);
-    const auto type = number_member(entry, "type");
+    const std::uint64_t type = number_member(entry, "type").value_or(0);
     if (type != kFile && type != kBytes) throw Error(Errc::corrupt, "it is of an unknown type");
     bytes = bytes_member(entry, "payload");
     if (type == kFile) {
