@@ -21,7 +21,7 @@ class Nodes {
 
   /// See `Inodes::intern`.
   template <std::derived_from<Node> T, class... Arguments>
-  const T* intern(const std::string& key, Arguments&&... arguments) const {
+  [[nodiscard]] const T* intern(const std::string& key, Arguments&&... arguments) const {
     return inodes_.intern<T>(prefix_ + key, std::forward<Arguments>(arguments)...);
   }
 

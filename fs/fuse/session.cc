@@ -167,6 +167,19 @@ class Session::Impl {
     [[maybe_unused]] const ssize_t ignored = ::write(ended_.get(), &one, sizeof one);
   }
 
+  /// Takes a signal from `signalled`. Returns true if it ends the mount; SIGHUP calls `ask_again`.
+  static bool is_told_to_stop(int signalled, const std::function<void()>& ask_again) {
+    signalfd_siginfo signal{};
+    if (::read(signalled, &signal, sizeof signal) != sizeof signal) return false;
+    if (signal.ssi_signo != SIGHUP) {
+      DIGESTFS_LOG(info, "stopping on a signal");
+      return true;
+    }
+    DIGESTFS_LOG(info, "asking again for tags, lists and credentials, on a signal");
+    ask_again();
+    return false;
+  }
+
   /// Until the connection ends or a signal wants it to.
   void watch(const std::function<void()>& ask_again) {
     sigset_t signals;
@@ -183,16 +196,7 @@ class Session::Impl {
         throw_system_error("wait for the end of the mount");
       }
       if (waiting[0].revents != 0) return;
-      if (waiting[1].revents != 0) {
-        signalfd_siginfo signal{};
-        if (::read(signalled.get(), &signal, sizeof signal) != sizeof signal) continue;
-        if (signal.ssi_signo != SIGHUP) {
-          DIGESTFS_LOG(info, "stopping on a signal");
-          return;
-        }
-        DIGESTFS_LOG(info, "asking again for tags, lists and credentials, on a signal");
-        ask_again();
-      }
+      if (waiting[1].revents != 0 && is_told_to_stop(signalled.get(), ask_again)) return;
       if (waiting[2].revents != 0 && !table_->is_mounted()) {
         // A lazy unmount, or another mount namespace that has the mount too. Cached content may be
         // read on; nobody waits any more.

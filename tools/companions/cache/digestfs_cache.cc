@@ -19,7 +19,7 @@
 namespace digestfs::companions {
 namespace {
 
-const Usage kUsage = {
+const Usage program_usage = {
     .program = "digestfs-cache",
     .summary = "Lists, verifies and prunes the cache of digestfs, and finds objects in it.",
     .arguments = "[options] list|verify|prune|path DIGEST",
@@ -93,7 +93,7 @@ Answer run(const Arguments& arguments) {
   if (!digest) throw tools::UsageError(str_cat("'", words[1], "' is no digest"));
   const Answer answer = find_in_cache(open_cache(folder), output, *digest);
   if (answer == Answer::no) {
-    complain(kUsage.program, str_cat(*digest, " is not in the cache ", folder));
+    complain(program_usage.program, str_cat(*digest, " is not in the cache ", folder));
   }
   return answer;
 }
@@ -102,6 +102,6 @@ Answer run(const Arguments& arguments) {
 }  // namespace digestfs::companions
 
 int main(int argc, char** argv) {
-  return digestfs::companions::run_program(digestfs::companions::kUsage, argc, argv,
+  return digestfs::companions::run_program(digestfs::companions::program_usage, argc, argv,
                                            digestfs::companions::run);
 }

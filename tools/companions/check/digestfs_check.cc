@@ -18,7 +18,7 @@
 namespace digestfs::companions {
 namespace {
 
-const Usage kUsage = {
+const Usage program_usage = {
     .program = "digestfs-check",
     .summary = "Says whether images are sound. IMAGE is an image directory of a mount.",
     .arguments = "[options] IMAGE...",
@@ -93,6 +93,6 @@ Answer show_verdicts(const Arguments& arguments) {
 }  // namespace digestfs::companions
 
 int main(int argc, char** argv) {
-  return digestfs::companions::run_program(digestfs::companions::kUsage, argc, argv,
+  return digestfs::companions::run_program(digestfs::companions::program_usage, argc, argv,
                                            digestfs::companions::show_verdicts);
 }

@@ -35,9 +35,9 @@ std::string age_text(std::chrono::seconds age) {
   if (minutes < 60) return str_cat(counted(static_cast<std::size_t>(minutes), "minute"), " ago");
   if (hours < 48) return str_cat(counted(static_cast<std::size_t>(hours), "hour"), " ago");
   const auto days = hours / 24;
-  if (days < 7 * 2) return str_cat(days, " days ago");
-  if (days < 30 * 2) return str_cat(days / 7, " weeks ago");
-  if (days < 365 * 2) return str_cat(days / 30, " months ago");
+  if (days < 14) return str_cat(days, " days ago");
+  if (days < 60) return str_cat(days / 7, " weeks ago");
+  if (days < 730) return str_cat(days / 30, " months ago");
   return str_cat(days / 365, " years ago");
 }
 

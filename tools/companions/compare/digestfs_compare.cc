@@ -18,7 +18,7 @@
 namespace digestfs::companions {
 namespace {
 
-const Usage kUsage = {
+const Usage program_usage = {
     .program = "digestfs-compare",
     .summary =
         "Says how two images relate, and what differs. A and B are image directories of\n"
@@ -76,6 +76,6 @@ Answer show_comparison(const Arguments& arguments) {
 }  // namespace digestfs::companions
 
 int main(int argc, char** argv) {
-  return digestfs::companions::run_program(digestfs::companions::kUsage, argc, argv,
+  return digestfs::companions::run_program(digestfs::companions::program_usage, argc, argv,
                                            digestfs::companions::show_comparison);
 }

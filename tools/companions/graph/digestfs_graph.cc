@@ -18,7 +18,7 @@
 namespace digestfs::companions {
 namespace {
 
-const Usage kUsage = {
+const Usage program_usage = {
     .program = "digestfs-graph",
     .summary = "Shows what images are made of. IMAGE is an image directory of a mount.",
     .arguments = "[options] IMAGE...",
@@ -66,6 +66,6 @@ Answer show_graph(const Arguments& arguments) {
 }  // namespace digestfs::companions
 
 int main(int argc, char** argv) {
-  return digestfs::companions::run_program(digestfs::companions::kUsage, argc, argv,
+  return digestfs::companions::run_program(digestfs::companions::program_usage, argc, argv,
                                            digestfs::companions::show_graph);
 }

@@ -24,7 +24,7 @@
 namespace digestfs::companions {
 namespace {
 
-const Usage kUsage = {
+const Usage program_usage = {
     .program = "digestfs-images",
     .summary = "Shows the images of a mount: a row per tag and platform.",
     .arguments = "[options] MOUNT...",
@@ -99,7 +99,7 @@ class Listing {
                       .path = repository.path / folder / names[i]});
     };
     std::size_t done = 0;
-    in_order(names.size(), jobs_, read, [&](std::vector<ImageRow> rows) {
+    in_order(names.size(), jobs_, read, [&](const std::vector<ImageRow>& rows) {
       ++done;
       progress_.show(str_cat(repository.name, ": ", done, " of ", names.size(), " ", folder));
       for (const ImageRow& row : rows) show(row);
@@ -160,6 +160,6 @@ Answer show_images(const Arguments& arguments) {
 }  // namespace digestfs::companions
 
 int main(int argc, char** argv) {
-  return digestfs::companions::run_program(digestfs::companions::kUsage, argc, argv,
+  return digestfs::companions::run_program(digestfs::companions::program_usage, argc, argv,
                                            digestfs::companions::show_images);
 }
