@@ -136,7 +136,8 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     const std::size_t size = columns_of(word);
     if (!is_first && column + 1 + size > width) {
-      result += "\n" + std::string(indent, ' ');
+      result += '\n';
+      result.append(indent, ' ');
       column = indent;
     } else if (!is_first) {
       result += ' ';

@@ -165,7 +165,7 @@ class Writer {
 
   /// Writes a line, which a terminal cuts.
   void line(const std::string& text) {
-    const std::string whole = " " + shown(text);
+    const std::string whole = str_cat(" ", shown(text));
     out_ << (terminal_.width == 0 ? whole : fitting(whole, terminal_.width)) << '\n';
   }
 
