@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cache/store.h"
 #include "tests/support/cache_folder.h"
+#include "tests/support/child.h"
 #include "tools/companions/cache/cached_object.h"
 #include "tools/companions/cache/commands.h"
 #include "tools/companions/cache/known_facts.h"
@@ -22,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 using cache::Area;
+using test::Child;
 using test::keep;
 using test::plant;
 
@@ -132,12 +134,20 @@ TEST_F(CacheCommands, PruneNoFileThatIsNotNamedLikeAnObject) {
   EXPECT_TRUE(fs::exists(path() / "blobs/sha256/notes.txt"));
 }
 
-TEST_F(CacheCommands, RemoveTheHintsOfAnObjectWithIt) {
-  plant(path("sums", oldest_), "x");
-  plant(path("sums", newest_), "x");
-  EXPECT_EQ(prune({.older_than = std::chrono::hours(60)}), Answer::yes);
-  EXPECT_FALSE(fs::exists(path("sums", oldest_)));
-  EXPECT_TRUE(fs::exists(path("sums", newest_)));
+TEST_F(CacheCommands, RemoveTheTimeOfUseOfAnObjectWithIt) {
+  const Digest both = keep(store_, "a blob and a diff");
+  static_cast<void>(keep(store_, "a blob and a diff", Area::diffs));
+  plant(path("used", both), "");
+  const auto objects = objects_in(store_.directory(), {"blobs", "diffs"});
+  for (const CachedObject& object : objects) {
+    if (object.digest == both && object.area == "blobs") {
+      EXPECT_EQ(remove_unused(store_.directory(), object), Removal::removed);
+    }
+  }
+  EXPECT_TRUE(fs::exists(path("used", both)));  // the diff is still there
+  EXPECT_EQ(prune({.keep_size = 0}), Answer::yes);
+  EXPECT_FALSE(fs::exists(path("used", both)));
+  EXPECT_FALSE(fs::exists(path("used", newest_)));
 }
 
 TEST_F(CacheCommands, VerifyRemovesWhatIsDamagedAndSaysWhat) {
@@ -156,6 +166,37 @@ TEST_F(CacheCommands, VerifyRemovesWhatIsDamagedAndSaysWhat) {
       << out_.str();
 }
 
+TEST_F(CacheCommands, VerifyNamesWhatCannotBeReadAndFails) {
+  Child child([&] {
+    const auto file = path("blobs", middle_);
+    fs::permissions(file, fs::perms::none);
+    become_nobody({path(), path() / "blobs", path() / "blobs/sha256", path() / "diffs",
+                   path() / "quarantine", path("blobs", newest_), path("blobs", oldest_), file});
+    const bool is_failed = verify() == Answer::failed;
+    const bool is_named =
+        out_.str().find(str_cat("cannot be read: ", middle_,
+                                " in blobs/, 10 B, it cannot be "
+                                "opened: Permission denied")) != std::string::npos;
+    const bool is_counted = out_.str().find("2 objects, 20 B verified\n") != std::string::npos;
+    ::_exit(is_failed && is_named && is_counted && fs::exists(file) ? 0 : 1);
+  });
+  EXPECT_EQ(child.join(), 0);
+}
+
+TEST_F(CacheCommands, TakeNoFolderForEmptyThatCannotBeListed) {
+  Child child([&] {
+    fs::permissions(path() / "blobs/sha256", fs::perms::none);
+    become_nobody({path(), path() / "blobs", path() / "blobs/sha256"});
+    try {
+      static_cast<void>(verify());
+    } catch (const Error& error) {
+      ::_exit(std::string(error.what()).find("cannot list") == 0 ? 0 : 2);
+    }
+    ::_exit(1);
+  });
+  EXPECT_EQ(child.join(), 0);
+}
+
 TEST_F(CacheCommands, FindTheFileOfAnObject) {
   EXPECT_EQ(find_in_cache(store_.directory(), output(), newest_), Answer::yes);
   EXPECT_EQ(out_.str(), path("blobs", newest_).native() + "\n");
@@ -167,9 +208,32 @@ TEST_F(CacheCommands, RefuseAFolderThatDoesNotSayThatItIsACache) {
   EXPECT_NO_THROW(static_cast<void>(open_cache(path().native())));
   fs::remove(path() / "CACHEDIR.TAG");
   EXPECT_THROW(static_cast<void>(open_cache(path().native())), Error);
+  // Every program that keeps a cache may have such a tag.
+  plant(path() / "CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n# of cargo\n");
+  EXPECT_THROW(static_cast<void>(open_cache(path().native())), Error);
+  const fs::path other = path().parent_path() / "other";
+  const cache::Store store(other, {});
+  EXPECT_NO_THROW(static_cast<void>(open_cache(other.native())));
+  fs::remove(path() / "CACHEDIR.TAG");
+  fs::create_symlink(other / "CACHEDIR.TAG", path() / "CACHEDIR.TAG");
+  EXPECT_THROW(static_cast<void>(open_cache(path().native())), Error);
   const fs::path missing = path().parent_path() / "missing";
   EXPECT_THROW(static_cast<void>(open_cache(missing.native())), Error);
   EXPECT_FALSE(fs::exists(missing));
+}
+
+TEST_F(CacheCommands, SayThatAFolderIsClosedAndNotThatItHasNoTag) {
+  Child child([&] {
+    fs::permissions(path(), fs::perms::none);
+    become_nobody({path()});
+    try {
+      static_cast<void>(open_cache(path().native()));
+    } catch (const Error& error) {
+      ::_exit(error.code() == Errc::denied ? 0 : 2);
+    }
+    ::_exit(1);
+  });
+  EXPECT_EQ(child.join(), 0);
 }
 
 TEST(CacheDurations, HaveAUnit) {

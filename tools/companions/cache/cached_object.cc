@@ -2,12 +2,18 @@
 #include "tools/companions/cache/cached_object.h"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <filesystem>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
+
 #include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "cache/disk/lock.h"
@@ -34,10 +40,44 @@ void remove_hints(const cache::Directory& directory, const CachedObject& object)
   for (const char* area : {"blobs", "diffs"}) {
     if (directory.status(name_beside(area, object.digest))) return;
   }
-  for (const char* folder : {"used", "sums", "trees"}) {
-    const std::string path = name_beside(folder, object.digest);
-    if (directory.status(path)) directory.remove(path);
+  directory.remove(name_beside("used", object.digest));
+}
+
+/// Throws `Error` if the names in a folder of the cache cannot be read. `Directory::names_in` has
+/// none then, and what is in the folder would count as missing.
+void expect_readable(const cache::Directory& directory, const std::string& folder) {
+  try {
+    static_cast<void>(open_file(AT_FDCWD, directory.path() / folder,
+                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK));
+  } catch (const std::system_error& error) {
+    const int cause = error.code().value();
+    if (cause == ENOENT || cause == ENOTDIR || cause == ELOOP) return;
+    throw Error(Errc::denied, str_cat("cannot list ", (directory.path() / folder).native(), ": ",
+                                      error.code().message()));
   }
+}
+
+/// Returns the beginning of the CACHEDIR.TAG of `folder`, or nothing if it has none. Throws `Error`
+/// if that cannot be found out.
+std::optional<std::string> cache_tag(const std::filesystem::path& folder) {
+  constexpr std::size_t kMost = 4096;
+  const auto path = folder / "CACHEDIR.TAG";
+  try {
+    const auto file = open_regular(AT_FDCWD, path, Links::refused);
+    if (!file) return std::nullopt;
+    std::array<std::byte, kMost> bytes{};
+    return std::string(as_text(std::span(bytes).first(read_at(file->get(), bytes, 0))));
+  } catch (const std::system_error& error) {
+    throw Error(Errc::denied, str_cat("cannot read ", path.native(), ": ", error.code().message()));
+  }
+}
+
+/// Returns true if digestfs wrote `tag`: other programs mark their caches in the same way, as
+/// https://bford.info/cachedir/ prescribes, and say in a comment which program it was.
+bool is_our_tag(std::string_view tag) {
+  return tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55\n") &&
+         tag.find("\n# Verified content of container registries, kept by digestfs(1).") !=
+             std::string_view::npos;
 }
 
 }  // namespace
@@ -46,7 +86,9 @@ std::vector<CachedObject> objects_in(const cache::Directory& directory,
                                      const std::vector<std::string>& areas) {
   std::vector<CachedObject> objects;
   for (const std::string& area : areas) {
+    expect_readable(directory, area);
     for (const std::string& algorithm : directory.names_in(area)) {
+      expect_readable(directory, str_cat(area, "/", algorithm));
       for (const std::string& name : directory.names_in(str_cat(area, "/", algorithm))) {
         auto digest = digest_of_name(area, algorithm, name);
         if (!digest) continue;
@@ -71,12 +113,19 @@ cache::Directory open_cache(const std::string& path) {
   std::error_code problem;
   const std::filesystem::path folder = std::filesystem::absolute(path, problem);
   // A `Directory` makes the folder; here, one that is missing is a mistake.
-  if (problem || !std::filesystem::is_directory(folder, problem)) {
+  const auto type =
+      problem ? std::filesystem::file_type::none : std::filesystem::status(folder, problem).type();
+  if (type == std::filesystem::file_type::none) {
+    throw Error(Errc::denied, str_cat("cannot look at ", path, ": ", problem.message()));
+  }
+  if (type != std::filesystem::file_type::directory) {
     throw Error(Errc::not_found, str_cat("there is no cache at ", path));
   }
-  if (!std::filesystem::is_regular_file(folder / "CACHEDIR.TAG", problem)) {
+  const auto tag = cache_tag(folder);
+  if (!tag || !is_our_tag(*tag)) {
     throw Error(Errc::unsupported,
-                str_cat(path, " is no cache of digestfs: it has no CACHEDIR.TAG"));
+                str_cat(path, " is no cache of digestfs: ",
+                        tag ? "its CACHEDIR.TAG is another program's" : "it has no CACHEDIR.TAG"));
   }
   return cache::Directory(folder.lexically_normal());
 }

@@ -21,16 +21,23 @@ struct CachedObject {
   std::int64_t used_ns = 0;  ///< the time of the last use, in nanoseconds since 1970
 };
 
-/// Returns the objects in `areas`, least recently used first.
+/// Returns the objects in `areas`, least recently used first. Throws `Error` if a folder of the
+/// cache cannot be listed.
 [[nodiscard]] std::vector<CachedObject> objects_in(const cache::Directory& directory,
                                                    const std::vector<std::string>& areas);
 
-/// Opens the folder of a cache. Throws `Error` if `path` has none: a folder is one only if it says
-/// so, because files that are named like objects are removed from it.
+/// Opens the folder of a cache. Throws `Error` if `path` has none. A folder is a cache only if its
+/// CACHEDIR.TAG, which is no link, says that digestfs made it, because files that are named like
+/// objects are removed from the folder.
 [[nodiscard]] cache::Directory open_cache(const std::string& path);
 
 /// Whether a file was removed.
-enum class Removal { removed, in_use, failed };
+enum class Removal {
+  removed,
+  in_use,
+  failed,
+  unreadable,  ///< nobody knows what is in the file, so it stays
+};
 
 /// Removes the file of `object`, and what the cache knows beside it, unless a process uses it.
 [[nodiscard]] Removal remove_unused(const cache::Directory& directory, const CachedObject& object);

@@ -3,15 +3,18 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <ostream>
 #include <stop_token>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "cache/hash_file.h"
 #include "tools/companions/cache/cached_object.h"
@@ -77,6 +80,8 @@ std::string_view to_string(Removal removal) {
       return "in use";
     case Removal::failed:
       return "cannot be removed";
+    case Removal::unreadable:
+      return "cannot be read";
   }
   return {};
 }
@@ -90,7 +95,8 @@ class Deeds {
   }
 
   void add(const CachedObject& object, Removal removal, const std::string& why) {
-    const std::string deed(effect_ == Effect::dry_run ? "would be removed" : to_string(removal));
+    const bool is_only_said = effect_ == Effect::dry_run && removal == Removal::removed;
+    const std::string deed(is_only_said ? "would be removed" : to_string(removal));
     if (removal == Removal::removed) {
       ++count_;
       bytes_ += object.bytes;
@@ -131,15 +137,38 @@ class Deeds {
   std::uint64_t bytes_ = 0;
 };
 
-/// Returns what is wrong with an object, or an empty text.
-std::string damage_of(const CachedObject& object, int file) {
+/// What was found out about the content of an object.
+struct Finding {
+  enum class Kind { good, damaged, unreadable } kind = Kind::good;
+  std::string why = {};
+};
+
+Finding examine(const CachedObject& object, int file) {
   try {
     const auto hashed = cache::hash_whole_file(file, object.digest.algorithm(), {});
     if (hashed.digest == object.digest) return {};
-    return str_cat("it hashes to ", hashed.digest);
+    return {Finding::Kind::damaged, str_cat("it hashes to ", hashed.digest)};
   } catch (const std::system_error& error) {
-    return str_cat("it cannot be read: ", error.code().message());
+    // The disk has lost a part of it, or something else is in the way.
+    const auto kind =
+        error.code() == std::errc::io_error ? Finding::Kind::damaged : Finding::Kind::unreadable;
+    return {kind, str_cat("it cannot be read: ", error.code().message())};
+  } catch (const Error& error) {
+    return {Finding::Kind::unreadable, error.what()};
   }
+}
+
+/// Returns why the file of `object` cannot be opened, or nothing if it is gone.
+std::optional<std::string> why_unopened(const cache::Directory& directory,
+                                        const CachedObject& object) {
+  const auto status = directory.status(object.path);
+  if (!status || !S_ISREG(status->st_mode)) return std::nullopt;
+  try {
+    static_cast<void>(open_regular(AT_FDCWD, directory.path() / object.path, Links::refused));
+  } catch (const std::system_error& error) {
+    return str_cat("it cannot be opened: ", error.code().message());
+  }
+  return "it cannot be opened";
 }
 
 }  // namespace
@@ -183,6 +212,8 @@ Answer verify_cache(const cache::Directory& directory, const CacheOutput& output
   const std::uint64_t total = bytes_of(objects);
   std::uint64_t done = 0;
   std::size_t number = 0;
+  std::size_t good = 0;
+  std::uint64_t good_bytes = 0;
   bool has_failed = false;
   Deeds deeds(output, "verify", effect);
   for (const CachedObject& object : objects) {
@@ -191,19 +222,31 @@ Answer verify_cache(const cache::Directory& directory, const CacheOutput& output
     done += object.bytes;
     if (!object.digest.is_verifiable()) continue;
     const auto file = directory.open(object.path);
-    if (!file) continue;  // It was evicted meanwhile.
-    const std::string damage = damage_of(object, file->get());
-    if (damage.empty()) continue;
-    const Removal removal = effect == Effect::dry_run
-                                ? Removal::removed
-                                : remove_damaged(directory, object, file->get());
+    Finding finding;
+    if (file) {
+      finding = examine(object, file->get());
+    } else if (auto why = why_unopened(directory, object)) {
+      finding = {Finding::Kind::unreadable, *std::move(why)};
+    } else {
+      continue;  // It was evicted meanwhile.
+    }
+    if (finding.kind == Finding::Kind::good) {
+      ++good;
+      good_bytes += object.bytes;
+      continue;
+    }
+    Removal removal = Removal::unreadable;
+    if (finding.kind == Finding::Kind::damaged) {
+      removal = effect == Effect::dry_run ? Removal::removed
+                                          : remove_damaged(directory, object, file->get());
+    }
     has_failed = has_failed || removal != Removal::removed;
     progress.clear();
-    deeds.add(object, removal, damage);
+    deeds.add(object, removal, finding.why);
   }
   progress.clear();
   if (!output.is_json) {
-    output.out << counted(objects.size(), "object") << ", " << size_text(total) << " verified\n";
+    output.out << counted(good, "object") << ", " << size_text(good_bytes) << " verified\n";
   }
   deeds.finish();
   if (has_failed) return Answer::failed;

@@ -33,7 +33,7 @@ Answer list_cache(const cache::Directory& directory, const CacheOutput& output, 
 enum class Effect { real, dry_run };
 
 /// Hashes every object, and removes those that do not hash to their names. Answers `no` if there
-/// were any.
+/// were any, and `failed` if objects could not be read or removed.
 Answer verify_cache(const cache::Directory& directory, const CacheOutput& output, Effect effect,
                     Progress& progress);
 
