@@ -49,11 +49,12 @@ not_below tree place repository image object fuse
 not_below repository place fuse
 not_below place fuse
 
-# The companions read a mount through the file system: they use nothing of the daemon but words, digests
-# and the reading of documents. Only digestfs-cache knows the cache's folder.
+# The companions read a mount through the file system: they use nothing of the daemon but words, digests,
+# switches and the reading of documents. Only digestfs-cache knows the cache's folder, and only
+# digestfs-check decompresses.
 companions=(tools/companions/{common,mount,images,compare,check,graph}/*.{h,cc})
 including '"(fs|cache|archive|registry/(auth|host|http|local)|tools/[a-z_]+\.h)' "${companions[@]}" |
-  { grep -v '"tools/exit_code\.h"' || true; } |
+  { grep -vE '"tools/(exit_code|switch)\.h"|^tools/companions/check/.*"archive/decompressor\.h"' || true; } |
   refuse 'the companions may not include this'
 including '"tools/companions/' tools/*.{h,cc} fs/**/*.{h,cc} | refuse 'the daemon needs no companion'
 

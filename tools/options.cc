@@ -15,6 +15,7 @@
 #include "tools/home.h"
 #include "tools/mount_options.h"
 #include "tools/scheme.h"
+#include "tools/switch.h"
 
 namespace digestfs::tools {
 namespace {
@@ -75,21 +76,6 @@ std::uint64_t parse_number(const std::string& option, const std::string& text, s
                              ", not '", text, "'"));
   }
   return number;
-}
-
-/// Reads what Go's flags take, and so skopeo, and the words that fstab(5) is full of.
-bool parse_switch(const std::string& option, const std::string& text) {
-  std::string word = text;
-  std::ranges::transform(word, word.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  for (const char* on : {"true", "yes", "on", "1", "t"}) {
-    if (word == on) return true;
-  }
-  for (const char* off : {"false", "no", "off", "0", "f"}) {
-    if (word == off) return false;
-  }
-  throw UsageError(str_cat("--", option, " takes true or false, not '", text, "'"));
 }
 
 /// Sorts the parts of one `-o` list: ours become long options, the rest mount options.

@@ -91,7 +91,10 @@ expect_eq "$(cache_tool list --json | jq '.objects | length')" 13
 expect_eq "$(cache_tool path "$empty_layer")" "$cache/blobs/${empty_layer/://}"
 expect_status 0 cache_tool verify >/dev/null
 # Beside the daemon, which goes on.
-cache_tool prune --keep-size 0 >"$work/pruned" || true
+status=0
+cache_tool prune --keep-size 0 >"$work/pruned" || status=$?
+expect_eq "$(grep -cE '^(removed|in use): ' "$work/pruned")" 13 'every object is removed or in use'
+expect_eq "$status" "$(if grep -q '^in use: ' "$work/pruned"; then echo 1; else echo 0; fi)"
 expect_status 0 check "$tags/demo-x86_64" >/dev/null
 chmod u+w "$cache/blobs/${empty_layer/://}"
 echo damaged >"$cache/blobs/${empty_layer/://}"
@@ -102,6 +105,10 @@ expect_line 'is not in the cache' "$work/why"
 expect_status 2 "$programs/digestfs-cache" --cache-dir "$SOURCE_DIR/examples/multi-arch" \
   prune --keep-size 0 2>"$work/why"
 expect_line 'has no CACHEDIR.TAG' "$work/why"
+expect_status 2 images "$tags/demo" 2>"$work/why"
+expect_line "$tags/demo is inside of the repository $mnt" "$work/why"
+expect_status 2 images "$tags/demo-x86_64/rootfs/usr" 2>"$work/why"
+expect_line "is inside of the repository $mnt" "$work/why"
 unmount
 
 # --- a mount whose daemon is gone -----------------------------------------------------------------

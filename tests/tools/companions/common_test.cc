@@ -6,9 +6,11 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "tools/companions/common/command_line.h"
 #include "tools/companions/common/in_order.h"
+#include "tools/companions/common/json_text.h"
 #include "tools/companions/common/table.h"
 #include "tools/companions/common/words.h"
 #include "tools/exit_code.h"
@@ -37,6 +39,24 @@ TEST(CommandLine, KeepsCommasInValuesAndWords) {
 TEST(CommandLine, RefusesWhatItDoesNotKnow) {
   EXPECT_THROW(static_cast<void>(read_arguments(usage(), {"--nothing"})), tools::UsageError);
   EXPECT_THROW(static_cast<void>(read_arguments(usage(), {"--label"})), tools::UsageError);
+}
+
+TEST(CommandLine, TakesASwitchThatIsFalseForNone) {
+  EXPECT_FALSE(read_arguments(usage(), {"--all=false"}).has("all"));
+  EXPECT_FALSE(read_arguments(usage(), {"--json", "--json=0"}).has("json"));
+  EXPECT_TRUE(read_arguments(usage(), {"--json=f", "--json=t"}).has("json"));
+  EXPECT_FALSE(read_arguments(usage(), {"--help=false"}).has("help"));
+  EXPECT_THROW(static_cast<void>(read_arguments(usage(), {"--all=perhaps"})), tools::UsageError);
+  // A label may be called so.
+  EXPECT_EQ(read_arguments(usage(), {"--label=false"}).value("label"), "false");
+}
+
+// U+009B is as good as ESC [ for some terminals, and U+202E turns the direction of what follows.
+TEST(JsonText, IsHarmlessOnATerminal) {
+  nlohmann::ordered_json json;
+  json["a\u009b2J"] = "b\u202ec\x7f\x1b\xff";
+  EXPECT_EQ(json_text(json, JsonLayout::one_line), R"({"a\u009b2J":"b\u202ec\u007f\u001b\ufffd"})");
+  EXPECT_EQ(nlohmann::json::parse(json_text(json))["a\u009b2J"], "b\u202ec\x7f\x1b\ufffd");
 }
 
 TEST(CommandLine, TakesNumbersWithinTheirBounds) {

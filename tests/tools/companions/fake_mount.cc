@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "registry/image/media_type.h"
+#include "tests/support/image_builder.h"
 
 namespace digestfs::test {
 
@@ -60,7 +61,35 @@ Digest FakeMount::add_image(const std::string& architecture, const std::vector<L
   return digest;
 }
 
-Digest FakeMount::add_index(const std::vector<std::pair<std::string, Digest>>& images) {
+Digest FakeMount::add_artifact(const std::vector<std::pair<std::string, std::string>>& blobs,
+                               const std::string& extra, const std::string& config_type) {
+  std::string descriptors;
+  for (const auto& [descriptor, bytes] : blobs) {
+    descriptors += str_cat(descriptors.empty() ? "" : ",", "{", descriptor, R"(,"digest":")",
+                           add("blobs", bytes), R"(","size":)", bytes.size(), "}");
+  }
+  const Digest config = add("blobs", "{}");
+  const Digest digest = add(
+      "manifests", str_cat(R"({"schemaVersion":2,"mediaType":")", media_type::kOciManifest, R"(",)",
+                           extra, R"("config":{"mediaType":")", config_type, R"(","digest":")",
+                           config, R"(","size":2},"layers":[)", descriptors, "]}"));
+  const fs::path image = images(digest);
+  if (fs::exists(image)) return digest;
+  fs::create_directories(image / "layers");
+  link(image / "manifest.json", str_cat("../../manifests/", digest));
+  for (std::size_t i = 0; i < blobs.size(); ++i) {
+    link(image / "layers" / str_cat("0", i) / "blob",
+         str_cat("../../../../blobs/", digest_of(blobs[i].second)));
+  }
+  return digest;
+}
+
+FakeMount::Layer FakeMount::gzip(const std::string& diff) { return {test::gzip(diff), diff}; }
+
+FakeMount::Layer FakeMount::zstd(const std::string& diff) { return {test::zstd(diff), diff}; }
+
+Digest FakeMount::add_index(const std::vector<std::pair<std::string, Digest>>& images,
+                            const std::string& extra) {
   std::string descriptors;
   for (const auto& [architecture, digest] : images) {
     descriptors += str_cat(descriptors.empty() ? "" : ",", R"({"mediaType":")",
@@ -70,7 +99,7 @@ Digest FakeMount::add_index(const std::vector<std::pair<std::string, Digest>>& i
   }
   const Digest index =
       add("indexes", str_cat(R"({"schemaVersion":2,"mediaType":")", media_type::kOciIndex,
-                             R"(","manifests":[)", descriptors, "]}"));
+                             R"(","manifests":[)", descriptors, extra, "]}"));
   const fs::path image = this->images(index);
   fs::create_directories(image / "platforms");
   link(image / "manifest.json", str_cat("../../indexes/", index));

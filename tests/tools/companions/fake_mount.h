@@ -22,6 +22,9 @@ class FakeMount {
     std::string blob;
     std::string diff;
   };
+  /// Returns the layer of `diff`, compressed.
+  [[nodiscard]] static Layer gzip(const std::string& diff);
+  [[nodiscard]] static Layer zstd(const std::string& diff);
 
   [[nodiscard]] std::filesystem::path path() const { return directory_.path() / "mnt"; }
   [[nodiscard]] std::filesystem::path images(const Digest& digest) const;
@@ -31,8 +34,16 @@ class FakeMount {
   /// such as `,"config":{}`.
   Digest add_image(const std::string& architecture, const std::vector<Layer>& layers,
                    const std::string& extra = "");
-  /// Adds an index of images for linux, each with its architecture.
-  Digest add_index(const std::vector<std::pair<std::string, Digest>>& images);
+  /// Adds an index of images for linux, each with its architecture, and of `extra` entries, such as
+  /// `,{"digest":…}`, which have no links.
+  Digest add_index(const std::vector<std::pair<std::string, Digest>>& images,
+                   const std::string& extra = "");
+  /// Adds an artifact. The blobs are a descriptor without digest and size each, such as
+  /// `"mediaType":"text/plain"`, and the bytes. `extra` are members of the manifest, such as
+  /// `"artifactType":"x/y",`.
+  Digest add_artifact(const std::vector<std::pair<std::string, std::string>>& blobs,
+                      const std::string& extra = "",
+                      const std::string& config_type = "application/vnd.oci.empty.v1+json");
   /// Makes `tags/<tag>` lead to what `digest` is.
   void tag(const std::string& tag, const Digest& digest);
 

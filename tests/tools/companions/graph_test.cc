@@ -30,8 +30,10 @@ class GraphOfImages : public testing::Test {
 
   FakeMount mount_;
   Graph graph_;
-  Digest amd64_ = mount_.add_image("amd64", {{"blob", "diff"}, {"shared", "shared diff"}});
-  Digest arm64_ = mount_.add_image("arm64", {{"shared", "shared diff"}});
+  FakeMount::Layer first_ = FakeMount::gzip("diff");
+  FakeMount::Layer shared_ = FakeMount::zstd("shared diff");
+  Digest amd64_ = mount_.add_image("amd64", {first_, shared_});
+  Digest arm64_ = mount_.add_image("arm64", {shared_});
 };
 
 TEST_F(GraphOfImages, TakesASharedObjectApartOnce) {
@@ -42,22 +44,23 @@ TEST_F(GraphOfImages, TakesASharedObjectApartOnce) {
       << text;
   EXPECT_NE(text.find(str_cat("\n   ├─ linux_amd64: manifest  ", amd64_)), std::string::npos)
       << text;
-  EXPECT_NE(text.find(str_cat("\n   │  └─ layer 01  ", digest_of("shared"),
-                              "  6 B\n   │     └─ diff  ", digest_of("shared diff"), "  ?\n")),
+  const std::string size = str_cat(shared_.blob.size(), " B");
+  EXPECT_NE(text.find(str_cat("\n   │  └─ layer 01  ", digest_of(shared_.blob), "  ", size,
+                              "\n   │     └─ diff  ", digest_of("shared diff"), "  ?\n")),
             std::string::npos)
       << text;
-  EXPECT_TRUE(
-      text.ends_with(str_cat("\n      └─ layer 00  ", digest_of("shared"), "  6 B  (above)\n")))
+  EXPECT_TRUE(text.ends_with(
+      str_cat("\n      └─ layer 00  ", digest_of(shared_.blob), "  ", size, "  (above)\n")))
       << text;
 }
 
 TEST_F(GraphOfImages, ShowsWhatSeveralImagesShare) {
   add(amd64_);
   add(arm64_);
-  EXPECT_EQ(
-      std::ranges::count_if(
-          graph_.nodes(), [](const GraphNode& node) { return node.digest == digest_of("shared"); }),
-      1);
+  EXPECT_EQ(std::ranges::count_if(
+                graph_.nodes(),
+                [&](const GraphNode& node) { return node.digest == digest_of(shared_.blob); }),
+            1);
   EXPECT_EQ(graph_.roots().size(), 2U);
 }
 
@@ -91,10 +94,11 @@ TEST_F(GraphOfImages, LinksEachBoxToItsFile) {
   const auto top = std::filesystem::canonical(mount_.path()).parent_path();
   const std::string dot = dot_text(graph_, top);
   EXPECT_NE(dot.find(str_cat("URL=\"mnt/manifests/", amd64_, "\"")), std::string::npos) << dot;
-  EXPECT_NE(dot.find(str_cat("tooltip=\"", digest_of("blob"), "\"")), std::string::npos) << dot;
-  EXPECT_NE(dot.find(str_cat("URL=\"mnt/blobs/", digest_of("blob"), "\"")), std::string::npos);
+  EXPECT_NE(dot.find(str_cat("tooltip=\"", digest_of(first_.blob), "\"")), std::string::npos)
+      << dot;
+  EXPECT_NE(dot.find(str_cat("URL=\"mnt/blobs/", digest_of(first_.blob), "\"")), std::string::npos);
   // The links are of files that are there.
-  EXPECT_TRUE(std::filesystem::exists(top / "mnt/blobs" / digest_of("blob").str()));
+  EXPECT_TRUE(std::filesystem::exists(top / "mnt/blobs" / digest_of(first_.blob).str()));
 }
 
 TEST_F(GraphOfImages, IsJsonWithAVersion) {

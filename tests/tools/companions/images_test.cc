@@ -22,8 +22,8 @@ class Images : public testing::Test {
   }
 
   FakeMount mount_;
-  Digest amd64_ = mount_.add_image("amd64", {{"blob", "diff"}});
-  Digest arm64_ = mount_.add_image("arm64", {{"other", "other diff"}});
+  Digest amd64_ = mount_.add_image("amd64", {{"diff", "diff"}});  // not compressed
+  Digest arm64_ = mount_.add_image("arm64", {FakeMount::gzip("other diff")});
 };
 
 TEST_F(Images, HaveARowForEachPlatformOfATag) {

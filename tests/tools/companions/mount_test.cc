@@ -11,6 +11,7 @@
 #include "tools/companions/mount/image.h"
 #include "tools/companions/mount/image_directory.h"
 #include "tools/companions/mount/mount_table.h"
+#include "tools/companions/mount/mount_watch.h"
 
 namespace digestfs::companions {
 namespace {
@@ -33,9 +34,9 @@ std::string message_of(const Call& call) {
 class CompanionMount : public testing::Test {
  protected:
   FakeMount mount_;
-  Digest amd64_ =
-      mount_.add_image("amd64", {{"blob 0", "diff number 0"}, {"shared", "shared diff"}});
-  Digest arm64_ = mount_.add_image("arm64", {{"other", "other diff"}, {"shared", "shared diff"}});
+  FakeMount::Layer shared_ = FakeMount::zstd("shared diff");
+  Digest amd64_ = mount_.add_image("amd64", {FakeMount::gzip("diff number 0"), shared_});
+  Digest arm64_ = mount_.add_image("arm64", {FakeMount::gzip("other diff"), shared_});
   Digest index_ = mount_.add_index({{"amd64", amd64_}, {"arm64", arm64_}});
 };
 
@@ -89,9 +90,10 @@ TEST_F(CompanionMount, ReadsManifestConfigAndLayers) {
   EXPECT_EQ(image.platform(), "linux/amd64");
   ASSERT_EQ(image.layers.size(), 2U);
   EXPECT_EQ(image.layers[1].name, "01");
-  EXPECT_EQ(image.layers[1].blob, digest_of("shared"));
+  EXPECT_EQ(image.layers[1].blob, digest_of(shared_.blob));
   EXPECT_EQ(image.layers[1].diff, digest_of("shared diff"));
-  EXPECT_EQ(image.stored_size(), 12U);
+  EXPECT_EQ(image.stored_size(),
+            FakeMount::gzip("diff number 0").blob.size() + shared_.blob.size());
   // Nothing says that the sizes of the diffs are exact.
   EXPECT_EQ(image.unpacked_size(), std::nullopt);
 }
@@ -121,6 +123,45 @@ TEST_F(CompanionMount, FindsTheRepositoriesOfARegistry) {
   EXPECT_EQ(mount_of(top / "a/b/_"), top);
   // A part of the mount can be named, too.
   EXPECT_EQ(find_repositories(top / "a/b").size(), 1U);
+}
+
+// A hostile image may have such directories anywhere, and as many as it likes.
+TEST_F(CompanionMount, LooksForNoRepositoriesInAnImage) {
+  const fs::path rootfs = mount_.images(amd64_) / "rootfs";
+  for (const char* folder : {"tags", "images", "blobs", "usr", "a/_/tags"}) {
+    fs::create_directories(rootfs / folder);
+  }
+  for (const fs::path& path :
+       {rootfs, rootfs / "usr", mount_.images(amd64_), rootfs / "a", mount_.path() / "tags"}) {
+    EXPECT_NE(message_of([&] {
+                return find_repositories(path);
+              }).find(" is inside of the repository " + fs::canonical(mount_.path()).native()),
+              std::string::npos)
+        << path;
+  }
+  EXPECT_EQ(find_repositories(mount_.path()).size(), 1U);
+}
+
+TEST_F(CompanionMount, IsReadByDigestOnceATagIsKnown) {
+  mount_.tag("t", index_);
+  const auto by_tag = by_digest(find_image(mount_.tags("t")));
+  EXPECT_EQ(by_tag.path, mount_.tags("t"));
+  EXPECT_EQ(by_tag.place, fs::canonical(mount_.path()) / "images" / index_.str());
+  fs::remove_all(mount_.images(index_));
+  EXPECT_EQ(by_digest(find_image(mount_.tags("t"))).place, mount_.tags("t"));
+}
+
+TEST_F(CompanionMount, HasEndedWhenItsDirectoryIsGoneOrOnAnotherDevice) {
+  const MountWatch watch(mount_.path());
+  EXPECT_FALSE(watch.has_ended());
+  const fs::path aside = mount_.path().parent_path() / "aside";
+  fs::rename(mount_.path(), aside);
+  EXPECT_TRUE(watch.has_ended());
+  fs::create_symlink("/proc", mount_.path());
+  EXPECT_TRUE(watch.has_ended());
+  fs::remove(mount_.path());
+  fs::rename(aside, mount_.path());
+  EXPECT_FALSE(watch.has_ended());
 }
 
 TEST(MountFiles, AreNotWaitedForWhereTheyAreNone) {

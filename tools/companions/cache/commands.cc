@@ -19,6 +19,7 @@
 #include "cache/hash_file.h"
 #include "tools/companions/cache/cached_object.h"
 #include "tools/companions/cache/known_facts.h"
+#include "tools/companions/common/json_text.h"
 #include "tools/companions/common/table.h"
 #include "tools/companions/common/words.h"
 #include "tools/exit_code.h"
@@ -55,7 +56,7 @@ Json object_json(const CachedObject& object) {
 }
 
 void write_json(const CacheOutput& output, const Json& json) {
-  output.out << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+  output.out << json_text(json) << '\n';
 }
 
 Json document(const std::string& command) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <span>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -12,7 +13,9 @@
 #include "base/text.h"
 #include "registry/image/json.h"
 #include "registry/image/media_type.h"
+#include "registry/image/referrers.h"
 #include "tools/companions/check/journal.h"
+#include "tools/companions/check/uncompressed.h"
 #include "tools/companions/common/words.h"
 #include "tools/companions/mount/files.h"
 
@@ -29,23 +32,32 @@ bool is_verdict(Errc code) {
          code == Errc::unsupported;
 }
 
-/// Calls `work`, and turns what it throws into a finding about `object`.
-template <class Work>
-void attempt(Verdict& verdict, const std::string& object, const Work& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    verdict.add(object, error.what());
-    if (!is_verdict(error.code())) verdict.soundness = Soundness::failed;
-  }
+bool is_same_version(const registry::Platform& a, const registry::Platform& b) {
+  return a.os_version.empty() || b.os_version.empty() || a.os_version == b.os_version;
 }
 
-bool is_same_platform(const registry::Platform& stated, const registry::Platform& real) {
+/// Returns true if an index may say `stated` of an image with the platform `real`: either may leave
+/// the variant out.
+bool may_state(const registry::Platform& stated, const registry::Platform& real) {
   const auto a = registry::normalised(stated);
   const auto b = registry::normalised(real);
   return a.os == b.os && a.architecture == b.architecture &&
          (a.variant.empty() || b.variant.empty() || a.variant == b.variant) &&
-         (a.os_version.empty() || b.os_version.empty() || a.os_version == b.os_version);
+         is_same_version(a, b);
+}
+
+/// Returns true if an image for `offered` is one for `wanted`, which names the variant only if that
+/// matters.
+bool suits(const registry::Platform& wanted, const registry::Platform& offered) {
+  const auto a = registry::normalised(wanted);
+  const auto b = registry::normalised(offered);
+  return a.os == b.os && a.architecture == b.architecture &&
+         (a.variant.empty() || a.variant == b.variant) && is_same_version(a, b);
+}
+
+/// Returns true if an entry of an index states a platform by which images are found.
+bool has_platform(const registry::Descriptor& entry) {
+  return entry.platform && !registry::directory_name(*entry.platform).empty();
 }
 
 /// Returns every digest of which a recorded problem speaks against the image.
@@ -76,7 +88,12 @@ std::string_view to_string(Soundness soundness) noexcept {
 
 void Verdict::add(const std::string& object, const std::string& detail) {
   findings.push_back({object, detail});
-  if (soundness == Soundness::sound) soundness = Soundness::unsound;
+  soundness = Soundness::unsound;
+}
+
+void Verdict::fail(const std::string& object, const std::string& detail) {
+  findings.push_back({object, detail});
+  if (soundness == Soundness::sound) soundness = Soundness::failed;
 }
 
 Checker::Checker(Requirements requirements, Depth depth, Progress& progress)
@@ -84,7 +101,8 @@ Checker::Checker(Requirements requirements, Depth depth, Progress& progress)
 
 std::vector<Verdict> Checker::check(const std::string& path) {
   std::vector<Verdict> verdicts;
-  check_document(path, nullptr, 0, verdicts);
+  mount_.reset();
+  check_document({path, path}, {}, 0, verdicts);
   if (!requirements_.platforms.empty() && verdicts[0].soundness != Soundness::failed) {
     check_platforms(verdicts, verdicts[0]);
   }
@@ -92,35 +110,69 @@ std::vector<Verdict> Checker::check(const std::string& path) {
   return verdicts;
 }
 
-/// Appends the verdict of what is at `path`, and those of the images in it.
-void Checker::check_document(const fs::path& path, const registry::Descriptor* entry, int depth,
+/// Adds an error about `object` as what it is: something that is wrong with the image, or a reason
+/// why nobody knows.
+void Checker::note(Verdict& verdict, const std::string& object, const Error& error) const {
+  const bool is_gone = error.code() == Errc::not_found && mount_ && mount_->has_ended();
+  if (is_verdict(error.code()) && !is_gone) {
+    verdict.add(object, error.what());
+  } else {
+    verdict.fail(object, error.what());
+  }
+}
+
+/// Calls `work`, and turns what it throws into a finding about `object`.
+template <class Work>
+void Checker::attempt(Verdict& verdict, const std::string& object, const Work& work) const {
+  try {
+    work();
+  } catch (const Error& error) {
+    note(verdict, object, error);
+  }
+}
+
+/// Appends the verdict of what is at `location`, and those of the images in it.
+void Checker::check_document(const Location& location, const Entries& entries, int depth,
                              std::vector<Verdict>& verdicts) {
-  Verdict verdict{.path = path.native()};
+  Verdict verdict{.path = location.shown.native()};
   std::vector<Verdict> inner;
   try {
-    const ImageDirectory directory = find_image(path);
+    ImageDirectory directory = find_image(location.place);
+    if (depth == 0) mount_.emplace(directory.repository);
+    // From here on it is one image, also where the tag comes to name another.
+    directory = by_digest(std::move(directory));
+    directory.path = location.shown;
     verdict.digest = directory.digest;
     verdict.is_index = directory.is_index;
-    const auto size = check_object(path / "manifest.json", directory.digest, verdict);
-    if (size && entry != nullptr && entry->size && *entry->size != *size) {
-      verdict.add(directory.digest.str(), str_cat("the index says that it has ", *entry->size,
-                                                  " bytes, but it has ", *size));
+    const std::string digest = directory.digest.str();
+    const Read* const read =
+        check_object(directory.place / "manifest.json", directory.digest, verdict);
+    for (const registry::Descriptor& entry : entries) {
+      if (read != nullptr && entry.size && *entry.size != *read->size) {
+        verdict.add(digest, str_cat("the index says that it has ", *entry.size,
+                                    " bytes, but it has ", *read->size));
+      }
     }
-    attempt(verdict, directory.digest.str(), [&] {
+    attempt(verdict, digest, [&] {
       if (directory.is_index) {
         check_index(directory, depth, verdict, inner);
       } else {
-        check_image(directory, entry, verdict);
+        check_image(directory, entries, verdict);
       }
     });
   } catch (const Error& error) {
-    verdict.add(path.native(), error.what());
     // A path that is no image, and one that cannot be reached, is neither sound nor unsound; but
     // an index must lead to images.
-    const bool is_unsound = error.code() == Errc::corrupt || error.code() == Errc::too_large ||
-                            (depth > 0 && is_verdict(error.code()));
-    if (!is_unsound) verdict.soundness = Soundness::failed;
+    const bool says_nothing =
+        depth == 0 && (error.code() == Errc::not_found || error.code() == Errc::unsupported);
+    if (says_nothing) {
+      verdict.fail(verdict.path, error.what());
+    } else {
+      note(verdict, verdict.path, error);
+    }
   }
+  // Files that need not be there are not missed.
+  if (mount_ && mount_->has_ended()) verdict.fail(verdict.path, "its mount has ended meanwhile");
   verdicts.push_back(std::move(verdict));
   std::ranges::move(inner, std::back_inserter(verdicts));
 }
@@ -131,41 +183,46 @@ void Checker::check_index(const ImageDirectory& directory, int depth, Verdict& v
   for (const std::string& problem : index.manifest.problems) {
     verdict.add(directory.digest.str(), problem);
   }
+  verdict.attestations = static_cast<std::size_t>(
+      std::ranges::count_if(index.manifest.manifests, registry::is_attestation));
   if (depth == kMostIndexes) {
     verdict.add(directory.digest.str(), "its indexes are nested too deep");
     return;
   }
+  const fs::path platforms = directory.place / "platforms";
   for (const std::string& name : index.platforms) {
-    const fs::path path = directory.path / "platforms" / name;
-    const auto digest = linked_digest(directory.path / "platforms", name);
-    const auto target = link_target(path);
-    const auto entry = std::ranges::find_if(
-        index.manifest.manifests,
-        [&](const registry::Descriptor& descriptor) { return digest == descriptor.digest; });
+    const auto digest = linked_digest(platforms, name);
+    const auto target = link_target(platforms / name);
     if (target && fs::path(*target).parent_path().filename() == "blobs") {
-      if (digest) static_cast<void>(check_object(path, *digest, verdict));
+      if (digest) static_cast<void>(check_object(platforms / name, *digest, verdict));
       continue;
     }
-    check_document(path, entry == index.manifest.manifests.end() ? nullptr : &*entry, depth + 1,
+    // An index may list a manifest under several platforms, of which it has one at most.
+    Entries entries;
+    std::ranges::copy_if(index.manifest.manifests, std::back_inserter(entries),
+                         [&](const registry::Descriptor& entry) {
+                           return digest == entry.digest && !registry::is_attestation(entry);
+                         });
+    check_document({directory.path / "platforms" / name, platforms / name}, entries, depth + 1,
                    inner);
   }
   attempt(verdict, directory.digest.str(),
           [&] { check_journal(directory.repository, {directory.digest.str()}, verdict); });
 }
 
-void Checker::check_image(const ImageDirectory& directory, const registry::Descriptor* entry,
+void Checker::check_image(const ImageDirectory& directory, const Entries& entries,
                           Verdict& verdict) {
   const Image image = read_image(directory);
   const std::string digest = directory.digest.str();
   verdict.platform = image.platform();
   verdict.layers = image.layers.size();
   for (const std::string& problem : image.manifest.problems) verdict.add(digest, problem);
-  if (const auto id = image.id(); id && status_of(directory.path / "config.json")) {
-    const auto size = check_object(directory.path / "config.json", *id, verdict);
+  if (const auto id = image.id(); id && status_of(directory.place / "config.json")) {
+    const Read* const read = check_object(directory.place / "config.json", *id, verdict);
     const auto stated = image.manifest.config->size;
-    if (size && stated && *size != *stated) {
-      verdict.add(id->str(),
-                  str_cat("the manifest says that it has ", *stated, " bytes, but it has ", *size));
+    if (read != nullptr && stated && *read->size != *stated) {
+      verdict.add(id->str(), str_cat("the manifest says that it has ", *stated,
+                                     " bytes, but it has ", *read->size));
     }
   }
   if (image.config) {
@@ -177,40 +234,66 @@ void Checker::check_image(const ImageDirectory& directory, const registry::Descr
                   str_cat("it has ", counted(image.manifest.layers.size(), "layer"),
                           ", but its config ", counted(image.config->diff_ids.size(), "diff_id")));
     }
-    if (entry != nullptr && entry->platform &&
-        !is_same_platform(*entry->platform, image.config->platform)) {
-      verdict.add(digest, str_cat("the index says that it is for ", platform_text(*entry->platform),
-                                  ", but its config says ", verdict.platform));
+    for (const registry::Descriptor& entry : entries) {
+      if (has_platform(entry) && !may_state(*entry.platform, image.config->platform)) {
+        verdict.add(digest,
+                    str_cat("the index says that it is for ", platform_text(*entry.platform),
+                            ", but its config says ", verdict.platform));
+      }
     }
-    check_labels(image, verdict);
   }
-  for (const Layer& layer : image.layers) {
-    progress_.show(
-        str_cat(directory.path.native(), ": layer ", layer.name, " of ", image.layers.size()));
-    check_layer(image, layer, verdict);
+  check_labels(image, verdict);
+  for (std::size_t i = 0; i < image.layers.size(); ++i) {
+    progress_.show(str_cat(directory.path.native(), ": layer ", image.layers[i].name, " of ",
+                           image.layers.size()));
+    check_layer(image, i, verdict);
   }
   check_journal(directory.repository, objects_of(image), verdict);
 }
 
-void Checker::check_layer(const Image& image, const Layer& layer, Verdict& verdict) {
-  const fs::path folder = image.directory.path / "layers" / layer.name;
+void Checker::check_layer(const Image& image, std::size_t number, Verdict& verdict) {
+  const Layer& layer = image.layers[number];
+  const fs::path folder = image.directory.place / "layers" / layer.name;
   if (!layer.blob) {
     verdict.add("layers/" + layer.name, "the manifest does not say which blob it is");
     return;
   }
+  const std::string blob = layer.blob->str();
   const bool has_diff = image.config && !registry::is_encrypted(layer.media_type);
-  if (has_diff && !layer.diff) verdict.add(layer.blob->str(), "no diff_id belongs to it");
-  if (depth_ == Depth::shallow) return;
-  const auto size = check_object(folder / "blob", *layer.blob, verdict);
-  if (size && layer.size && *size != *layer.size) {
-    verdict.add(layer.blob->str(), str_cat("the manifest says that it has ", *layer.size,
-                                           " bytes, but it has ", *size));
+  if (has_diff && !layer.diff) verdict.add(blob, "no diff_id belongs to it");
+  if (layer.diff && image.config && number < image.config->diff_ids.size() &&
+      image.config->diff_ids[number] != layer.diff) {
+    verdict.add(blob, str_cat("the mount shows ", *layer.diff,
+                              " as its diff, but the config has another diff_id"));
   }
-  if (layer.diff) static_cast<void>(check_object(folder / "diff", *layer.diff, verdict));
+  if (depth_ == Depth::shallow) return;
+  std::optional<Diff> diff;
+  if (layer.diff) {
+    const Read* const read = check_object(folder / "diff", *layer.diff, verdict);
+    if (read != nullptr && read->problem.empty()) diff = Diff{*layer.diff, *read->size};
+  }
+  const Read* const read =
+      check_object(folder / "blob", *layer.blob, verdict, diff ? &*diff : nullptr);
+  if (read == nullptr) return;
+  if (layer.size && *read->size != *layer.size) {
+    verdict.add(blob, str_cat("the manifest says that it has ", *layer.size, " bytes, but it has ",
+                              *read->size));
+  }
+  // Of bytes that are not those of the blob, no more needs to be said.
+  if (!diff || !read->problem.empty()) return;
+  const std::string& problem = read->diffs.at(diff->digest);
+  if (!problem.empty()) verdict.add(blob, problem);
 }
 
 void Checker::check_labels(const Image& image, Verdict& verdict) const {
   if (requirements_.labels.empty()) return;
+  if (!image.config) {
+    for (const std::string& wanted : requirements_.labels) {
+      verdict.add(image.directory.digest.str(), str_cat("it has no config, and so no label ",
+                                                        wanted.substr(0, wanted.find('='))));
+    }
+    return;
+  }
   const auto document = registry::parse_json(image.config_text, registry::NameCase::matters);
   const auto* const config = registry::member(document, "config");
   const auto* const labels = config == nullptr ? nullptr : registry::member(*config, "Labels");
@@ -233,7 +316,9 @@ void Checker::check_labels(const Image& image, Verdict& verdict) const {
 void Checker::check_platforms(const std::vector<Verdict>& verdicts, Verdict& verdict) const {
   std::vector<registry::Platform> offered;
   std::string names;
+  bool is_known = true;
   for (const Verdict& image : verdicts) {
+    is_known = is_known && (image.soundness != Soundness::failed || !image.platform.empty());
     if (image.platform.empty()) continue;
     try {
       offered.push_back(registry::parse_platform(image.platform));
@@ -243,56 +328,75 @@ void Checker::check_platforms(const std::vector<Verdict>& verdicts, Verdict& ver
     names += str_cat(names.empty() ? "" : ", ", image.platform);
   }
   for (const registry::Platform& wanted : requirements_.platforms) {
-    const bool is_there = std::ranges::any_of(offered, [&](const registry::Platform& platform) {
-      return is_same_platform(wanted, platform);
-    });
+    const bool is_there = std::ranges::any_of(
+        offered, [&](const registry::Platform& platform) { return suits(wanted, platform); });
     if (is_there) continue;
+    if (!is_known) {
+      verdict.fail(verdict.path, str_cat("it is not known if there is an image for ",
+                                         platform_text(wanted), ": not all could be looked at"));
+      continue;
+    }
     verdict.add(verdict.path, str_cat("there is no image for ", platform_text(wanted),
                                       names.empty() ? "" : ", only for ", names));
   }
 }
 
-/// Reads the whole object, and returns its size. Returns nothing if it could not be read.
-std::optional<std::uint64_t> Checker::check_object(const fs::path& path, const Digest& digest,
-                                                   Verdict& verdict) {
+/// Reads the whole object, unless that was done before, and adds what is wrong with it. Compares a
+/// blob with `diff`, unless that is null. Returns what was found out, or null if the object could
+/// not be read.
+const Checker::Read* Checker::check_object(const fs::path& path, const Digest& digest,
+                                           Verdict& verdict, const Diff* diff) {
   // One copy of an object is behind all names of the repository.
   const std::string key = real_path(path).value_or(path).native();
-  const auto known = read_.find(key);
-  if (known != read_.end()) {
-    if (!known->second.problem.empty()) {
-      verdict.add(digest.str(), known->second.problem);
-      return std::nullopt;
-    }
-    return known->second.size;
-  }
-  std::optional<std::uint64_t> size;
-  attempt(verdict, digest.str(), [&] {
-    Read read;
+  auto known = read_.find(key);
+  const bool is_known =
+      known != read_.end() && (diff == nullptr || !known->second.problem.empty() ||
+                               known->second.diffs.contains(diff->digest));
+  if (!is_known) {
     try {
-      Hasher hasher(digest.algorithm());
-      const std::string total = size_text(size_of(path));
-      std::uint64_t done = 0;
-      read.size = read_pieces(path, [&](std::span<const std::byte> piece) {
-        hasher.update(piece);
-        done += piece.size();
-        progress_.show(str_cat(digest_text(digest, Digests::brief), ": ", size_text(done), " of ",
-                               total, " read"));
-      });
-      const Digest actual = hasher.finish();
-      if (actual != digest) read.problem = str_cat("its bytes hash to ", actual);
+      Read read = read_object(path, digest, diff);
+      if (known != read_.end()) read.diffs.merge(known->second.diffs);
+      known = read_.insert_or_assign(key, std::move(read)).first;
     } catch (const Error& error) {
-      if (is_verdict(error.code())) {
-        read_[key] = {.problem = error.what()};
-      }
-      throw;
+      if (is_verdict(error.code())) read_[key] = {.problem = error.what()};
+      note(verdict, digest.str(), error);
+      return nullptr;
     }
-    read_[key] = read;
     ++verdict.objects;
-    verdict.bytes += read.size;
-    size = read.size;
-    if (!read.problem.empty()) verdict.add(digest.str(), read.problem);
+    verdict.bytes += *known->second.size;
+  }
+  const Read& read = known->second;
+  if (!read.problem.empty()) verdict.add(digest.str(), read.problem);
+  return read.size ? &read : nullptr;
+}
+
+Checker::Read Checker::read_object(const fs::path& path, const Digest& digest,
+                                   const Diff* diff) const {
+  Hasher hasher(digest.algorithm());
+  std::optional<Uncompressed> uncompressed;
+  if (diff != nullptr) uncompressed.emplace(diff->digest.algorithm(), diff->size);
+  const std::string total = size_text(size_of(path));
+  std::uint64_t done = 0;
+  Read read;
+  read.size = read_pieces(path, [&](std::span<const std::byte> piece) {
+    hasher.update(piece);
+    if (uncompressed) uncompressed->write(piece);
+    done += piece.size();
+    progress_.show(str_cat(digest_text(digest, Digests::brief), ": ", size_text(done), " of ",
+                           total, " read"));
   });
-  return size;
+  const Digest actual = hasher.finish();
+  if (actual != digest) read.problem = str_cat("its bytes hash to ", actual);
+  if (uncompressed) {
+    uncompressed->finish();
+    const auto& found = uncompressed->digest();
+    read.diffs[diff->digest] =
+        !found ? uncompressed->problem()
+        : *found != diff->digest
+            ? str_cat("it decompresses to ", *found, ", but its diff_id is ", diff->digest)
+            : "";
+  }
+  return read;
 }
 
 void Checker::check_journal(const fs::path& repository, const std::set<std::string>& objects,

@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "base/error.h"
 #include "registry/image/platform.h"
 #include "tools/companions/common/progress.h"
 #include "tools/companions/mount/image.h"
+#include "tools/companions/mount/mount_watch.h"
 
 // Whether images are sound.
 
@@ -40,10 +42,14 @@ struct Verdict {
   bool is_index = false;
   std::string platform = {};
   std::vector<Finding> findings = {};
-  std::size_t layers = 0;   ///< how many layers the image has
-  std::size_t objects = 0;  ///< how many objects were read, each to its end
-  std::uint64_t bytes = 0;  ///< how many bytes these have
+  std::size_t attestations = 0;  ///< how many entries of the index are, and are not checked
+  std::size_t layers = 0;        ///< how many layers the image has
+  std::size_t objects = 0;       ///< how many objects were read, each to its end
+  std::uint64_t bytes = 0;       ///< how many bytes these have
+  /// Adds what is wrong with the image.
   void add(const std::string& object, const std::string& detail);
+  /// Adds what could not be found out. What is known to be wrong counts more.
+  void fail(const std::string& object, const std::string& detail);
 };
 
 /// What images must have.
@@ -66,22 +72,44 @@ class Checker {
   [[nodiscard]] std::vector<Verdict> check(const std::string& path);
 
  private:
-  struct Read {
+  /// The entries of an index that lead to one document.
+  using Entries = std::vector<registry::Descriptor>;
+
+  /// A diff that was found to be what its name says.
+  struct Diff {
+    Digest digest;
     std::uint64_t size = 0;
-    std::string problem = {};  ///< empty if the bytes hash to the name
   };
 
-  void check_document(const std::filesystem::path& path, const registry::Descriptor* entry,
-                      int depth, std::vector<Verdict>& verdicts);
+  /// What was found out about an object.
+  struct Read {
+    std::optional<std::uint64_t> size = {};  ///< none if the object could not be read
+    std::string problem = {};                ///< empty if the bytes hash to the name
+    /// Of a blob: for each diff that it was compared with, what is wrong, or an empty text.
+    std::map<Digest, std::string> diffs = {};
+  };
+
+  /// Where a document is: `shown` is for people, and `place` for reading.
+  struct Location {
+    std::filesystem::path shown;
+    std::filesystem::path place;
+  };
+
+  void check_document(const Location& location, const Entries& entries, int depth,
+                      std::vector<Verdict>& verdicts);
   void check_index(const ImageDirectory& directory, int depth, Verdict& verdict,
                    std::vector<Verdict>& inner);
-  void check_image(const ImageDirectory& directory, const registry::Descriptor* entry,
-                   Verdict& verdict);
-  void check_layer(const Image& image, const Layer& layer, Verdict& verdict);
+  void check_image(const ImageDirectory& directory, const Entries& entries, Verdict& verdict);
+  void check_layer(const Image& image, std::size_t number, Verdict& verdict);
   void check_labels(const Image& image, Verdict& verdict) const;
   void check_platforms(const std::vector<Verdict>& verdicts, Verdict& verdict) const;
-  std::optional<std::uint64_t> check_object(const std::filesystem::path& path, const Digest& digest,
-                                            Verdict& verdict);
+  const Read* check_object(const std::filesystem::path& path, const Digest& digest,
+                           Verdict& verdict, const Diff* diff = nullptr);
+  [[nodiscard]] Read read_object(const std::filesystem::path& path, const Digest& digest,
+                                 const Diff* diff) const;
+  template <class Work>
+  void attempt(Verdict& verdict, const std::string& object, const Work& work) const;
+  void note(Verdict& verdict, const std::string& object, const Error& error) const;
   static void check_journal(const std::filesystem::path& repository,
                             const std::set<std::string>& objects, Verdict& verdict);
 
@@ -90,6 +118,7 @@ class Checker {
   Depth depth_;
   // Used by one thread.
   Progress& progress_;
+  std::optional<MountWatch> mount_ = {};  ///< of the document that is being checked
   /// By the path of the repository and the digest: another mount has another copy.
   std::map<std::string, Read> read_;
 };

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "tools/companions/common/json_text.h"
 #include "tools/companions/common/words.h"
 
 namespace digestfs::companions {
@@ -16,7 +17,10 @@ using Json = nlohmann::ordered_json;
 
 std::string what_was_checked(const Verdict& verdict) {
   if (!verdict.digest) return {};
-  if (verdict.is_index) return "index";
+  if (verdict.is_index) {
+    if (verdict.attestations == 0) return "index";
+    return str_cat("index, ", counted(verdict.attestations, "attestation"), " not checked");
+  }
   return str_cat(verdict.platform.empty() ? "artifact" : verdict.platform, ", ",
                  counted(verdict.layers, "layer"), ", ", size_text(verdict.bytes), " read");
 }
@@ -61,6 +65,7 @@ std::string verdicts_json(const std::vector<Verdict>& verdicts) {
     image["digest"] = verdict.digest ? Json(verdict.digest->str()) : Json(nullptr);
     image["kind"] = !verdict.digest ? Json(nullptr) : Json(verdict.is_index ? "index" : "image");
     image["platform"] = verdict.platform.empty() ? Json(nullptr) : Json(verdict.platform);
+    image["attestationsNotChecked"] = verdict.attestations;
     image["objectsRead"] = verdict.objects;
     image["bytesRead"] = verdict.bytes;
     Json& findings = image["problems"] = Json::array();
@@ -69,7 +74,7 @@ std::string verdicts_json(const std::vector<Verdict>& verdicts) {
     }
     images.push_back(std::move(image));
   }
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 }  // namespace digestfs::companions

@@ -9,27 +9,41 @@
 
 #include "base/text.h"
 #include "tools/exit_code.h"
+#include "tools/switch.h"
 
 namespace digestfs::companions {
 namespace {
+
+/// Returns the program's own options, and those that every companion has.
+std::vector<Option> all_options(const Usage& usage) {
+  std::vector<Option> options = usage.options;
+  options.push_back({"json", "print JSON (docs/companions.md has its schema)", ""});
+  options.push_back({"q,quiet", "show no progress", ""});
+  options.push_back({"h,help", "print this help", ""});
+  options.push_back({"V,version", "print the version", ""});
+  return options;
+}
 
 cxxopts::Options definition(const Usage& usage) {
   cxxopts::Options options(usage.program, usage.summary);
   options.custom_help(usage.arguments);
   options.positional_help("");
   auto add = options.add_options();
-  for (const Option& option : usage.options) {
+  for (const Option& option : all_options(usage)) {
     if (option.value.empty()) {
       add(option.names, option.help);
     } else {
       add(option.names, option.help, cxxopts::value<std::string>(), option.value);
     }
   }
-  add("json", "print JSON (docs/companions.md has its schema)");
-  add("q,quiet", "show no progress");
-  add("h,help", "print this help");
-  add("V,version", "print the version");
   return options;
+}
+
+/// Returns true if the option with the long name `name` has no value but yes and no.
+bool is_switch(const Usage& usage, const std::string& name) {
+  return std::ranges::any_of(all_options(usage), [&](const Option& option) {
+    return option.value.empty() && option.names.substr(option.names.find(',') + 1) == name;
+  });
 }
 
 }  // namespace
@@ -73,7 +87,13 @@ Arguments read_arguments(const Usage& usage, const std::vector<std::string>& arg
     Arguments::Settings settings;
     // Not by `as`, which would cut lists of values at commas.
     for (const auto& setting : parsed.arguments()) {
-      settings.emplace_back(setting.key(), setting.value());
+      const std::string& name = setting.key();
+      if (is_switch(usage, name)) {
+        // The last one counts.
+        std::erase_if(settings, [&](const auto& earlier) { return earlier.first == name; });
+        if (!tools::parse_switch(name, setting.value())) continue;
+      }
+      settings.emplace_back(name, setting.value());
     }
     return {std::move(settings), parsed.unmatched()};
   } catch (const std::exception& error) {

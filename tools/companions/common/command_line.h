@@ -36,7 +36,8 @@ class Arguments {
   Arguments(Settings settings, std::vector<std::string> words)
       : settings_(std::move(settings)), words_(std::move(words)) {}
 
-  /// Returns true if the option with the long name `option` was given.
+  /// Returns true if the option with the long name `option` was given. `--switch=false` is the same
+  /// as no switch.
   [[nodiscard]] bool has(const std::string& option) const;
   /// Returns the last value of `option`, or nothing if it was not given.
   [[nodiscard]] std::optional<std::string> value(const std::string& option) const;

@@ -15,8 +15,8 @@ ReferrersComparison compare_referrers(const ImageDirectory& a, const ImageDirect
   ReferrersComparison result;
   try {
     using Names = std::vector<std::string>;
-    const Names of_a = names_in(a.path / "referrers").value_or(Names());
-    const Names of_b = names_in(b.path / "referrers").value_or(Names());
+    const Names of_a = names_in(a.place / "referrers").value_or(Names());
+    const Names of_b = names_in(b.place / "referrers").value_or(Names());
     std::ranges::set_intersection(of_a, of_b, std::back_inserter(result.both));
     std::ranges::set_difference(of_a, of_b, std::back_inserter(result.only_a));
     std::ranges::set_difference(of_b, of_a, std::back_inserter(result.only_b));
@@ -47,7 +47,7 @@ const registry::Manifest& Subject::manifest() const {
 std::string Subject::media_type() const {
   const std::string& stated = manifest().media_type;
   if (!stated.empty()) return stated;
-  return attribute(directory().path, "user.oci.mediaType").value_or("");
+  return attribute(directory().place, "user.oci.mediaType").value_or("");
 }
 
 Comparison compare(const Subject& a, const Subject& b) {

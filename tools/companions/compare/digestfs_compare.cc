@@ -38,8 +38,8 @@ void refuse_index(const Subject& subject) {
 Answer show_comparison(const Arguments& arguments) {
   const auto& words = arguments.words();
   if (words.size() != 2) throw tools::UsageError("two images are needed, A and B");
-  const Subject a(find_image(words[0]));
-  const Subject b(find_image(words[1]));
+  const Subject a(by_digest(find_image(words[0])));
+  const Subject b(by_digest(find_image(words[1])));
   const bool has_files = arguments.has("files");
   if (has_files) {
     refuse_index(a);

@@ -14,19 +14,33 @@ namespace {
 
 using nlohmann::json;
 
+/// Returns `path` and the name `key` below it, as jq(1) writes it: a name that would not be clear
+/// is a text of JSON.
+std::string joined(const std::string& path, const std::string& key) {
+  const bool is_plain = !key.empty() && key.find_first_of(".\"\\") == std::string::npos;
+  return str_cat(path, path.empty() ? "" : ".",
+                 is_plain ? key : json(key).dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
 std::string value_text(const json& value) {
   if (value.is_string()) return value.get<std::string>();
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-/// Adds the variables of `config.Env`, of which each is a text `NAME=VALUE`.
+/// Adds the variables of `config.Env`, of which each is a text `NAME=VALUE`. A list that is not of
+/// this kind, or that has a name twice, is one field.
 void add_environment(const json& list, const std::string& path, Fields& fields) {
+  Fields variables;
   for (const json& element : list) {
-    const std::string text = value_text(element);
+    const std::string text = element.is_string() ? element.get<std::string>() : std::string();
     const std::size_t sign = text.find('=');
-    fields[str_cat(path, ".", text.substr(0, sign))] =
-        sign == std::string::npos ? "" : text.substr(sign + 1);
+    if (sign == std::string::npos ||
+        !variables.emplace(joined(path, text.substr(0, sign)), text.substr(sign + 1)).second) {
+      fields[path] = value_text(list);
+      return;
+    }
   }
+  fields.merge(variables);
 }
 
 // The depth of what `parse_json` returns is bounded.
@@ -39,7 +53,7 @@ void add(const json& value, const std::string& path, Fields& fields) {
     }
   } else if (value.is_object() && !value.empty()) {
     for (const auto& [name, inner] : value.items()) {
-      add(inner, str_cat(path, path.empty() ? "" : ".", name), fields);
+      add(inner, joined(path, name), fields);
     }
   } else if (!value.is_null()) {
     // An empty list or object says the same as none: tools that convert configs leave it out.
@@ -61,7 +75,17 @@ Fields config_fields(std::string_view config) {
 
 Fields annotation_fields(const registry::Annotations& annotations) {
   Fields fields;
-  for (const auto& [key, value] : annotations) fields["annotations." + key] = value;
+  for (const auto& [key, value] : annotations) fields[joined("annotations", key)] = value;
+  return fields;
+}
+
+Fields descriptor_fields(const registry::Descriptor& descriptor, const std::string& path) {
+  Fields fields;
+  if (!descriptor.media_type.empty()) fields[path + ".mediaType"] = descriptor.media_type;
+  if (!descriptor.artifact_type.empty()) fields[path + ".artifactType"] = descriptor.artifact_type;
+  for (const auto& [key, value] : descriptor.annotations) {
+    fields[joined(path + ".annotations", key)] = value;
+  }
   return fields;
 }
 

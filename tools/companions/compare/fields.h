@@ -22,13 +22,18 @@ struct FieldChange {
 
 using Fields = std::map<std::string, std::string>;
 
-/// Returns the fields of an image config, each under the way that leads to it. A variable of
-/// `config.Env` is a field of its own. `rootfs` is left out: the layers are compared by themselves.
-/// Throws `Errc::corrupt`.
+/// Returns the fields of an image config, each under the way that leads to it: names with dots
+/// between them, where a name that has a dot is in quotes. A variable of `config.Env` is a field of
+/// its own, unless a name is there twice: then the list is one field. `rootfs` is left out: the
+/// layers are compared by themselves. Throws `Errc::corrupt`.
 [[nodiscard]] Fields config_fields(std::string_view config);
 
 /// Returns annotations as fields.
 [[nodiscard]] Fields annotation_fields(const registry::Annotations& annotations);
+
+/// Returns what a descriptor says of its object besides digest and size, as fields below `path`.
+[[nodiscard]] Fields descriptor_fields(const registry::Descriptor& descriptor,
+                                       const std::string& path);
 
 /// Returns what differs, in order.
 [[nodiscard]] std::vector<FieldChange> compare_fields(const Fields& a, const Fields& b);

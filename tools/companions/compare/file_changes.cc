@@ -25,6 +25,8 @@ constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
 constexpr const char* kLayerAttribute = "user.digestfs.layer";
 
+using Attributes = std::map<std::string, std::string>;
+
 std::string_view type_of(const struct stat& status) {
   switch (status.st_mode & S_IFMT) {
     case S_IFREG:
@@ -50,28 +52,31 @@ std::string mode_text(const struct stat& status) {
   return text.data();
 }
 
+/// A layer of an image, by its number.
+struct Origin {
+  std::optional<std::size_t> layer = {};
+  bool is_certain = false;  ///< the mount says so; otherwise it is the topmost layer with that path
+};
+
 /// One of the two images, and where its files are.
 class Side {
  public:
-  explicit Side(const Image& image) : image_(image), rootfs_(image.directory.path / "rootfs") {}
+  explicit Side(const Image& image) : image_(image), rootfs_(image.directory.place / "rootfs") {}
 
   [[nodiscard]] fs::path at(const fs::path& path) const { return rootfs_ / path; }
   [[nodiscard]] std::size_t layer_count() const { return image_.layers.size(); }
 
-  /// Returns the number of the layer that brought what is at `path`, or nothing.
-  [[nodiscard]] std::optional<std::size_t> layer_of(const fs::path& path,
-                                                    const struct stat& status) const {
-    if (!S_ISLNK(status.st_mode)) {
-      const auto attributes = own_attributes(at(path));
-      if (const auto found = attributes.find(kLayerAttribute); found != attributes.end()) {
-        return number_of(found->second);
-      }
+  /// Returns the layer that brought what is at `path`. `attributes` are those of the path.
+  [[nodiscard]] Origin origin_of(const fs::path& path, const Attributes& attributes) const {
+    if (const auto found = attributes.find(kLayerAttribute); found != attributes.end()) {
+      return {number_of(found->second), true};
     }
-    // Links, devices and fifos have no attributes: the topmost layer that has the path brought it.
+    // Links, devices and fifos have no such attribute. The topmost layer that has the path usually
+    // brought it; but a layer may have brought it by another path, through a link.
     for (std::size_t i = image_.layers.size(); i-- > 0;) {
-      if (status_of(tree(i) / path)) return i;
+      if (status_of(tree(i) / path)) return {i, false};
     }
-    return std::nullopt;
+    return {};
   }
 
   /// Returns the number of the topmost layer with a whiteout that hides `path`.
@@ -85,13 +90,10 @@ class Side {
   [[nodiscard]] std::string name_of(std::optional<std::size_t> layer) const {
     return layer ? image_.layers[*layer].name : "";
   }
-  [[nodiscard]] std::optional<Digest> diff_of(std::optional<std::size_t> layer) const {
-    return layer ? image_.layers[*layer].diff : std::nullopt;
-  }
 
  private:
   [[nodiscard]] fs::path tree(std::size_t layer) const {
-    return image_.directory.path / "layers" / image_.layers[layer].name / "tree";
+    return image_.directory.place / "layers" / image_.layers[layer].name / "tree";
   }
 
   [[nodiscard]] std::optional<std::size_t> number_of(const std::string& name) const {
@@ -153,12 +155,12 @@ class Walk {
     if (!in_b) {
       change.kind = FileChangeKind::removed;
       change.is_directory = S_ISDIR(in_a->st_mode);
-      change.layer_a = a_.name_of(a_.layer_of(path, *in_a));
+      change.layer_a = a_.name_of(a_.origin_of(path, own_attributes(a_.at(path))).layer);
       change.removed_by = b_.name_of(b_.layer_that_hides(path));
     } else if (!in_a) {
       change.kind = FileChangeKind::added;
       change.is_directory = S_ISDIR(in_b->st_mode);
-      change.layer_b = b_.name_of(b_.layer_of(path, *in_b));
+      change.layer_b = b_.name_of(b_.origin_of(path, own_attributes(b_.at(path))).layer);
     } else {
       compare(path, *in_a, *in_b, change);
     }
@@ -169,60 +171,58 @@ class Walk {
   /// Fills in what differs of a path that both have.
   void compare(const fs::path& path, const struct stat& in_a, const struct stat& in_b,
                FileChange& change) const {
-    const auto of_a = a_.layer_of(path, in_a);
-    const auto of_b = b_.layer_of(path, in_b);
-    // Below this, everything is the same in both, and so is what a layer made of it.
-    if (of_a && of_a == of_b && *of_a < base_) return;
-    change.layer_a = a_.name_of(of_a);
-    change.layer_b = b_.name_of(of_b);
+    const Attributes attributes_a = own_attributes(a_.at(path));
+    const Attributes attributes_b = own_attributes(b_.at(path));
+    const Origin of_a = a_.origin_of(path, attributes_a);
+    const Origin of_b = b_.origin_of(path, attributes_b);
     const auto add = [&change](std::string_view what, const auto& before, const auto& after) {
       change.what.push_back(str_cat(what, " ", before, " → ", after));
     };
     if ((in_a.st_mode & S_IFMT) != (in_b.st_mode & S_IFMT)) {
       add("type", type_of(in_a), type_of(in_b));
-      return;
-    }
-    if (in_a.st_mode != in_b.st_mode) add("mode", mode_text(in_a), mode_text(in_b));
-    if (in_a.st_uid != in_b.st_uid || in_a.st_gid != in_b.st_gid) {
-      add("owner", str_cat(in_a.st_uid, ":", in_a.st_gid), str_cat(in_b.st_uid, ":", in_b.st_gid));
-    }
-    if (S_ISDIR(in_a.st_mode)) return;
-    const bool has_same_time =
-        in_a.st_mtim.tv_sec == in_b.st_mtim.tv_sec && in_a.st_mtim.tv_nsec == in_b.st_mtim.tv_nsec;
-    if (S_ISLNK(in_a.st_mode)) {
-      const auto target_a = link_target(a_.at(path)).value_or("");
-      const auto target_b = link_target(b_.at(path)).value_or("");
-      if (target_a != target_b) add("target", target_a, target_b);
-    } else if (S_ISREG(in_a.st_mode)) {
-      if (in_a.st_size != in_b.st_size) {
-        add("size", in_a.st_size, in_b.st_size);
-      } else if (!is_one_entry(of_a, of_b, in_a, in_b) &&
-                 !has_same_content(a_.at(path), b_.at(path))) {
-        change.what.emplace_back("content");
+    } else {
+      if (in_a.st_mode != in_b.st_mode) add("mode", mode_text(in_a), mode_text(in_b));
+      if (in_a.st_uid != in_b.st_uid || in_a.st_gid != in_b.st_gid) {
+        add("owner", str_cat(in_a.st_uid, ":", in_a.st_gid),
+            str_cat(in_b.st_uid, ":", in_b.st_gid));
       }
-    } else if (in_a.st_rdev != in_b.st_rdev) {
-      add("device", str_cat(major(in_a.st_rdev), ":", minor(in_a.st_rdev)),
-          str_cat(major(in_b.st_rdev), ":", minor(in_b.st_rdev)));
+      if (S_ISLNK(in_a.st_mode)) {
+        const auto target_a = link_target(a_.at(path)).value_or("");
+        const auto target_b = link_target(b_.at(path)).value_or("");
+        if (target_a != target_b) add("target", target_a, target_b);
+      } else if (S_ISREG(in_a.st_mode)) {
+        if (in_a.st_size != in_b.st_size) {
+          add("size", in_a.st_size, in_b.st_size);
+        } else if (!is_of_base(of_a, of_b) && !has_same_content(a_.at(path), b_.at(path))) {
+          change.what.emplace_back("content");
+        }
+      } else if (in_a.st_rdev != in_b.st_rdev) {
+        add("device", str_cat(major(in_a.st_rdev), ":", minor(in_a.st_rdev)),
+            str_cat(major(in_b.st_rdev), ":", minor(in_b.st_rdev)));
+      }
+      if (in_a.st_mtim.tv_sec != in_b.st_mtim.tv_sec ||
+          in_a.st_mtim.tv_nsec != in_b.st_mtim.tv_nsec) {
+        change.what.emplace_back("time");
+      }
+      if (of_image(attributes_a) != of_image(attributes_b)) change.what.emplace_back("attributes");
     }
-    if (!has_same_time) change.what.emplace_back("time");
-    if (S_ISREG(in_a.st_mode) && image_attributes(a_.at(path)) != image_attributes(b_.at(path))) {
-      change.what.emplace_back("attributes");
-    }
+    // What differs does not come from one layer of the base: then the guess was wrong.
+    const bool is_wrong_guess = of_a.layer == of_b.layer && of_a.layer && *of_a.layer < base_ &&
+                                !(of_a.is_certain && of_b.is_certain);
+    if (is_wrong_guess) return;
+    change.layer_a = a_.name_of(of_a.layer);
+    change.layer_b = b_.name_of(of_b.layer);
   }
 
-  /// Returns true if a file that both have is one entry of one layer. A hard link may lead into a
-  /// lower layer, which need not be the same in both.
-  [[nodiscard]] bool is_one_entry(std::optional<std::size_t> of_a, std::optional<std::size_t> of_b,
-                                  const struct stat& in_a, const struct stat& in_b) const {
-    const auto diff = a_.diff_of(of_a);
-    return diff && diff == b_.diff_of(of_b) && in_a.st_nlink == 1 && in_b.st_nlink == 1 &&
-           in_a.st_mtim.tv_sec == in_b.st_mtim.tv_sec &&
-           in_a.st_mtim.tv_nsec == in_b.st_mtim.tv_nsec;
+  /// Returns true if a file that both have certainly comes from one layer of the base. Below that,
+  /// everything is the same in both, and so is what the layer made of it.
+  [[nodiscard]] bool is_of_base(const Origin& of_a, const Origin& of_b) const {
+    return of_a.is_certain && of_b.is_certain && of_a.layer && of_a.layer == of_b.layer &&
+           *of_a.layer < base_;
   }
 
   /// Returns the attributes that the image gives a file, without those that digestfs adds.
-  static std::map<std::string, std::string> image_attributes(const fs::path& path) {
-    auto attributes = own_attributes(path);
+  static Attributes of_image(Attributes attributes) {
     std::erase_if(attributes, [](const auto& attribute) {
       return attribute.first.starts_with("user.digestfs.") ||
              attribute.first.starts_with("user.oci.");

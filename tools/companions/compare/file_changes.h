@@ -24,13 +24,14 @@ struct FileChange {
   std::string path;                    ///< absolute, inside the image
   std::vector<std::string> what = {};  ///< `content`, `mode 0644, 0755`, …; for a change only
   bool is_directory = false;           ///< with everything below it, for what was added or removed
-  std::string layer_a = {};            ///< the layer of A that brought what A has there
+  std::string layer_a = {};            ///< the layer of A that brought what A has, if known
   std::string layer_b = {};            ///< the same of B
   std::string removed_by = {};         ///< the layer of B with the whiteout that hides the path
 };
 
 /// Walks the `rootfs/` of both images and passes every difference to `take`, in the order of the
-/// paths. Does not read the content of a file that both have from the same layer.
+/// paths. Does not read the content of a file that, as both mounts say, comes from one layer of the
+/// base that the images share.
 void compare_files(const Image& a, const Image& b, Progress& progress,
                    const std::function<void(const FileChange&)>& take);
 

@@ -51,12 +51,16 @@ std::pair<Relation, std::string> relate(const Image& a, const Image& b, const Sh
   if (a.directory.digest == b.directory.digest) {
     return {Relation::same_document, "A and B are the same manifest"};
   }
-  const bool has_same_layers =
-      shared.count == a.layers.size() && shared.count == b.layers.size() && shared.count > 0;
-  if (!has_same_layers) return relate_layers(a, b, shared);
+  const bool has_same_layers = shared.count == a.layers.size() && shared.count == b.layers.size();
+  const bool has_layers = shared.count > 0;
+  if (!has_same_layers || (!has_layers && has_other_fields)) return relate_layers(a, b, shared);
   const std::string otherwise =
       str_cat(shared.recompressed, " of ", counted(shared.count, "layer"),
               shared.recompressed == 1 ? " is" : " are", " stored in another blob");
+  if (has_other_fields && !(a.config && b.config)) {
+    return {Relation::same_layers,
+            "A and B have the same blobs but say different things about them"};
+  }
   if (has_other_fields) {
     return {Relation::same_layers, str_cat("A and B have the same layers but different configs",
                                            shared.recompressed > 0 ? "; " + otherwise : "")};
@@ -67,25 +71,44 @@ std::pair<Relation, std::string> relate(const Image& a, const Image& b, const Sh
     return {Relation::recompressed,
             str_cat("A and B are the same image, compressed otherwise: ", otherwise, spelling)};
   }
-  return {Relation::same_image, str_cat("A and B are the same image in two manifests: their ",
-                                        spelling.empty() ? "config and layers are" : "layers are",
-                                        " the same", spelling)};
+  const std::string why = !has_layers && spelling.empty()
+                              ? ": their config is the same, and they have no layers"
+                          : !has_layers      ? ""
+                          : spelling.empty() ? ": their config and layers are the same"
+                                             : ": their layers are the same";
+  return {Relation::same_image,
+          str_cat("A and B are the same image in two manifests", why, spelling)};
 }
 
-bool has_config_change(const std::vector<FieldChange>& fields) {
-  return std::ranges::any_of(
-      fields, [](const FieldChange& change) { return !change.field.starts_with("annotations."); });
+/// Returns what differs in the configs of two images.
+std::vector<FieldChange> config_changes(const Image& a, const Image& b) {
+  if (a.id() == b.id()) return {};
+  return compare_fields(config_fields(a.config_text), config_fields(b.config_text));
 }
 
-std::vector<FieldChange> field_changes(const Image& a, const Image& b) {
-  std::vector<FieldChange> fields;
-  if (a.config && b.config && a.id() != b.id()) {
-    fields = compare_fields(config_fields(a.config_text), config_fields(b.config_text));
+/// Returns what differs in what the manifests say about an artifact, its config and the blobs that
+/// both have.
+std::vector<FieldChange> artifact_changes(const Image& a, const Image& b,
+                                          const std::vector<LayerPair>& pairs) {
+  const auto of_manifest = [](const Image& image) {
+    Fields fields;
+    if (image.manifest.config) fields = descriptor_fields(*image.manifest.config, "config");
+    if (const auto id = image.id()) fields["config.digest"] = id->str();
+    fields["artifactType"] = image.manifest.artifact_type;
+    return fields;
+  };
+  std::vector<FieldChange> changes = compare_fields(of_manifest(a), of_manifest(b));
+  const auto of_layer = [](const Image& image, std::size_t i, const std::string& path) {
+    const auto& stated = image.manifest.layers;
+    return i < stated.size() && stated[i] ? descriptor_fields(*stated[i], path) : Fields();
+  };
+  for (const LayerPair& pair : pairs) {
+    if (!pair.a || !pair.b) continue;
+    const std::string path = "layers." + a.layers[*pair.a].name;
+    auto of_pair = compare_fields(of_layer(a, *pair.a, path), of_layer(b, *pair.b, path));
+    std::ranges::move(of_pair, std::back_inserter(changes));
   }
-  auto annotations = compare_fields(annotation_fields(a.manifest.annotations),
-                                    annotation_fields(b.manifest.annotations));
-  std::ranges::move(annotations, std::back_inserter(fields));
-  return fields;
+  return changes;
 }
 
 /// Compares the images that A and B have under one platform.
@@ -95,8 +118,8 @@ void compare_platform(const Index& a, const Index& b, PlatformPair& pair) {
     return;
   }
   try {
-    const auto in_a = find_image(a.directory.path / "platforms" / pair.name);
-    const auto in_b = find_image(b.directory.path / "platforms" / pair.name);
+    const auto in_a = find_image(a.directory.place / "platforms" / pair.name);
+    const auto in_b = find_image(b.directory.place / "platforms" / pair.name);
     if (in_a.is_index || in_b.is_index) {
       pair.sentence = "A and B have different indexes";
       return;
@@ -138,11 +161,14 @@ std::string_view to_string(Relation relation) noexcept {
 ImageComparison compare_images(const Image& a, const Image& b) {
   ImageComparison result;
   result.layers = align_layers(a.layers, b.layers);
-  result.fields = field_changes(a, b);
   const SharedLayers shared = shared_layers(result.layers, a.layers);
   // An artifact's config is one more blob.
-  const bool has_other_fields =
-      a.config && b.config ? has_config_change(result.fields) : a.id() != b.id();
+  result.fields =
+      a.config && b.config ? config_changes(a, b) : artifact_changes(a, b, result.layers);
+  const bool has_other_fields = !result.fields.empty();
+  auto annotations = compare_fields(annotation_fields(a.manifest.annotations),
+                                    annotation_fields(b.manifest.annotations));
+  std::ranges::move(annotations, std::back_inserter(result.fields));
   std::tie(result.relation, result.sentence) = relate(a, b, shared, has_other_fields);
   const std::string of_a = a.platform();
   const std::string of_b = b.platform();
@@ -163,8 +189,8 @@ IndexComparison compare_indexes(const Index& a, const Index& b) {
   std::size_t both = 0;
   for (const std::string& name : names) {
     PlatformPair pair{.name = name};
-    pair.a = linked_digest(a.directory.path / "platforms", name);
-    pair.b = linked_digest(b.directory.path / "platforms", name);
+    pair.a = linked_digest(a.directory.place / "platforms", name);
+    pair.b = linked_digest(b.directory.place / "platforms", name);
     if (pair.a && pair.b) {
       ++both;
       if (pair.a == pair.b) ++same;
@@ -195,7 +221,7 @@ IndexComparison compare_indexes(const Index& a, const Index& b) {
 MemberComparison compare_member(const Index& index, std::string_view index_name, const Image& image,
                                 std::string_view image_name) {
   for (const std::string& name : index.platforms) {
-    if (linked_digest(index.directory.path / "platforms", name) == image.directory.digest) {
+    if (linked_digest(index.directory.place / "platforms", name) == image.directory.digest) {
       return {Relation::member, str_cat(index_name, " is an index, and ", image_name,
                                         " is its image for ", name, ".")};
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nlohmann/json.hpp>
 
+#include "tools/companions/common/json_text.h"
 #include "tools/companions/compare/report.h"
 
 namespace digestfs::companions {
@@ -109,7 +110,7 @@ std::string comparison_json(const Subject& a, const Subject& b, const Comparison
   referrers["onlyB"] = comparison.referrers.only_b;
   referrers["error"] = text_json(comparison.referrers.error);
   if (files != nullptr) json["files"] = list_json(*files, file_json);
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 }  // namespace digestfs::companions

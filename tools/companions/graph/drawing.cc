@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "tools/companions/common/json_text.h"
 #include "tools/companions/common/words.h"
 
 namespace digestfs::companions {
@@ -164,7 +165,7 @@ std::string graph_json(const Graph& graph) {
     }
   }
   json["edges"] = std::move(edges);
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 }  // namespace digestfs::companions

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/rfc3339.h"
+#include "tools/companions/common/json_text.h"
 #include "tools/companions/common/table.h"
 
 namespace digestfs::companions {
@@ -62,7 +63,7 @@ class TableReport final : public ImageReport {
     const std::size_t digest = is_whole ? kDigest : kBrief;
     // What answers the question "which image is this" stays longest.
     return {{"REPOSITORY", 5, widths.repository},
-            {"TAG", 0, widths.tag},
+            {"TAG", 0, 0},
             {"PLATFORM", 1, 11},
             {"DIGEST", 2, digest},
             {"IMAGE ID", 3, digest},
@@ -116,7 +117,7 @@ class JsonReport final : public ImageReport {
     json["compressed"] = json_of(row.stored);
     json["uncompressed"] = json_of(row.unpacked);
     json["error"] = json_of(row.error);
-    const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    const std::string text = json_text(json, JsonLayout::one_line);
     if (at_once_ == RowsAtOnce::yes) {
       out_ << text << std::endl;
     } else {

@@ -31,7 +31,6 @@ class ImageReport {
 /// The longest texts that are known before any row is.
 struct KnownWidths {
   std::size_t repository = 0;
-  std::size_t tag = 0;
 };
 
 [[nodiscard]] std::unique_ptr<ImageReport> make_report(std::ostream& out, const Terminal& terminal,

@@ -53,7 +53,7 @@ auto parsed(const std::filesystem::path& path, const Parse& parse) {
 }
 
 registry::Manifest read_manifest(const ImageDirectory& directory, std::string& text) {
-  const auto path = directory.path / "manifest.json";
+  const auto path = directory.place / "manifest.json";
   text = read_text(path, registry::kMaxManifestBytes);
   return parsed(path, [&] { return registry::parse_manifest(text); });
 }
@@ -86,11 +86,11 @@ Image read_image(const ImageDirectory& directory) {
   Image image{.directory = directory};
   image.manifest = read_manifest(directory, image.manifest_text);
   if (image.manifest.kind == registry::ManifestKind::image) {
-    const auto path = directory.path / "config.json";
+    const auto path = directory.place / "config.json";
     image.config_text = read_text(path, registry::kMaxConfigBytes);
     image.config = parsed(path, [&] { return registry::parse_config(image.config_text); });
   }
-  const auto folder = directory.path / "layers";
+  const auto folder = directory.place / "layers";
   const auto names = names_in(folder);
   if (names) {
     for (const std::string& name : *names) image.layers.push_back(read_layer(folder / name, name));

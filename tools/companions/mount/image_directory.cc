@@ -2,6 +2,7 @@
 #include "tools/companions/mount/image_directory.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -68,6 +69,18 @@ void collect(const fs::path& path, const std::string& name, int depth,
   }
 }
 
+/// Refuses `path` if it is inside a repository: the files of an image are no place to look for
+/// repositories, whatever they are called. `real` is `path` without links.
+void refuse_inside(const fs::path& path, const fs::path& real) {
+  const fs::path top = mount_of(real);
+  for (fs::path at = real; at != top && at.has_relative_path();) {
+    at = at.parent_path();
+    if (!is_repository(at)) continue;
+    throw Error(Errc::unsupported, str_cat(path.native(), " is inside of the repository ",
+                                           at.native(), "; name that, or the mount"));
+  }
+}
+
 /// Returns what the names of the repositories of `mount` begin with.
 std::string name_of_mount(const fs::path& mount) {
   const auto real = real_path(mount).value_or(mount);
@@ -106,13 +119,20 @@ ImageDirectory find_image(const fs::path& path) {
   const auto real = real_path(path);
   if (!real) refuse(path);
   return {.path = path,
+          .place = path,
           .repository = (*real / document).lexically_normal().parent_path().parent_path(),
           .digest = *digest,
           .is_index = kind == "indexes"};
 }
 
+ImageDirectory by_digest(ImageDirectory image) {
+  fs::path place = image.repository / "images" / image.digest.str();
+  if (is_folder(place)) image.place = std::move(place);
+  return image;
+}
+
 std::vector<std::string> platform_names(const ImageDirectory& image) {
-  return names_in(image.path / "platforms").value_or(std::vector<std::string>());
+  return names_in(image.place / "platforms").value_or(std::vector<std::string>());
 }
 
 std::string index_instead_of_image(const ImageDirectory& image) {
@@ -132,6 +152,7 @@ std::vector<RepositoryDirectory> find_repositories(const fs::path& mount) {
     throw Error(Errc::unsupported,
                 str_cat(mount.native(), " is no mount of digestfs: it has no tags/"));
   }
+  refuse_inside(mount, real);
   std::vector<RepositoryDirectory> found;
   collect(mount, name_of_mount(mount), 0, found);
   return found;

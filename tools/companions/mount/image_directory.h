@@ -15,7 +15,9 @@ namespace digestfs::companions {
 /// An image directory of a mount: `tags/<tag>`, `images/<digest>`, or what a link of `platforms/`
 /// leads to.
 struct ImageDirectory {
-  std::filesystem::path path = {};  ///< as the user named it
+  std::filesystem::path path = {};  ///< as the user named it, for messages
+  /// Where it is read: `path`, or what `by_digest` puts there.
+  std::filesystem::path place = {};
   std::filesystem::path repository =
       {};         ///< the directory that has `tags/` and `images/`; no links
   Digest digest;  ///< of the index or manifest
@@ -25,6 +27,11 @@ struct ImageDirectory {
 /// Finds out what is at `path`. Throws `Error` if it is no image directory, and says what to name
 /// instead if that is known.
 [[nodiscard]] ImageDirectory find_image(const std::filesystem::path& path);
+
+/// Returns `image` with `images/<digest>` as the place where it is read, so that it stays the image
+/// that it is now, also if its tag comes to name another. Keeps the place if the repository has no
+/// such directory, as a copy of a mount may.
+[[nodiscard]] ImageDirectory by_digest(ImageDirectory image);
 
 /// Returns the link of `directory` with this name, such as `platforms/linux_amd64`, as the digest
 /// that it leads to. Returns nothing if there is no such link, or it leads to no digest.
