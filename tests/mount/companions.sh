@@ -166,6 +166,40 @@ expect_line 'A and B are the same image, compressed otherwise' "$work/compared"
 expect_eq "$(grep -cE 'sha256:.* ~ .*sha256:' "$work/compared")" 2 'the pairs of layers'
 unmount "$work/layout"
 
+# The objects are all as their names say, but a blob is not that of the diff it is paired with, or an
+# image not for the platform that its index says.
+cp -r "$work/plain-layout" "$work/lying-layout"
+# add_to_layout FILE: puts the file into the layout; prints its digest.
+add_to_layout() {
+  local hex
+  hex=$(sha256sum <"$1" | cut -d ' ' -f 1)
+  cp "$1" "$work/lying-layout/blobs/sha256/$hex"
+  echo "sha256:$hex"
+}
+image=$(jq -r '.manifests[0].digest' "$work/plain-layout/index.json")
+config=$(jq -r '.config.digest' "$work/plain-layout/blobs/${image/://}")
+jq -c '.rootfs.diff_ids |= reverse' "$work/plain-layout/blobs/${config/://}" >"$work/lying-config"
+jq -c --arg digest "$(add_to_layout "$work/lying-config")" --argjson size "$(stat -c %s "$work/lying-config")" \
+  '.config.digest = $digest | .config.size = $size' "$work/plain-layout/blobs/${image/://}" >"$work/swapped"
+jq -c '.manifests[0] | {schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [
+    {mediaType, digest, size, platform: {os: "linux", architecture: "amd64"}},
+    {mediaType, digest, size, platform: {os: "linux", architecture: "arm64"}}]}' \
+  "$work/plain-layout/index.json" >"$work/twice"
+jq -c --arg swapped "$(add_to_layout "$work/swapped")" --argjson swapped_size "$(stat -c %s "$work/swapped")" \
+  --arg twice "$(add_to_layout "$work/twice")" --argjson twice_size "$(stat -c %s "$work/twice")" \
+  '.manifests += [{mediaType: .manifests[0].mediaType, digest: $swapped, size: $swapped_size,
+      annotations: {"org.opencontainers.image.ref.name": "swapped"}},
+    {mediaType: "application/vnd.oci.image.index.v1+json", digest: $twice, size: $twice_size,
+      annotations: {"org.opencontainers.image.ref.name": "twice"}}]' \
+  "$work/plain-layout/index.json" >"$work/lying-layout/index.json"
+mount_at "$work/lying" "oci:$work/lying-layout"
+expect_status 0 check "$work/lying/tags/v1" >/dev/null
+expect_status 1 check "$work/lying/tags/swapped" >"$work/checked"
+expect_line 'it decompresses to ' "$work/checked"
+expect_status 1 check "$work/lying/tags/twice" >"$work/checked"
+expect_line 'the index says that it is for linux/arm64, but its config says linux/amd64' "$work/checked"
+unmount "$work/lying"
+
 # One tag fails among good ones: its row says why.
 expect_errors
 unmount

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <atomic>
 #include <cstddef>
 #include <filesystem>
+#include <future>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -240,12 +243,39 @@ TEST_F(Check, DoesNotKnowOfWhatIsNoImage) {
   EXPECT_EQ(verdicts[0].soundness, Soundness::failed);
 }
 
+// All files of a mount that has ended are missing, at whatever moment of a check.
+TEST(CheckOfAMount, BlamesNoImageForItsEnd) {
+  for (int i = 0; i < 20; ++i) {
+    FakeMount mount;
+    const Digest amd64 = mount.add_image("amd64", {FakeMount::gzip("a"), FakeMount::gzip("b")});
+    const Digest arm64 = mount.add_image("arm64", {FakeMount::gzip("c"), FakeMount::gzip("d")});
+    const std::string path = mount.images(mount.add_index({{"amd64", amd64}, {"arm64", arm64}}));
+    std::atomic<bool> has_begun = false;
+    auto unsound = std::async(std::launch::async, [&] {
+      for (;;) {
+        Progress progress(ShowProgress::no);
+        bool is_over = false;
+        for (const Verdict& verdict : Checker({}, Depth::layers, progress).check(path)) {
+          is_over = is_over || verdict.soundness == Soundness::failed;
+          if (verdict.soundness == Soundness::unsound) return verdict.findings.at(0).detail;
+        }
+        if (is_over) return std::string();
+        has_begun = true;
+      }
+    });
+    while (!has_begun) std::this_thread::yield();
+    std::filesystem::rename(mount.path(), mount.path().parent_path() / "aside");
+    EXPECT_EQ(unsound.get(), "");
+  }
+}
+
 TEST_F(Check, FindsAnIndexUnsoundThatLeadsToNoImage) {
   const Digest index = mount_.add_index({{"amd64", amd64_}});
   std::filesystem::remove_all(mount_.images(amd64_));
   const auto verdicts = of(index);
   ASSERT_EQ(verdicts.size(), 2U);
   EXPECT_EQ(verdicts[1].soundness, Soundness::unsound);
+  EXPECT_NE(findings(index).find("there is nothing where "), std::string::npos) << findings(index);
 }
 
 TEST_F(Check, WritesVerdictsForPeopleAndPrograms) {

@@ -260,7 +260,9 @@ void Checker::check_layer(const Image& image, std::size_t number, Verdict& verdi
   }
   const std::string blob = layer.blob->str();
   const bool has_diff = image.config && !registry::is_encrypted(layer.media_type);
-  if (has_diff && !layer.diff) verdict.add(blob, "no diff_id belongs to it");
+  if (has_diff && !layer.diff) {
+    note(verdict, blob, Error(Errc::not_found, "no diff_id belongs to it"));
+  }
   if (layer.diff && image.config && number < image.config->diff_ids.size() &&
       image.config->diff_ids[number] != layer.diff) {
     verdict.add(blob, str_cat("the mount shows ", *layer.diff,

@@ -40,6 +40,9 @@ std::string joined(const fs::path& folder, const std::vector<std::string>& names
   if (!status_of(path)) {
     throw Error(Errc::not_found, str_cat("there is no ", path.native()));
   }
+  if (!real_path(path)) {
+    throw Error(Errc::not_found, str_cat("there is nothing where ", path.native(), " leads"));
+  }
   const fs::path inner = is_repository(path) ? path : path / "_";
   if (is_repository(inner)) {
     const auto tags = names_in(inner / "tags").value_or(std::vector<std::string>());
