@@ -18,7 +18,7 @@ enum class Relation {
   same_document,  ///< the same manifest or index
   same_image,     ///< the same config and blobs in two manifests
   recompressed,   ///< the same image, of which blobs are compressed otherwise
-  same_layers,    ///< the same layers with different configs
+  same_layers,    ///< the same layers with different configs, or blobs of different artifacts
   built_on,       ///< one has all layers of the other, and more on top of them
   shared_base,    ///< layers from the base upwards are the same
   shared_layers,  ///< layers are the same, but not from the base upwards
