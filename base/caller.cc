@@ -56,8 +56,10 @@ bool has_given_up(pid_t thread) noexcept try {
   const auto& code = error.code();
   return code != std::errc::too_many_files_open &&
          code != std::errc::too_many_files_open_in_system && code != std::errc::not_enough_memory;
-} catch (const std::exception&) {
+} catch (const std::bad_alloc&) {
   return false;
+} catch (const std::exception&) {
+  return true;
 }
 
 }  // namespace digestfs

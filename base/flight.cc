@@ -20,6 +20,7 @@ void Flight::on_interest(std::function<void()> changed) {
 }
 
 void Flight::add_waiter() noexcept {
+  was_awaited_ = true;
   if (waiters_++ == 0) tell_interest();
 }
 
@@ -37,6 +38,14 @@ bool Flight::has_landed() const { return state_.lock()->landed; }
 void Flight::rethrow_failure() const {
   std::exception_ptr failure = state_.lock()->failure;
   if (failure) std::rethrow_exception(failure);
+}
+
+void Flight::rethrow_limit() const {
+  try {
+    rethrow_failure();
+  } catch (const Error&) {
+    // Whoever asks again is told by the table of flights, or the work is begun again.
+  }
 }
 
 std::optional<Clock::time_point> Flight::landed_at() const {
@@ -113,6 +122,8 @@ void await(const std::shared_ptr<Flight>& flight, const Patience& patience) {
   const auto deadline =
       std::min(flight->wait_until(*patience.limit, now), patience.since + *patience.limit);
   if (now >= deadline) {
+    // This caller came and goes: what it began may give up its place.
+    const Waiter gone(flight);
     throw Error(Errc::timed_out, "the source has not answered in time; it is still being asked");
   }
   throw Pending{flight, deadline};

@@ -53,6 +53,9 @@ class Flight {
 
   /// Returns how many callers wait for this flight: the `Waiter`s that live.
   [[nodiscard]] std::size_t waiters() const noexcept { return waiters_; }
+  /// Returns true if a caller waited for this flight and none does any longer. A flight that has
+  /// just been launched is not abandoned: its caller is about to wait.
+  [[nodiscard]] bool is_abandoned() const noexcept { return was_awaited_ && waiters_ == 0; }
   /// Calls `changed` whenever the first caller begins to wait or the last one ceases to, until the
   /// flight lands. `changed` must not throw. A later call replaces `changed`.
   void on_interest(std::function<void()> changed);
@@ -60,6 +63,10 @@ class Flight {
   [[nodiscard]] bool has_landed() const;
   /// Throws what the work threw. Returns if the flight went well or has not landed.
   void rethrow_failure() const;
+  /// Throws what the work threw if that is no `Error` but a limit of this machine: no room, no
+  /// memory. Nobody shares such a failure (base/flights.h), so whoever waited for this flight has
+  /// to take it from here: the same work would only be begun again, and again.
+  void rethrow_limit() const;
   /// Returns when the flight landed, or nothing while it is under way.
   [[nodiscard]] std::optional<Clock::time_point> landed_at() const;
 
@@ -101,6 +108,7 @@ class Flight {
   std::atomic<std::uint64_t> done_ = 0;
   std::atomic<std::uint64_t> total_ = 0;
   std::atomic<std::size_t> waiters_ = 0;
+  std::atomic<bool> was_awaited_ = false;
   // Guarded by the lock it lives in.
   Guarded<State> state_;
 };

@@ -90,10 +90,20 @@ void Flights::settle(const std::string& key, const std::shared_ptr<Flight>& flig
   const auto table = table_.lock();
   if (!failure || !is_shared(failure)) {
     table->forget(key, flight);
-    if (!failure) return;
+    if (!failure) {
+      // Whoever asks next has patience of its own again.
+      table->interrupted.erase(key);
+      return;
+    }
     table->interrupted[key] = flight;
   }
-  table->failures.push_back({now + kBriefMemory, key, flight});
+  try {
+    table->failures.push_back({now + kBriefMemory, key, flight});
+  } catch (const std::bad_alloc&) {
+    // What nothing would forget is not remembered.
+    table->forget(key, flight);
+    throw;
+  }
   table->forget_old_failures(now);
 }
 

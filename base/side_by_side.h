@@ -12,6 +12,20 @@ namespace digestfs {
 /// waits, so that the things they wait for come side by side.
 class SideBySide {
  public:
+  SideBySide() = default;
+  SideBySide(const SideBySide&) = delete;
+  SideBySide& operator=(const SideBySide&) = delete;
+  /// If a step has failed, nobody will wait for what the others have begun: that may give up its
+  /// place (base/workers.h).
+  ~SideBySide() {
+    if (!pending_) return;
+    try {
+      static_cast<void>(pending_->waiters());
+    } catch (...) {
+      // Without memory they keep their places until they have ended.
+    }
+  }
+
   /// Runs `step`. If the step throws `Pending`, keeps that for `wait`.
   template <class Step>
   void run(const Step& step) {

@@ -144,7 +144,7 @@ void Workers::LaneState::make_places() const noexcept {
         locked->threads.size() - locked->running.size() + count(locked->running, is_ending);
     for (const Job& job : locked->running) {
       if (places >= needed) break;
-      if (is_wanted(job) || is_ending(job)) continue;
+      if (!job.flight->is_abandoned() || is_ending(job)) continue;
       ended.push_back(job.stop);
       ++places;
     }

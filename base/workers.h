@@ -37,7 +37,8 @@ struct NotYet {
 /// The threads that work off flights. Each is started when it is first needed.
 ///
 /// Work that a caller waits for goes first (promise 10). If all threads of a lane are busy while
-/// such work is queued, work of that lane that no caller waits for is asked to stop. It lands as
+/// such work is queued, work of that lane that no caller waits
+/// for any longer is asked to stop. It lands as
 /// `Errc::interrupted`, and what it left behind, such as a partial download, stays.
 ///
 /// Destruction stops all work: work under way is asked to end by its stop token, and work that has

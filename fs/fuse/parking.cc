@@ -90,27 +90,30 @@ void Parking::wait_for(const std::shared_ptr<Request>& request, Pending pending)
       request->fail(interruption());
       return;
     }
-    if (pending.flight->on_landing([this, request] { wake(request); })) {
+    const auto& flight = pending.flight;
+    if (flight->on_landing([this, request, flight] { wake(request, flight.get()); })) {
       // Only now: a deadline that is over before the request waits would find nobody to wake. One
       // that outlives this wait does no harm, it makes for one more attempt.
       if (pending.deadline) add_deadline(*pending.deadline, {request->id, Due::What::attempt});
       return;
     }
     // It had landed before we could wait for it.
-    auto again = attempt(*request);
+    auto again = attempt(*request, flight.get());
     if (!again) return;
     pending = *std::move(again);
   }
 }
 
-/// Attempts a request that waits, if it still does; what it has to wait for next.
-std::optional<Pending> Parking::attempt(Request& request) noexcept {
+/// Attempts a request that waits, if it still does. Returns what it has to wait for next. `landed`
+/// is the flight that it waited for, or null if it was woken by the time.
+std::optional<Pending> Parking::attempt(Request& request, const Flight* landed) noexcept {
   {
     const auto state = request.state.lock();
     if (state->stage != Stage::waiting) return std::nullopt;
     state->stage = Stage::attempting;
   }
   try {
+    if (landed != nullptr) landed->rethrow_limit();
     request.attempt();
   } catch (Pending& again) {
     return std::move(again);
@@ -128,8 +131,8 @@ void Parking::add_deadline(Clock::time_point deadline, Due due) {
   deadline_added_.notify_one();
 }
 
-void Parking::wake(const std::shared_ptr<Request>& request) noexcept {
-  if (auto again = attempt(*request)) settle(request, *std::move(again));
+void Parking::wake(const std::shared_ptr<Request>& request, const Flight* landed) noexcept {
+  if (auto again = attempt(*request, landed)) settle(request, *std::move(again));
 }
 
 void Parking::fail(Request& request, std::exception_ptr failure) noexcept {
@@ -195,7 +198,7 @@ void Parking::watch_deadlines(const std::stop_token& stop) {
     if (due->what == Due::What::interrupt) {
       interrupt(due->id);
     } else if (const auto request = find(due->id)) {
-      wake(request);
+      wake(request, nullptr);
     }
   }
 }

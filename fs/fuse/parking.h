@@ -89,10 +89,10 @@ class Parking {
   void settle(const std::shared_ptr<Request>& request, Pending pending) noexcept;
   void wait_for(const std::shared_ptr<Request>& request, Pending pending);
   void fail_waiting(Request& request, std::exception_ptr failure) noexcept;
-  [[nodiscard]] std::optional<Pending> attempt(Request& request) noexcept;
+  [[nodiscard]] std::optional<Pending> attempt(Request& request, const Flight* landed) noexcept;
   void add_deadline(Clock::time_point deadline, Due due);
   void end(const std::shared_ptr<Request>& request) noexcept;
-  void wake(const std::shared_ptr<Request>& request) noexcept;
+  void wake(const std::shared_ptr<Request>& request, const Flight* landed) noexcept;
   void leave(const Request& request);
   void fail(Request& request, std::exception_ptr failure) noexcept;
   [[nodiscard]] std::shared_ptr<Request> find(Id id) const;

@@ -176,7 +176,11 @@ class Session::Impl {
       return true;
     }
     DIGESTFS_LOG(info, "asking again for tags, lists and credentials, on a signal");
-    ask_again();
+    try {
+      ask_again();
+    } catch (const std::exception& error) {
+      DIGESTFS_LOG(warning, "cannot ask for everything again cause=", error.what());
+    }
     return false;
   }
 

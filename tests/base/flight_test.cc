@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/flight.h"
 
+#include <cerrno>
+#include <chrono>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -220,6 +224,41 @@ TEST(Flight, IsWaitedForByWhoeverNeedsItBesidesAnother) {
     EXPECT_EQ(two->waiters(), 1U);
   }
   EXPECT_EQ(two->waiters(), 0U);
+}
+
+TEST(Flight, GivesTheLimitThatItMetToWhoeverWaitedForIt) {
+  const auto full = std::make_shared<Flight>();
+  full->land(std::make_exception_ptr(std::system_error(ENOSPC, std::generic_category())));
+  EXPECT_THROW(full->rethrow_limit(), std::system_error);
+  const auto absent = std::make_shared<Flight>();
+  absent->land(std::make_exception_ptr(Error(Errc::not_found, "it is not there")));
+  EXPECT_NO_THROW(absent->rethrow_limit());
+}
+
+TEST(Flight, IsAbandonedOnceNobodyWaitsForItAnyLonger) {
+  const auto flight = std::make_shared<Flight>();
+  EXPECT_FALSE(flight->is_abandoned()) << "its caller is about to wait";
+  {
+    const Waiter waiter(flight);
+    EXPECT_FALSE(flight->is_abandoned());
+  }
+  EXPECT_TRUE(flight->is_abandoned());
+}
+
+TEST(Flight, IsAbandonedWhenItsCallerFailsOrHasNoPatienceLeft) {
+  const auto begun = std::make_shared<Flight>();
+  try {
+    SideBySide steps;
+    steps.run([&] { await(begun, Patience::unlimited()); });
+    steps.run([] { throw std::runtime_error("the next step fails"); });
+    FAIL() << "it was thrown";
+  } catch (const std::runtime_error&) {
+    EXPECT_TRUE(begun->is_abandoned());
+  }
+  const auto late = std::make_shared<Flight>();
+  const Patience over{Clock::now() - std::chrono::hours(1), std::chrono::seconds(1)};
+  EXPECT_THROW(await(late, over), Error);
+  EXPECT_TRUE(late->is_abandoned());
 }
 
 }  // namespace

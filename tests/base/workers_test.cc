@@ -263,6 +263,11 @@ TEST(Workers, EndWhatNoCallerWaitsForWhereOneNeedsItsPlace) {
   workers.launch(Lane::download, first, [](std::stop_token) {});
   EXPECT_FALSE(running[1]->has_landed()) << "nobody waits for the next one yet";
   const Waiter next(first);
+  // Its caller has launched it, and is about to wait.
+  EXPECT_FALSE(running[1]->is_abandoned());
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(running[1]->has_landed()) << "its caller was not given the time to wait";
+  { const Waiter came_and_went(running[1]); }
   wait_for(*first);
   EXPECT_NO_THROW(first->rethrow_failure());
   wait_for(*running[1]);

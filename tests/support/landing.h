@@ -19,6 +19,7 @@ auto landed(Call&& call) -> decltype(call()) {
       return call();
     } catch (const Pending& pending) {
       await_landing(pending);
+      pending.flight->rethrow_limit();
     }
   }
 }
