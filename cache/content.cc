@@ -50,6 +50,10 @@ void Content::meet(const Digest& digest, Endpoint endpoint, std::optional<std::u
   for (const std::string& url : urls) objects_.meet(digest, {&source_, endpoint, url}, size);
 }
 
+void Content::guess(const Digest& digest, Endpoint endpoint) {
+  objects_.guess(digest, {&source_, endpoint});
+}
+
 void Content::meet_diff(const Digest& diff, const Digest& blob) {
   if (!layers_.meet(diff, blob)) return;
   if (const auto noted = read_layer_note(store_, blob, diff)) objects_.note_size(diff, *noted);
@@ -82,19 +86,14 @@ bool Content::has_blob(const Digest& digest, const Patience& patience) {
 
 bool Content::may_have_manifest(const Digest& digest, const Patience& patience) {
   if (network_ == Network::offline) return true;
-  if (!open_objects_.has(digest)) {
-    // Whoever asks again finds in the cache what the source has sent.
-    confirmed_.lock()->insert(digest);
-    return true;
-  }
+  if (!open_objects_.has(digest) || objects_.find(digest).is_confirmed) return true;
   const auto look = [this, digest](const std::stop_token& stop) {
     if (!source_.find(Endpoint::manifests, digest, {.stop = stop})) {
       throw Error(Errc::not_found, str_cat(source_.name(), " has no manifest ", digest));
     }
-    confirmed_.lock()->insert(digest);
+    objects_.confirm(digest);
   };
   try {
-    if (confirmed_.lock()->contains(digest)) return true;
     await(questions_.join("find manifest " + digest.str(), Lane::question, look), patience);
   } catch (const Error& error) {
     if (error.code() == Errc::not_found) return false;
@@ -141,12 +140,7 @@ void Content::fetch(const Digest& digest, const KnownObject& known, const Patien
                                          ": it is not cached, and --offline was given"));
   }
   if (known.is_failed(Clock::now())) throw Error(known.failure->error);
-  try {
-    await(downloads_.start(digest, known, lane, limit), patience);
-  } catch (const Error& error) {
-    if (error.code() == Errc::not_found) confirmed_.lock()->erase(digest);
-    throw;
-  }
+  await(downloads_.start(digest, known, lane, limit), patience);
 }
 
 /// Makes `diff` of the first of `layers` that gives it; there is one at least.

@@ -7,7 +7,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "base/digest.h"
@@ -65,6 +64,8 @@ class Content {
   /// source does not have the object after all, it may be at one of `urls` (VER-4).
   void meet(const Digest& digest, registry::Endpoint endpoint, std::optional<std::uint64_t> size,
             const std::vector<std::string>& urls = {});
+  /// Says that a caller looks for `digest` behind `endpoint`, and that nothing else has named it.
+  void guess(const Digest& digest, registry::Endpoint endpoint);
   /// Says that the layer `blob` unpacks to `diff`, by a config.
   void meet_diff(const Digest& diff, const Digest& blob);
 
@@ -144,8 +145,6 @@ class Content {
   Downloads downloads_;
   Unpacking unpacking_;
   Flights questions_;
-  // Guarded by the lock it lives in: the manifests that the source said it has, or is asked for.
-  Guarded<std::unordered_set<Digest>> confirmed_;
 };
 
 }  // namespace digestfs::cache

@@ -47,10 +47,16 @@ bool may_try_next(Errc code, const Origin& failed, const Origin& next) noexcept 
   return code == Errc::not_found || failed.source != next.source || !failed.url.empty();
 }
 
-/// The name of an origin for messages. The query of a URL may be a secret (AUTH-18).
+/// The name of an origin for messages. What is before an `@` in a URL and its query may be secrets
+/// (AUTH-18).
 std::string name_of(const Origin& origin) {
   if (origin.url.empty()) return origin.source->name();
-  return origin.url.substr(0, origin.url.find('?'));
+  const std::string shown = origin.url.substr(0, origin.url.find_first_of("?#"));
+  const auto authority = shown.find("//");
+  const auto at = authority == std::string::npos ? authority : shown.find('@', authority);
+  const auto path = authority == std::string::npos ? authority : shown.find('/', authority + 2);
+  if (at == std::string::npos || (path != std::string::npos && at > path)) return shown;
+  return str_cat(shown.substr(0, authority + 2), shown.substr(at + 1));
 }
 
 /// Has `origin` send the object from `offset` on.
@@ -95,7 +101,7 @@ void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& reque
   const bool is_measured = known.most_claimed > 0;
   const Bounds bounds{limit,
                       is_measured ? std::optional(most_of(known.most_claimed)) : std::nullopt};
-  Download download{digest, known, bounds, request, flight, std::move(partial), {}};
+  Download download{digest, known, bounds, request, flight, std::move(partial), {}, nullptr};
   // Another process may have been faster; its object is hashed like any other file of the cache.
   if (store_.open(Area::blobs, digest)) {
     discard(download);
@@ -134,6 +140,7 @@ void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& reque
     problems_.report_size(digest, *known.claimed, size);
   }
   open_objects_.publish(*std::move(download.partial), Area::blobs, {digest, download.fingerprint});
+  objects_.confirm(digest);
   DIGESTFS_LOG(
       info, "fetched digest=", digest, " size=", size, " ms=",
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count());
@@ -146,6 +153,7 @@ std::optional<std::string> Downloads::fetch_from_any(Download& download) {
   std::optional<std::string> wrong;
   for (std::size_t i = 0; i < origins.size(); ++i) {
     if (!download.partial) download.partial = store_.claim(download.digest).take_any();
+    download.asked = &origins[i];
     try {
       const HashedFile hashed = fetch_from(origins[i], download);
       const Digest& actual = hashed.digest;
@@ -242,7 +250,7 @@ void Downloads::discard(Download& download) {
 /// Fails for the callers that wait, and for those that ask again soon.
 void Downloads::give_up(const Download& download, Errc code, const std::string& what) {
   const Error error(code, str_cat("cannot fetch ", download.digest, " from ",
-                                  name_of(download.known.origins.back()), ": ", what));
+                                  name_of(*download.asked), ": ", what));
   objects_.remember_failure(download.digest, download.known, error);
   throw error;
 }

@@ -50,6 +50,7 @@ class Downloads {
     Flight& flight;
     std::optional<Partial> partial;
     Fingerprint fingerprint;  ///< of the partial file, once it was hashed to `digest`
+    const Origin* asked;      ///< the last origin that was asked
   };
 
   void fetch(Partial partial, std::uint64_t limit, const Request& request, Flight& flight);

@@ -19,6 +19,23 @@ bool KnownObject::is_behind(registry::Endpoint endpoint) const {
 void Objects::meet(const Digest& digest, const Origin& origin, std::optional<std::uint64_t> size) {
   const auto objects = objects_.lock();
   KnownObject& object = (*objects)[digest];
+  object.is_named = true;
+  add(object, origin, size);
+}
+
+void Objects::guess(const Digest& digest, const Origin& origin) {
+  const auto objects = objects_.lock();
+  add((*objects)[digest], origin, std::nullopt);
+}
+
+void Objects::confirm(const Digest& digest) {
+  const auto objects = objects_.lock();
+  KnownObject& object = (*objects)[digest];
+  object.is_named = true;
+  object.is_confirmed = true;
+}
+
+void Objects::add(KnownObject& object, const Origin& origin, std::optional<std::uint64_t> size) {
   const auto urls =
       std::ranges::count_if(object.origins, [](const Origin& known) { return !known.url.empty(); });
   const bool has_room = origin.url.empty() || static_cast<std::size_t>(urls) < kMaxUrls;
@@ -49,7 +66,8 @@ void Objects::forget_guess(const Digest& digest) {
   const auto at = objects->find(digest);
   if (at == objects->end()) return;
   const KnownObject& object = at->second;
-  if (!object.claimed && !object.noted && !object.proven && !object.failure) objects->erase(at);
+  const bool has_size = object.claimed || object.noted || object.proven;
+  if (!object.is_named && !has_size && !object.failure) objects->erase(at);
 }
 
 void Objects::remember_failure(const Digest& digest, const KnownObject& tried, const Error& error) {

@@ -39,6 +39,8 @@ struct KnownObject {
   std::uint64_t most_claimed = 0;        ///< the largest size that a descriptor gave
   std::optional<std::uint64_t> noted;    ///< the size that an earlier mount noted
   std::optional<std::uint64_t> proven;   ///< the size that this mount counted itself
+  bool is_named = false;                 ///< a document or the source has named the object
+  bool is_confirmed = false;             ///< the source was asked for the object and has it
   std::optional<Failure> failure;
 
   [[nodiscard]] bool is_behind(registry::Endpoint endpoint) const;
@@ -68,9 +70,14 @@ class Objects {
   void note_size(const Digest& digest, std::uint64_t size);
   void prove_size(const Digest& digest, std::uint64_t size);
 
-  /// Forgets an object of which no size is known: nothing but a caller has named it. Whoever needs
-  /// it again meets it again.
+  /// Adds an origin of an object that nothing but a caller has named.
+  void guess(const Digest& digest, const Origin& origin);
+  /// Forgets an object that was only guessed: whoever needs it again guesses it again. What a
+  /// document or the source has named stays, for nothing would name it again.
   void forget_guess(const Digest& digest);
+
+  /// Says that the source was asked for the object and has it.
+  void confirm(const Digest& digest);
   /// Returns how many objects are known.
   [[nodiscard]] std::size_t count() const { return objects_.lock()->size(); }
 
@@ -79,6 +86,8 @@ class Objects {
   void remember_failure(const Digest& digest, const KnownObject& tried, const Error& error);
 
  private:
+  static void add(KnownObject& object, const Origin& origin, std::optional<std::uint64_t> size);
+
   Guarded<std::unordered_map<Digest, KnownObject>> objects_;
 };
 

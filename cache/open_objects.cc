@@ -171,7 +171,7 @@ void OpenObjects::publish(Partial partial, Area area, const HashedFile& hashed) 
   // Publishing changes the ctime. The rest tells that this is the file that was hashed, and that
   // nobody wrote to it since. Otherwise whoever opens the object has it hashed again.
   const Fingerprint now = Fingerprint::of(published->get());
-  if (now.has_same_content(written)) (*entries_.lock())[digest].verified = now;
+  if (now.has_same_content(written)) (*entries_.lock())[digest].set_verified(now);
 }
 
 bool OpenObjects::has(const Digest& digest) const {
@@ -230,7 +230,12 @@ OpenObjects::File OpenObjects::adopt(const Digest& digest, UniqueFd file) {
 
 void OpenObjects::set_verified(const Digest& digest, const Fingerprint& fingerprint) {
   objects_.prove_size(digest, fingerprint.size);
-  (*entries_.lock())[digest].verified = fingerprint;
+  (*entries_.lock())[digest].set_verified(fingerprint);
+}
+
+void OpenObjects::Entry::set_verified(const Fingerprint& now) {
+  if (verified && !verified->is_same_file(now)) healed = true;
+  verified = now;
 }
 
 /// Throws a damaged file away, if its name still belongs to it, and reports `problem`.

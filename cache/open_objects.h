@@ -79,6 +79,10 @@ class OpenObjects {
     std::optional<Fingerprint> verified;     ///< of the file that was hashed last
     std::weak_ptr<const VerifiedFile> open;  ///< for as long as a reader holds it
     bool healed = false;
+
+    /// Says that this file was hashed. If it is another file than before, the one before may have
+    /// been damaged: somebody else may have found that, and put this one in its place.
+    void set_verified(const Fingerprint& now);
   };
 
   [[nodiscard]] std::optional<UniqueFd> find_cached(const Digest& digest) const;

@@ -99,7 +99,7 @@ std::shared_ptr<const Document> ImageReader::known_document(const Digest& digest
 
 std::shared_ptr<const Document> ImageReader::document(const Digest& digest, const std::string& hint,
                                                       const Patience& patience) {
-  if (!known_document(digest)) content_.meet(digest, Endpoint::manifests, std::nullopt);
+  if (!known_document(digest)) content_.guess(digest, Endpoint::manifests);
   auto document = documents_.document(digest, hint, patience);
   // What its bytes say it names is met however it was referred to.
   const auto own = known_document(digest);
