@@ -66,6 +66,7 @@ void wait_for(const Work& work) {
           throw Failure(ExitCode::other, "interrupted before the mount was ready");
         }
       }
+      pending.flight->rethrow_limit();
     }
   }
 }
@@ -83,12 +84,18 @@ std::string resolve_mountpoint(const std::string& mountpoint) {
   throw Failure(ExitCode::cannot_mount, message);
 }
 
+/// Does `work`, which blocks, in a worker.
+template <class Work>
+void fly(Workers& workers, Lane lane, const Work& work) {
+  const auto flight = std::make_shared<Flight>();
+  workers.launch(lane, flight, [&](const std::stop_token& stop) { work(stop); });
+  wait_for([&] { await(flight, Patience::unlimited()); });
+}
+
 /// Calls `start` of `list`, which blocks, in a worker.
 template <class List>
 void start(List& list, Workers& workers) {
-  const auto flight = std::make_shared<Flight>();
-  workers.launch(Lane::question, flight, [&](const std::stop_token& stop) { list.start(stop); });
-  wait_for([&] { await(flight, Patience::unlimited()); });
+  fly(workers, Lane::question, [&](const std::stop_token& stop) { list.start(stop); });
 }
 
 /// Asks for the first page of tags, or for what SOURCE names: a wrong repository or credential
@@ -132,10 +139,13 @@ void raise_file_limit() {
 void mount_and_serve(const Options& options, const std::string& mountpoint, Daemon daemon) {
   const auto store = open_cache(options);
   const cache::Housekeeper housekeeper(*store);
-  const OpenedSource origin = open_source(options);
+  OpenedSource origin;
   // Objects live in the order of their use: what is below uses what is above.
   Workers workers(
       {/*question=*/16, /*download=*/options.jobs, /*disk=*/2, /*light=*/2, /*small=*/4});
+  // A large archive is read for a while; the signals end that as well.
+  fly(workers, Lane::disk,
+      [&](const std::stop_token& stop) { origin = open_source(options, stop); });
   cache::Problems problems(origin.name());
   fs::Inodes inodes;
   const fs::MountParts parts{*store, workers, problems, options.network, inodes};

@@ -85,17 +85,28 @@ std::pair<std::string, std::string> split_at_colon(const std::string& text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
+/// Returns the repository of `REPOSITORY[:TAG][@DIGEST]` as it stands there.
+std::string typed_repository(const std::string& text) {
+  const std::string named = text.substr(0, text.find('@'));
+  const auto colon = named.rfind(':');
+  const auto slash = named.rfind('/');
+  const bool has_tag = colon != std::string::npos && (slash == std::string::npos || colon > slash);
+  return has_tag ? named.substr(0, colon) : named;
+}
+
 /// Opens the repository that `text` names in `place`, or all of the place if `text` is empty.
-OpenedSource open_place(std::shared_ptr<registry::Repositories> place, const std::string& text) {
+OpenedSource open_place(std::shared_ptr<registry::Repositories> place, const std::string& text,
+                        const std::stop_token& stop) {
   if (text.empty()) {
     return {.source = {}, .repositories = std::move(place), .tag = {}, .digest = {}};
   }
   const registry::Reference reference = parse_reference(text);
-  // A store that keeps hosts has the full name; a registry's own disk keeps none.
-  auto source = place->open(reference.repository(), {});
-  if (!source && registry::is_repository_name(text.substr(0, text.find_first_of(":@")))) {
-    source = place->open(text.substr(0, text.find_first_of(":@")), {});
-  }
+  const Request request{.stop = stop};
+  // A registry's own disk keeps names as they are typed; other places keep them in full.
+  const std::string typed = typed_repository(text);
+  std::shared_ptr<registry::Source> source;
+  if (registry::is_repository_name(typed)) source = place->open(typed, request);
+  if (!source) source = place->open(reference.repository(), request);
   if (!source) {
     throw Failure(ExitCode::not_found,
                   str_cat(place->name(), " has no repository ", reference.repository()));
@@ -107,7 +118,7 @@ OpenedSource open_place(std::shared_ptr<registry::Repositories> place, const std
 }
 
 /// Opens the store of podman, or the one that `text` names in brackets.
-OpenedSource open_store(const std::string& text) {
+OpenedSource open_store(const std::string& text, const std::stop_token& stop) {
   registry::StoreSpelling spelling;
   try {
     spelling = registry::StoreSpelling::parse(text);
@@ -119,7 +130,7 @@ OpenedSource open_store(const std::string& text) {
         registry::StoreEnvironment::of_process(home_directory(look_around())));
   }
   return open_place(std::make_shared<registry::ContainersStorage>(*spelling.location),
-                    spelling.rest);
+                    spelling.rest, stop);
 }
 
 }  // namespace
@@ -128,7 +139,7 @@ bool is_remote(const std::string& source) {
   return recognise(source).scheme.transport == Transport::docker;
 }
 
-OpenedSource open_source(const Options& options) {
+OpenedSource open_source(const Options& options, const std::stop_token& stop) {
   const auto [scheme, rest] = recognise(options.source);
   switch (scheme.transport) {
     case Transport::docker:
@@ -136,18 +147,18 @@ OpenedSource open_source(const Options& options) {
     case Transport::oci:
       return alone(std::make_shared<registry::OciLayout>(rest));
     case Transport::oci_archive:
-      return alone(std::make_shared<registry::OciArchive>(rest));
+      return alone(std::make_shared<registry::OciArchive>(rest, stop));
     case Transport::dir:
       return alone(std::make_shared<registry::DirLayout>(rest));
     case Transport::docker_archive: {
       const auto [file, repository] = split_at_colon(rest);
-      return open_place(std::make_shared<registry::DockerArchive>(file), repository);
+      return open_place(std::make_shared<registry::DockerArchive>(file, stop), repository, stop);
     }
     case Transport::containers_storage:
-      return open_store(rest);
+      return open_store(rest, stop);
     case Transport::registry_storage: {
       const auto [directory, repository] = split_at_colon(rest);
-      return open_place(std::make_shared<registry::RegistryStorage>(directory), repository);
+      return open_place(std::make_shared<registry::RegistryStorage>(directory), repository, stop);
     }
   }
   throw UsageError(str_cat("cannot mount '", options.source, "'"));

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "base/digest.h"
@@ -32,8 +33,9 @@ struct OpenedSource {
 [[nodiscard]] bool is_remote(const std::string& source);
 
 /// Opens what `options.source` names. Throws `UsageError` if it names nothing that can be opened,
-/// `Failure` if a place has no repository of that name, and `Error` if it cannot be opened.
-[[nodiscard]] OpenedSource open_source(const Options& options);
+/// `Failure` if a place has no repository of that name, and `Error` if it cannot be opened,
+/// `interrupted` on `stop`: an archive is read when it is opened.
+[[nodiscard]] OpenedSource open_source(const Options& options, const std::stop_token& stop = {});
 
 /// Throws `Failure` if `options.source` names a whole registry, with the list of its repositories
 /// as far as the registry tells.

@@ -59,10 +59,11 @@ class StoreSource final : public Source {
     const auto view = store_->view(request);
     const auto images = images_of(view);
     const auto has_tag = [&](const StoredImage& stored) {
-      return repository_ && std::any_of(stored.image->names.begin(), stored.image->names.end(),
-                                        [&](const ImageName& name) {
-                                          return name.repository == *repository_ && name.tag == tag;
-                                        });
+      return repository_ && stored.image->manifest() != nullptr &&
+             std::any_of(stored.image->names.begin(), stored.image->names.end(),
+                         [&](const ImageName& name) {
+                           return name.repository == *repository_ && name.tag == tag;
+                         });
     };
     auto at = std::find_if(images.begin(), images.end(), has_tag);
     if (at == images.end()) {
@@ -72,7 +73,11 @@ class StoreSource final : public Source {
     if (at == images.end() || at->image->manifest() == nullptr) return std::nullopt;
     const BigData& manifest = *at->image->manifest();
     const auto file = at->folder->document(*at->image, manifest);
-    if (!file) return std::nullopt;
+    if (!file) {
+      throw Error(Errc::corrupt,
+                  str_cat(name_, " lacks the manifest ", manifest.digest,
+                          " that its record of the image ", at->image->id, " names"));
+    }
     Descriptor descriptor = describe(*at, manifest);
     descriptor.size = whole_file(file->get()).size;
     if (*descriptor.size <= kMaxManifestBytes) {

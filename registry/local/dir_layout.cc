@@ -3,14 +3,13 @@
 
 #include <utility>
 
-#include <fcntl.h>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "registry/image/manifest.h"
 #include "registry/image/media_type.h"
+#include "registry/local/confined.h"
 #include "registry/local/file_part.h"
 
 namespace digestfs::registry {
@@ -47,7 +46,7 @@ Descriptor describe(const std::string& bytes) {
 
 DirLayout::DirLayout(const std::filesystem::path& directory)
     : directory_(open_directory("dir:", directory)) {
-  if (const auto file = open_regular(directory_.fd.get(), "version", Links::followed)) {
+  if (const auto file = open_local(directory_.fd.get(), "version")) {
     const std::string version = read_rest(file->get(), kMaxVersionFile);
     if (!version.starts_with(kVersion)) {
       DIGESTFS_LOG(warning, name(), " has the unknown version \"", version, "\"");
@@ -57,15 +56,14 @@ DirLayout::DirLayout(const std::filesystem::path& directory)
 }
 
 std::string DirLayout::read_manifest() const {
-  // Links are followed: the directory is the user's own, and every byte is hashed.
-  const auto file = open_regular(directory_.fd.get(), kManifest, Links::followed);
+  const auto file = open_local(directory_.fd.get(), kManifest);
   if (!file) {
     throw Error(Errc::not_found, str_cat("cannot read ", name(), ": it has no file ", kManifest));
   }
   try {
     return signed_payload(read_rest(file->get(), kMaxManifestBytes));
   } catch (const Error& error) {
-    throw Error(Errc::corrupt,
+    throw Error(error.code(),
                 str_cat("cannot read ", kManifest, " of ", name(), ": ", error.what()));
   }
 }
@@ -74,10 +72,8 @@ std::string DirLayout::read_manifest() const {
 std::optional<UniqueFd> DirLayout::open_object(const Digest& digest) const {
   // The names keep no algorithm. What an unknown algorithm gives may be any name.
   if (!digest.is_verifiable()) return std::nullopt;
-  auto file =
-      open_regular(directory_.fd.get(), str_cat(digest.encoded(), ".", kManifest), Links::followed);
-  if (!file)
-    file = open_regular(directory_.fd.get(), std::string(digest.encoded()), Links::followed);
+  auto file = open_local(directory_.fd.get(), str_cat(digest.encoded(), ".", kManifest));
+  if (!file) file = open_local(directory_.fd.get(), std::string(digest.encoded()));
   return file;
 }
 
@@ -97,7 +93,7 @@ TagPage DirLayout::list_tags(const std::optional<std::string>& /*page*/,
     page.untagged.push_back(describe(bytes));
     return page;
   } catch (const Error& error) {
-    throw Error(Errc::corrupt,
+    throw Error(error.code(),
                 str_cat("cannot read ", kManifest, " of ", name(), ": ", error.what()));
   }
 }

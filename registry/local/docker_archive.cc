@@ -23,8 +23,8 @@ constexpr const char* kMade =
 /// The archive and what is in it, which all of its sources share.
 class DockerArchive::Archive {
  public:
-  explicit Archive(const std::filesystem::path& file)
-      : file_("docker-archive:", file), images_(read_docker_images(file_)) {}
+  Archive(const std::filesystem::path& file, const std::stop_token& stop)
+      : file_("docker-archive:", file, stop), images_(read_docker_images(file_, stop)) {}
 
   [[nodiscard]] const std::string& name() const noexcept { return file_.name(); }
   [[nodiscard]] const DockerImages& images() const noexcept { return images_; }
@@ -151,8 +151,8 @@ class DockerArchive::Everything final : public ArchiveSource {
   }
 };
 
-DockerArchive::DockerArchive(const std::filesystem::path& file)
-    : archive_(std::make_shared<const Archive>(file)) {}
+DockerArchive::DockerArchive(const std::filesystem::path& file, const std::stop_token& stop)
+    : archive_(std::make_shared<const Archive>(file, stop)) {}
 
 const std::string& DockerArchive::name() const { return archive_->name(); }
 

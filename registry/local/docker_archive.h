@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "registry/repositories.h"
@@ -19,7 +20,7 @@ namespace digestfs::registry {
 class DockerArchive final : public Repositories {
  public:
   /// Throws as `ArchiveFile` and `read_docker_images`.
-  explicit DockerArchive(const std::filesystem::path& file);
+  explicit DockerArchive(const std::filesystem::path& file, const std::stop_token& stop = {});
 
   [[nodiscard]] const std::string& name() const override;
   [[nodiscard]] RepositoryPage list(const std::optional<std::string>& page,

@@ -14,11 +14,21 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "registry/local/confined.h"
 
 namespace digestfs::registry {
 namespace {
 
 using DirectoryHandle = std::unique_ptr<DIR, Deleter<closedir>>;
+
+/// Throws what errno says of `path`.
+[[noreturn]] void fail(const std::string& path) {
+  if (errno == EACCES || errno == EPERM) {
+    throw Error(Errc::denied,
+                str_cat("cannot open ", path, ": ", std::generic_category().message(errno)));
+  }
+  throw_system_error(str_cat("open ", path));
+}
 
 /// Opens a folder. Returns nothing if there is none, or if it is a link that may not be followed.
 std::optional<UniqueFd> open_folder(int at, const std::string& path, Links links) {
@@ -29,11 +39,7 @@ std::optional<UniqueFd> open_folder(int at, const std::string& path, Links links
   } while (fd < 0 && errno == EINTR);
   if (fd >= 0) return UniqueFd(fd);
   if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return std::nullopt;
-  if (errno == EACCES || errno == EPERM) {
-    throw Error(Errc::denied,
-                str_cat("cannot open ", path, ": ", std::generic_category().message(errno)));
-  }
-  throw_system_error(str_cat("open ", path));
+  fail(path);
 }
 
 }  // namespace
@@ -52,18 +58,13 @@ std::optional<Folder> Folder::folder(const std::string& path, Links links) const
 
 bool Folder::has_folder(const std::string& path) const {
   struct stat status {};
-  return ::fstatat(fd_.get(), path.c_str(), &status, 0) == 0 && S_ISDIR(status.st_mode);
+  if (::fstatat(fd_.get(), path.c_str(), &status, 0) == 0) return S_ISDIR(status.st_mode);
+  if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return false;
+  fail(path);
 }
 
 std::optional<UniqueFd> Folder::file(const std::string& path) const {
-  try {
-    return open_regular(fd_.get(), path, Links::followed);
-  } catch (const std::system_error& error) {
-    const int cause = error.code().value();
-    if (cause == ELOOP || cause == ENAMETOOLONG) return std::nullopt;
-    if (cause != EACCES && cause != EPERM) throw;
-    throw Error(Errc::denied, error.what());
-  }
+  return open_local(fd_.get(), path);
 }
 
 std::optional<std::string> Folder::read(const std::string& path, std::size_t limit) const {

@@ -26,7 +26,8 @@ class Folder {
   /// Returns true if there is a folder `path` in this folder. A link to a folder counts.
   [[nodiscard]] bool has_folder(const std::string& path) const;
 
-  /// Opens the regular file `path` in this folder. Returns nothing if there is none. Follows links.
+  /// Opens the regular file `path` in this folder. Returns nothing if there is none. Follows
+  /// links as `open_local` does.
   [[nodiscard]] std::optional<UniqueFd> file(const std::string& path) const;
   /// Returns the whole of the regular file `path`, or nothing if there is none. Throws
   /// `Errc::too_large` if it has more than `limit` bytes.

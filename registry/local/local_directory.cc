@@ -19,8 +19,11 @@ LocalDirectory open_directory(std::string_view scheme, const std::filesystem::pa
   const int fd = ::open(absolute.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) {
     const int problem = errno;
+    const bool is_absent = problem == ENOENT || problem == ENOTDIR;
+    const bool is_denied = problem == EACCES || problem == EPERM;
+    if (!is_absent && !is_denied) throw_system_error(str_cat("open ", directory.name));
     throw Error(
-        problem == ENOENT || problem == ENOTDIR ? Errc::not_found : Errc::denied,
+        is_absent ? Errc::not_found : Errc::denied,
         str_cat("cannot open ", directory.name, ": ", std::generic_category().message(problem)));
   }
   directory.fd = UniqueFd(fd);

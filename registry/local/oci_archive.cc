@@ -10,7 +10,8 @@
 
 namespace digestfs::registry {
 
-OciArchive::OciArchive(const std::filesystem::path& file) : archive_("oci-archive:", file) {
+OciArchive::OciArchive(const std::filesystem::path& file, const std::stop_token& stop)
+    : archive_("oci-archive:", file, stop) {
   const auto marker = archive_.index().look_up("oci-layout");
   if (!marker.member) {
     throw Error(Errc::not_found,
@@ -23,12 +24,12 @@ OciArchive::OciArchive(const std::filesystem::path& file) : archive_("oci-archiv
   try {
     check_layout_marker(archive_.text(*marker.member, kMaxManifestBytes), name());
   } catch (const Error& error) {
-    throw Error(Errc::corrupt, str_cat("cannot open ", name(), ": oci-layout: ", error.what()));
+    throw Error(error.code(), str_cat("cannot open ", name(), ": oci-layout: ", error.what()));
   }
   try {
     names_ = layout_names(parse_layout_index(archive_.text(*index.member, kMaxManifestBytes)));
   } catch (const Error& error) {
-    throw Error(Errc::corrupt, str_cat("cannot read index.json of ", name(), ": ", error.what()));
+    throw Error(error.code(), str_cat("cannot read index.json of ", name(), ": ", error.what()));
   }
   LeftOutList left_out(name());
   left_out.add_all(names_.left_out);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <stop_token>
 #include <string>
 
 #include "registry/local/archive/archive_file.h"
@@ -18,7 +19,7 @@ class OciArchive final : public Source {
  public:
   /// Throws as `ArchiveFile`, and `Errc::not_found` if the archive has no file `oci-layout`, and
   /// `corrupt` if it is a layout that cannot be read.
-  explicit OciArchive(const std::filesystem::path& file);
+  explicit OciArchive(const std::filesystem::path& file, const std::stop_token& stop = {});
 
   [[nodiscard]] const std::string& name() const override { return archive_.name(); }
   [[nodiscard]] TagPage list_tags(const std::optional<std::string>& page,

@@ -2,8 +2,13 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 
+#include "base/fingerprint.h"
+#include "base/guarded.h"
+#include "registry/local/layout_index.h"
 #include "registry/local/local_directory.h"
 #include "registry/source.h"
 
@@ -33,8 +38,17 @@ class OciLayout final : public Source {
              const Request& request) override;
 
  private:
+  struct Read {
+    Fingerprint fingerprint;  ///< of `index.json`
+    std::shared_ptr<const LayoutNames> names;
+  };
+
+  [[nodiscard]] std::shared_ptr<const LayoutNames> names() const;
+
   // Constant after construction.
   LocalDirectory directory_;
+  // Guarded by the lock it lives in: what was read last, for as long as the file stays the same.
+  mutable Guarded<std::optional<Read>> read_;
 };
 
 }  // namespace digestfs::registry

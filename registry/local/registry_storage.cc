@@ -32,7 +32,8 @@ class RepositoryWalk {
  public:
   explicit RepositoryWalk(const Request& request) : request_(request) {}
 
-  void walk(const Folder& folder, const std::string& name, int depth) {
+  /// A folder that cannot be read is left out; its siblings stay.
+  void walk(const Folder& folder, const std::string& name, int depth) try {
     check_stop(request_);
     if (!page_.cut.empty()) return;
     if (!name.empty() && RegistryDisk::is_repository(folder)) {
@@ -49,12 +50,16 @@ class RepositoryWalk {
         left_out_.add(path, "it is no name of a repository");
       } else if (depth == kMaxDepth) {
         left_out_.add(path, str_cat("it has more than ", kMaxDepth, " components"));
-      } else if (const auto inside = folder.folder(entry, Links::refused)) {
-        walk(*inside, path, depth + 1);
-      } else if (folder.has_folder(entry)) {
-        left_out_.add(path, "it is a link");
+      } else {
+        enter(folder, entry, path, depth);
       }
     }
+  } catch (const Error& error) {
+    if (name.empty() || error.code() == Errc::interrupted) throw;
+    left_out_.add(name, error.what());
+  } catch (const std::system_error& error) {
+    if (name.empty()) throw;
+    left_out_.add(name, error.what());
   }
 
   [[nodiscard]] RepositoryPage take() && {
@@ -63,6 +68,19 @@ class RepositoryWalk {
   }
 
  private:
+  void enter(const Folder& folder, const std::string& entry, const std::string& path, int depth) {
+    try {
+      if (const auto inside = folder.folder(entry, Links::refused)) {
+        walk(*inside, path, depth + 1);
+      } else if (folder.has_folder(entry)) {
+        left_out_.add(path, "it is a link");
+      }
+    } catch (const Error& error) {
+      if (error.code() == Errc::interrupted) throw;
+      left_out_.add(path, error.what());
+    }
+  }
+
   const Request& request_;
   RepositoryPage page_;
   LeftOutList left_out_{"repositories"};

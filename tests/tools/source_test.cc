@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "tests/support/mounted.h"
 #include "tools/exit_code.h"
 
 namespace digestfs::tools {
@@ -37,6 +38,20 @@ TEST(Source, OnThisMachineIsOpenedAtOnce) {
   for (const std::string transport : {"oci:", "oci-archive:", "dir:", "docker-archive:"}) {
     EXPECT_THROW(open(transport + kExample + "/nothing"), Error) << transport;
   }
+}
+
+// A registry's own disk keeps names as they are; a mirror has both of these.
+TEST(Source, OfARegistrysDiskIsTheRepositoryAsItIsTyped) {
+  const test::TemporaryDirectory directory;
+  for (const std::string repository : {"alpine", "docker.io/library/alpine"}) {
+    std::filesystem::create_directories(directory.path() / "docker/registry/v2/repositories" /
+                                        repository / "_manifests/tags");
+  }
+  const std::string place = "registry-storage:" + directory.path().native();
+  EXPECT_EQ(open(place + ":alpine").name(), place + ":alpine");
+  EXPECT_EQ(open(place + ":alpine:3.20").tag, "3.20");
+  EXPECT_EQ(open(place + ":docker.io/library/alpine").name(), place + ":docker.io/library/alpine");
+  EXPECT_TRUE(open(place).repositories);
 }
 
 TEST(Source, WithAWrongReferenceIsAUsageError) {

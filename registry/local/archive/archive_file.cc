@@ -27,10 +27,11 @@ namespace {
 constexpr std::size_t kHeaderChunk = std::size_t{8} << 10U;
 
 /// Reads the headers of a tar that can be sought in.
-void read_headers(const FilePart& tar, TarIndex& index) {
+void read_headers(const FilePart& tar, TarIndex& index, const std::stop_token& stop) {
   archive::TarReader reader(index);
   std::vector<std::byte> buffer(kHeaderChunk);
   for (std::uint64_t at = 0; at < tar.size;) {
+    if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while reading the archive");
     const auto skipped = std::min(reader.skippable(), tar.size - at);
     reader.skip(skipped);
     at += skipped;
@@ -77,34 +78,37 @@ class TarKeeper final : public ByteSink {
 
 }  // namespace
 
-ArchiveFile::ArchiveFile(std::string_view scheme, const std::filesystem::path& path) {
+ArchiveFile::ArchiveFile(std::string_view scheme, const std::filesystem::path& path,
+                         const std::stop_token& stop) {
   const auto absolute = std::filesystem::absolute(path).lexically_normal();
   name_ = str_cat(scheme, absolute.native());
   try {
-    open_tar(absolute);
+    open_tar(absolute, stop);
   } catch (const Error& error) {
     throw Error(error.code(), str_cat("cannot read ", name_, ": ", error.what()));
   }
 }
 
-void ArchiveFile::open_tar(const std::filesystem::path& path) {
+void ArchiveFile::open_tar(const std::filesystem::path& path, const std::stop_token& stop) {
   std::optional<UniqueFd> file;
   try {
     file = open_regular(AT_FDCWD, path, Links::followed);
   } catch (const std::system_error& error) {
+    const int cause = error.code().value();
+    if (cause != EACCES && cause != EPERM) throw;
     throw Error(Errc::denied, error.code().message());
   }
   if (!file) throw Error(Errc::not_found, "there is no such file, or it is no regular file");
   const FilePart whole = whole_file(file->get());
   const archive::Compression compression = compression_of(whole);
   if (compression == archive::Compression::none) {
-    read_headers(whole, index_);
+    read_headers(whole, index_, stop);
     file_ = std::move(*file);
     return;
   }
   file_ = unnamed_file();
   TarKeeper keeper(file_.get(), index_);
-  inflate(whole, compression, keeper, {});
+  inflate(whole, compression, keeper, stop);
   keeper.finish();
 }
 

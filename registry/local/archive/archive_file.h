@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -25,8 +26,10 @@ class ArchiveFile {
   /// `scheme` begins the archive's name: `oci-archive:`. Throws `Errc::not_found` if there is no
   /// regular file, `denied` if it cannot be opened, `corrupt` if it is cut off or no tar,
   /// `unsupported` for another compression, and `too_large` if it decompresses to more than 256 MiB
-  /// and 200 times its size, or breaks a limit of `TarIndex`.
-  ArchiveFile(std::string_view scheme, const std::filesystem::path& path);
+  /// and 200 times its size, or breaks a limit of `TarIndex`, and
+  /// `interrupted` on `stop`.
+  ArchiveFile(std::string_view scheme, const std::filesystem::path& path,
+              const std::stop_token& stop = {});
 
   /// The scheme and the absolute path.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -37,7 +40,7 @@ class ArchiveFile {
   [[nodiscard]] std::string text(const TarIndex::Member& member, std::size_t limit) const;
 
  private:
-  void open_tar(const std::filesystem::path& path);
+  void open_tar(const std::filesystem::path& path, const std::stop_token& stop);
 
   // Constant after construction.
   std::string name_;

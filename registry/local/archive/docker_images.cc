@@ -38,7 +38,8 @@ class Counter final : public ByteSink {
 /// `manifest.json` names it.
 class Reader {
  public:
-  explicit Reader(const ArchiveFile& archive) : archive_(archive), left_out_(archive.name()) {}
+  Reader(const ArchiveFile& archive, const std::stop_token& stop)
+      : archive_(archive), stop_(stop), left_out_(archive.name()) {}
 
   DockerImages read();
 
@@ -65,6 +66,7 @@ class Reader {
   void add_image(const Descriptor& image);
 
   const ArchiveFile& archive_;
+  const std::stop_token& stop_;
   LeftOutList left_out_;
   DockerImages images_;
   std::unordered_set<Digest> added_;
@@ -241,7 +243,7 @@ DockerObject Reader::layer(const TarIndex::Member& member) {
   object.compression = compression_of(part);
   if (object.compression != archive::Compression::none) {
     Counter counter;
-    inflate(part, object.compression, counter, {});
+    inflate(part, object.compression, counter, stop_);
     object.size = counter.count();
   }
   layers_.emplace(member.offset, object);
@@ -282,6 +284,8 @@ void Reader::add_image(const Descriptor& image) {
 
 }  // namespace
 
-DockerImages read_docker_images(const ArchiveFile& archive) { return Reader(archive).read(); }
+DockerImages read_docker_images(const ArchiveFile& archive, const std::stop_token& stop) {
+  return Reader(archive, stop).read();
+}
 
 }  // namespace digestfs::registry

@@ -46,6 +46,7 @@ struct DockerImages {
 /// archive is decompressed once, to know its size. Throws `Errc::not_found` if there is no
 /// `manifest.json`, and `corrupt` or `too_large` if it cannot be read. An image that cannot be used
 /// is left out.
-[[nodiscard]] DockerImages read_docker_images(const ArchiveFile& archive);
+[[nodiscard]] DockerImages read_docker_images(const ArchiveFile& archive,
+                                              const std::stop_token& stop = {});
 
 }  // namespace digestfs::registry

@@ -25,9 +25,12 @@ constexpr std::uint64_t kMaxRatio = 200;
 /// Passes on as many bytes as are allowed, and throws when more come.
 class Bounded final : public ByteSink {
  public:
-  Bounded(ByteSink& output, std::uint64_t limit) : output_(output), limit_(limit), left_(limit) {}
+  Bounded(ByteSink& output, std::uint64_t limit, const std::stop_token& stop)
+      : output_(output), limit_(limit), left_(limit), stop_(stop) {}
 
   void write(std::span<const std::byte> bytes) override {
+    // Here and not where the input is read: a few bytes of it can become gigabytes.
+    if (stop_.stop_requested()) throw Error(Errc::interrupted, "stopped while decompressing");
     if (bytes.size() > left_) {
       throw Error(Errc::too_large, str_cat("it decompresses to more than ", limit_,
                                            " bytes, which is more than it can be"));
@@ -40,6 +43,7 @@ class Bounded final : public ByteSink {
   ByteSink& output_;
   std::uint64_t limit_;
   std::uint64_t left_;
+  const std::stop_token& stop_;
 };
 
 }  // namespace
@@ -61,7 +65,7 @@ void inflate(const FilePart& part, Compression compression, ByteSink& output,
 
   const std::uint64_t limit =
       std::max(kAlwaysAllowed, std::min(part.size, UINT64_MAX / kMaxRatio) * kMaxRatio);
-  Bounded bounded(output, limit);
+  Bounded bounded(output, limit, stop);
   const auto decompressor = archive::make_decompressor(compression, bounded);
   std::vector<std::byte> buffer(kChunk);
   for (std::uint64_t at = 0; at < part.size;) {

@@ -33,6 +33,7 @@ StoreFolder::StoreFolder(fs::path root, std::string driver, const fs::path& run_
       images_(root_ / str_cat(driver_, "-images")),
       layers_(root_ / str_cat(driver_, "-layers")) {
   if (!run_root.empty()) volatile_layers_ = run_root / str_cat(driver_, "-layers");
+  existed_ = exists();
 }
 
 bool StoreFolder::exists() const { return Folder::open(images_).has_value(); }
@@ -53,7 +54,11 @@ std::shared_ptr<const StoreRecords> StoreFolder::records(const Request& request)
 
 void StoreFolder::read_images(StoreRecords& records, const Request& request) const try {
   const auto folder = Folder::open(images_);
-  if (!folder) return;
+  if (!folder) {
+    // A disk that was unmounted looks like this. The images are not gone for that.
+    if (existed_) throw Error(Errc::unavailable, "the store was here, and is gone");
+    return;
+  }
   const StoreLock lock(*folder, "images.lock", request);
   LeftOutList left_out(kImages);
   if (const auto text = folder->read(kImages, kMaxRecords)) {
@@ -81,7 +86,7 @@ void StoreFolder::read_layers(StoreRecords& records, const Request& request) con
 StoreFolder::Marks StoreFolder::marks() const {
   const auto mark_of = [](const fs::path& path) {
     struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) return Mark{};
+    if (path.is_relative() || ::stat(path.c_str(), &status) != 0) return Mark{};
     return Mark{status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
                 status.st_mtim.tv_nsec};
   };
@@ -90,8 +95,10 @@ StoreFolder::Marks StoreFolder::marks() const {
 }
 
 std::optional<UniqueFd> StoreFolder::document(const ImageRecord& image, const BigData& data) const {
-  const auto folder = Folder::open(images_ / image.id);
-  return folder ? folder->file(data.file_name()) : std::nullopt;
+  // From the root of the store, out of which no link may lead.
+  const auto root = Folder::open(root_);
+  return root ? root->file(str_cat(driver_, "-images/", image.id, "/", data.file_name()))
+              : std::nullopt;
 }
 
 fs::path StoreFolder::folder_of(const LayerRecord& layer) const {
@@ -99,8 +106,9 @@ fs::path StoreFolder::folder_of(const LayerRecord& layer) const {
 }
 
 std::optional<LayerParts> StoreFolder::layer(const LayerRecord& layer) const {
-  const auto layers = Folder::open(layers_);
-  auto tar_split = layers ? layers->file(str_cat(layer.id, ".tar-split.gz")) : std::nullopt;
+  const auto root = Folder::open(root_);
+  auto tar_split =
+      root ? root->file(str_cat(driver_, "-layers/", layer.id, ".tar-split.gz")) : std::nullopt;
   auto files = Folder::open(folder_of(layer));
   if (!tar_split || !files) return std::nullopt;
   return LayerParts{*std::move(tar_split), DiffDirectory(*std::move(files)), layer.size};

@@ -39,7 +39,7 @@ class StoreFolder {
 
   /// Returns the records. Reads them anew if their files have changed. Throws `Errc::timed_out` if
   /// podman holds a lock for longer than `request` may wait, `corrupt` for records that cannot be
-  /// read, and `denied`. A store that is not there has no records.
+  /// read, `denied`, and `unavailable` if the store was there at the start and is gone.
   [[nodiscard]] std::shared_ptr<const StoreRecords> records(const Request& request) const;
 
   /// Opens a document of an image. Returns nothing if its file is not there.
@@ -80,6 +80,7 @@ class StoreFolder {
   std::filesystem::path images_;
   std::filesystem::path layers_;
   std::filesystem::path volatile_layers_;
+  bool existed_ = false;
   // Synchronises itself.
   Guarded<std::optional<Read>> read_;
 };

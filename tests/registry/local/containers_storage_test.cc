@@ -316,6 +316,29 @@ TEST_P(ContainersStorageTest, FailsWhileTheRecordsAreNone_S3) {
   EXPECT_EQ(source->list_tags({}, {}).tags, List{"one"}) << "it is read again";
 }
 
+// A disk that is unmounted for a while must not make the images look removed (promise 7).
+TEST_P(ContainersStorageTest, ThatIsGoneIsUnavailableAndNotEmpty) {
+  store_.add_manifest(hex('a'), {"localhost/demo:one"}, "{}");
+  const auto source = open("localhost/demo");
+  fs::rename(store_.images(), store_.root() / "away");
+  EXPECT_EQ(failure_of([&] { static_cast<void>(source->list_tags({}, {})); }).first,
+            Errc::unavailable);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(source->resolve("one", {})); }).first,
+            Errc::unavailable);
+  fs::rename(store_.root() / "away", store_.images());
+  EXPECT_EQ(source->list_tags({}, {}).tags, List{"one"});
+}
+
+TEST_P(ContainersStorageTest, ThatLacksAManifestIsDamagedAndHasTheTag) {
+  store_.add_manifest(hex('a'), {"localhost/demo:one"}, "{}");
+  const auto source = open("localhost/demo");
+  for (const auto& file : fs::directory_iterator(store_.images() / hex('a'))) {
+    fs::remove(file.path());
+  }
+  EXPECT_EQ(failure_of([&] { static_cast<void>(source->resolve("one", {})); }).first,
+            Errc::corrupt);
+}
+
 TEST_P(ContainersStorageTest, SearchesAdditionalStores) {
   HandMade more(GetParam());
   const std::string tar = more.add_layer(hex('1'), "", {{"a", "shared"}});

@@ -124,7 +124,7 @@ TEST_F(DirLayoutTest, IsRefusedWithAManifestThatIsNone) {
     EXPECT_EQ(failure().code, Errc::corrupt) << bad;
   }
   write("manifest.json", std::string((std::size_t{4} << 20U) + 1, ' '));  // MT-5
-  EXPECT_EQ(failure().code, Errc::corrupt);
+  EXPECT_EQ(failure().code, Errc::too_large);
 }
 
 TEST_F(DirLayoutTest, WarnsOfAVersionThatItDoesNotKnow) {

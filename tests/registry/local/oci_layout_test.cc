@@ -2,8 +2,11 @@
 #include "registry/local/oci_layout.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <map>
+#include <optional>
+#include <thread>
 #include <vector>
 
 #include <fcntl.h>
@@ -179,7 +182,7 @@ TEST_F(OciLayoutTest, IsRefusedWithoutAnIndex) {
 TEST_F(OciLayoutTest, IsRefusedWithAnEndlessIndex) {  // MT-5
   const UniqueFd file = open_file(AT_FDCWD, path("index.json"), O_WRONLY);
   ASSERT_EQ(::ftruncate(file.get(), off_t{1} << 40U), 0);
-  EXPECT_EQ(refusal(), Errc::corrupt);
+  EXPECT_EQ(refusal(), Errc::too_large);
 }
 
 // --- tags ---
@@ -419,6 +422,51 @@ TEST_F(OciLayoutTest, S1FollowsALinkToABlob) {  // the directory is the user's o
   EXPECT_EQ(received.text, "text");
   std::filesystem::create_symlink("nowhere", blob('b'));
   EXPECT_FALSE(layout().find(Endpoint::blobs, *Digest::parse(digest('b')), {}));
+}
+
+// The bytes of a wrong blob are kept in quarantine, where everybody may read them who may read the
+// mount: a link to a file of the user who mounts must not lead there.
+TEST_F(OciLayoutTest, S1FollowsNoLinkOutOfADirectoryThatOthersMayWriteTo) {
+  const test::TemporaryDirectory outside;
+  std::filesystem::copy_file(path("oci-layout"), outside.path() / "secret");
+  write("inside", "text");
+  std::filesystem::create_symlink("../../inside", blob('a'));
+  std::filesystem::create_symlink(outside.path() / "secret", blob('b'));
+  std::filesystem::permissions(path(""), std::filesystem::perms::all);
+  OciLayout source = layout();
+  Received received;
+  source.fetch(Endpoint::blobs, *Digest::parse(digest('a')), {}, received, {});
+  EXPECT_EQ(received.text, "text");
+  const auto code_of = [](const auto& call) {
+    try {
+      call();
+    } catch (const Error& error) {
+      return std::optional(error.code());
+    }
+    return std::optional<Errc>();
+  };
+  const Digest led_out = *Digest::parse(digest('b'));
+  EXPECT_EQ(code_of([&] { static_cast<void>(source.find(Endpoint::blobs, led_out, {})); }),
+            Errc::denied);
+  Received nothing;
+  EXPECT_EQ(code_of([&] { source.fetch(Endpoint::blobs, led_out, {}, nothing, {}); }),
+            Errc::denied);
+  EXPECT_EQ(nothing.text, "");
+}
+
+// Each lookup of a tag parsed the whole index again.
+TEST_F(OciLayoutTest, ReadsItsIndexAgainOnlyOnceItHasChanged) {
+  write_index({entry('a', "one")});
+  OciLayout source = layout();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  EXPECT_TRUE(source.resolve("one", {}));
+  const auto times = std::filesystem::last_write_time(path("index.json"));
+  // The same size and the same time of change, but another file.
+  write("other", R"({"schemaVersion":2,"manifests":[)" + entry('b', "two") + "]}");
+  std::filesystem::last_write_time(path("other"), times);
+  std::filesystem::rename(path("other"), path("index.json"));
+  EXPECT_FALSE(source.resolve("one", {}));
+  EXPECT_TRUE(source.resolve("two", {}));
 }
 
 TEST_F(OciLayoutTest, S1NeverTakesAnythingButAFileForABlob) {  // and never waits for a fifo

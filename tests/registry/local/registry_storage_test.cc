@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "tests/registry/source_conformance.h"
 #include "tests/support/mounted.h"
+#include "tests/support/not_root.h"
 
 namespace digestfs::registry {
 namespace {
@@ -136,6 +137,24 @@ TEST_F(RegistryStorageTest, ListsRepositoriesInRepositories) {
   EXPECT_TRUE(place().open("a", {}));
   for (const char* name : {"x", "empty", "none", "a/_manifests", "../repositories/a", "", "/a"}) {
     EXPECT_FALSE(place().open(name, {})) << name;
+  }
+}
+
+TEST_F(RegistryStorageTest, LeavesOutAFolderThatCannotBeReadAndKeepsItsSiblings) {
+  storage_.add_tagged("closed", "t", "{}");
+  storage_.add_tagged("good", "t", "{}");
+  storage_.add_tagged("zoo", "t", "{}");
+  RegistryStorage place = this->place();
+  fs::permissions(storage_.path("repositories/closed"), fs::perms::none);
+  const test::NotRoot somebody;
+  const auto page = place.list({}, {});
+  EXPECT_EQ(page.names, (List{"good", "zoo"}));
+  EXPECT_EQ(names(page.left_out), List{"closed"});
+  try {
+    static_cast<void>(place.open("closed", {}));
+    FAIL() << "nobody can tell";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::denied);
   }
 }
 

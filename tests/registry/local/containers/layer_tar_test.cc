@@ -105,6 +105,12 @@ TEST_F(LayerTarTest, RefusesATarSplitThatIsCut_S3) {
 
 TEST_F(LayerTarTest, WritesNoMoreThanTheStoreSays) {
   store({{"a", test::noise(2'000'000)}});
+  const auto folder = Folder::open(directory_.path());
+  const LayerParts parts{*folder->file("tar-split.gz"), DiffDirectory(*Folder::open(files())),
+                         1000};
+  Text text;
+  EXPECT_THROW(write_layer_tar(parts, text, {}), Error);
+  EXPECT_LE(text.text.size(), 1000U);
   EXPECT_EQ(failure(1000).first, Errc::corrupt);
 }
 
