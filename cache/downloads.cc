@@ -51,7 +51,7 @@ bool may_try_next(Errc code, const Origin& failed, const Origin& next) noexcept 
 /// (AUTH-18).
 std::string name_of(const Origin& origin) {
   if (origin.url.empty()) return origin.source->name();
-  const std::string shown = origin.url.substr(0, origin.url.find_first_of("?#"));
+  std::string shown = origin.url.substr(0, origin.url.find_first_of("?#"));
   const auto authority = shown.find("//");
   const auto at = authority == std::string::npos ? authority : shown.find('@', authority);
   const auto path = authority == std::string::npos ? authority : shown.find('/', authority + 2);
