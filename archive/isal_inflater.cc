@@ -17,7 +17,7 @@
 namespace digestfs::archive {
 namespace {
 
-std::uint32_t clamped(std::size_t size) noexcept {
+std::uint32_t isal_size(std::size_t size) noexcept {
   return static_cast<std::uint32_t>(
       std::min<std::size_t>(size, std::numeric_limits<std::uint32_t>::max()));
 }
@@ -136,8 +136,8 @@ class IsalInflater final : public Inflater {
   Step inflate(std::span<const std::byte> in, std::span<std::byte> out) override {
     const std::size_t before = in.size();
     if (!header_.take(in)) return {before, 0, false};
-    const std::uint32_t given = clamped(in.size());
-    const std::uint32_t room = clamped(out.size());
+    const std::uint32_t given = isal_size(in.size());
+    const std::uint32_t room = isal_size(out.size());
     // ISA-L takes a pointer to what it never writes to.
     state_.next_in = reinterpret_cast<std::uint8_t*>(const_cast<std::byte*>(in.data()));
     state_.avail_in = given;

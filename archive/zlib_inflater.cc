@@ -13,7 +13,7 @@
 namespace digestfs::archive {
 namespace {
 
-uInt clamped(std::size_t size) noexcept {
+uInt zlib_size(std::size_t size) noexcept {
   return static_cast<uInt>(std::min<std::size_t>(size, std::numeric_limits<uInt>::max()));
 }
 
@@ -26,8 +26,8 @@ class ZlibInflater final : public Inflater {
   ~ZlibInflater() override { ::inflateEnd(&stream_); }
 
   Step inflate(std::span<const std::byte> in, std::span<std::byte> out) override {
-    const uInt given = clamped(in.size());
-    const uInt room = clamped(out.size());
+    const uInt given = zlib_size(in.size());
+    const uInt room = zlib_size(out.size());
     stream_.next_in = reinterpret_cast<const Bytef*>(in.data());
     stream_.avail_in = given;
     stream_.next_out = reinterpret_cast<Bytef*>(out.data());

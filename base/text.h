@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-// Building of messages, and reading of numbers.
+// Characters, building of messages, and reading of numbers.
 
 namespace digestfs {
 
@@ -18,6 +18,11 @@ template <class... Parts>
   std::ostringstream out;
   (out << ... << parts);
   return std::move(out).str();
+}
+
+/// Returns true for a letter of ASCII and for a digit.
+[[nodiscard]] constexpr bool is_alnum(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
 /// Returns `text` with its control characters, those of UTF-8 included, written as `\xNN`, so that

@@ -11,19 +11,20 @@
 namespace digestfs::cache {
 namespace {
 
-constexpr std::size_t kChunk = std::size_t{256} << 10U;
+constexpr std::size_t kHashChunk = std::size_t{256} << 10U;
 // How often a file that changes while it is hashed is hashed again.
-constexpr int kMaxAttempts = 3;
+constexpr int kMaxHashings = 3;
 
 }  // namespace
 
 void read_file(int fd, std::uint64_t bytes, const std::stop_token& stop, Flight* flight,
                const std::function<void(std::span<const std::byte>)>& take) {
   if (flight != nullptr) flight->begin(bytes);
-  std::vector<std::byte> buffer(static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, bytes)));
+  std::vector<std::byte> buffer(
+      static_cast<std::size_t>(std::min<std::uint64_t>(kHashChunk, bytes)));
   for (std::uint64_t at = 0; at < bytes;) {
     if (stop.stop_requested()) throw Error(Errc::interrupted, "stopped while reading the cache");
-    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, bytes - at));
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(kHashChunk, bytes - at));
     const std::size_t got = read_at(fd, std::span(buffer).first(want), at);
     if (got == 0) return;
     take(std::span(buffer).first(got));
@@ -39,7 +40,7 @@ void hash_file(int fd, std::uint64_t bytes, Hasher& hasher, const std::stop_toke
 
 HashedFile hash_whole_file(int fd, std::string_view algorithm, const std::stop_token& stop,
                            Flight* flight) {
-  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kMaxHashings; ++attempt) {
     const Fingerprint before = Fingerprint::of(fd);
     Hasher hasher(algorithm);
     hash_file(fd, before.size, hasher, stop, flight);

@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kFolder = "layers";
 // A note of ours has some 150 bytes.
-constexpr std::size_t kMaxNote = std::size_t{64} << 10U;
+constexpr std::size_t kMaxLayerNote = std::size_t{64} << 10U;
 // No file is larger, and no tool takes a larger size.
 constexpr std::uint64_t kMaxSize = INT64_MAX;
 
@@ -38,7 +38,7 @@ void write_layer_note(const Store& store, const Digest& layer, const Digest& dif
 std::optional<std::uint64_t> read_layer_note(const Store& store, const Digest& layer,
                                              const Digest& diff) {
   const auto text = store.read_note(kFolder, note_name(layer));
-  if (!text || text->size() > kMaxNote) return std::nullopt;
+  if (!text || text->size() > kMaxLayerNote) return std::nullopt;
   try {
     const auto json = registry::parse_json(*text, registry::NameCase::matters);
     if (registry::text_member(json, "diff") != diff.str()) return std::nullopt;

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::array kAreas{Area::blobs, Area::diffs, Area::quarantine};
 // How often a file that keeps changing is looked at before the caller is told so.
-constexpr int kMaxAttempts = 8;
+constexpr int kMaxOpenings = 8;
 // What is hashed at once, by the caller, in bytes: that takes no longer than to wake a worker.
 constexpr std::uint64_t kAtOnce = std::uint64_t{1} << 20U;
 // What is hashed or unpacked in the lane for light work, in bytes.
@@ -54,7 +54,7 @@ Lane lane_on_disk(std::uint64_t bytes) noexcept {
 }
 
 OpenObjects::File OpenObjects::open(const Digest& digest, const Patience& patience) {
-  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kMaxOpenings; ++attempt) {
     if (auto file = find_open(digest)) {
       if (file->is_untouched()) {
         store_.touch(digest);
@@ -82,7 +82,7 @@ OpenObjects::File OpenObjects::open(const Digest& digest, const Patience& patien
 
 std::size_t OpenObjects::read(const File& file, std::span<std::byte> buffer, std::uint64_t offset,
                               const Patience& patience) {
-  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kMaxOpenings; ++attempt) {
     if (const auto got = file->read(buffer, offset)) {
       if (file->is_use_due(Clock::now(), kUseInterval)) store_.touch(file->digest());
       return *got;

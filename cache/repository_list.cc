@@ -13,9 +13,9 @@ namespace digestfs::cache {
 namespace {
 
 // Where the list is cut: pages, names, and pages in a row that bring nothing new (EP-11).
-constexpr std::size_t kMaxPages = 10'000;
+constexpr std::size_t kMaxNamePages = 10'000;
 constexpr std::size_t kMaxNames = 200'000;
-constexpr int kMaxIdlePages = 10;
+constexpr int kMaxIdleNamePages = 10;
 // How long an earlier list is used before a place that did not answer is asked again.
 constexpr std::chrono::seconds kSilence{2};
 
@@ -98,8 +98,8 @@ void RepositoryList::fetch(const std::stop_token& stop) {
   std::set<std::string> visited;
   int idle = 0;
   while (state.next) {
-    if (!visited.insert(*state.next).second || idle == kMaxIdlePages ||
-        visited.size() > kMaxPages || names.size() > kMaxNames) {
+    if (!visited.insert(*state.next).second || idle == kMaxIdleNamePages ||
+        visited.size() > kMaxNamePages || names.size() > kMaxNames) {
       cut(state,
           str_cat("it does not end after ", visited.size(), " pages and ", names.size(), " names"));
       break;

@@ -119,11 +119,11 @@ void write_list_note(const Store& store, const std::string& source, const Rememb
   header["listed"] = list.listed_ns;
   std::string text =
       header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  constexpr std::size_t kChunk = std::size_t{256} << 10U;
+  constexpr std::size_t kTagChunk = std::size_t{256} << 10U;
   for (const std::string& name : *list.names) {
     text += name;
     text += '\n';
-    if (text.size() < kChunk) continue;
+    if (text.size() < kTagChunk) continue;
     draft.write(text);
     text.clear();
   }

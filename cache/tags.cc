@@ -23,9 +23,9 @@ constexpr std::size_t kManyAnswers = 10'000;
 constexpr std::chrono::seconds kSaveEvery{2};
 
 // Where a list of tags is cut (EP-10): pages, tags, and pages in a row that bring nothing new.
-constexpr std::size_t kMaxPages = 10'000;
+constexpr std::size_t kMaxTagPages = 10'000;
 constexpr std::size_t kMaxTags = 2'000'000;
-constexpr int kMaxIdlePages = 10;
+constexpr int kMaxIdleTagPages = 10;
 
 std::int64_t wall_clock_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -168,8 +168,8 @@ void Tags::follow_pages(Listing& listing, std::set<std::string>& names,
   int idle = 0;
   while (listing.next) {
     // EP-10: a registry may link a page to itself, or make up pages without end.
-    if (!visited.insert(*listing.next).second || idle == kMaxIdlePages ||
-        visited.size() > kMaxPages || names.size() > kMaxTags) {
+    if (!visited.insert(*listing.next).second || idle == kMaxIdleTagPages ||
+        visited.size() > kMaxTagPages || names.size() > kMaxTags) {
       cut(listing,
           str_cat("it does not end after ", visited.size(), " pages and ", names.size(), " tags"));
       return;

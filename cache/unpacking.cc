@@ -15,7 +15,7 @@
 namespace digestfs::cache {
 namespace {
 
-constexpr std::size_t kChunk = std::size_t{256} << 10U;
+constexpr std::size_t kTarChunk = std::size_t{256} << 10U;
 // How often a layer's file may be touched while it is read.
 constexpr int kMaxTouches = 8;
 
@@ -122,7 +122,7 @@ void Unpacking::unpack(Partial partial, const VerifiedFile& layer, TarObserver* 
 std::optional<LayerContent> Unpacking::pass(const VerifiedFile& layer, ByteSink& output,
                                             const std::stop_token& stop, Flight& flight) {
   LayerPass pass(output);
-  std::vector<std::byte> buffer(kChunk);
+  std::vector<std::byte> buffer(kTarChunk);
   flight.begin(layer.size());
   int touches = 0;
   for (std::uint64_t at = 0; at < layer.size();) {

@@ -10,7 +10,7 @@
 namespace digestfs::fs {
 namespace {
 
-int error_number(Errc code) noexcept {
+int number_of(Errc code) noexcept {
   switch (code) {
     case Errc::not_found:
       return ENOENT;
@@ -40,7 +40,7 @@ int error_number(const std::exception_ptr& failure) noexcept {
   try {
     std::rethrow_exception(failure);
   } catch (const Error& error) {
-    return error_number(error.code());
+    return number_of(error.code());
   } catch (const std::system_error& error) {
     const auto& category = error.code().category();
     const bool is_errno = category == std::generic_category() || category == std::system_category();

@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/text.h"
+#include "fs/tree/whiteout.h"
 
 namespace digestfs::fs {
 namespace {
@@ -30,8 +31,6 @@ constexpr std::int64_t kMaxMinor = 0xfffff;
 
 // How many links a hard link to a later entry may lead through for lower layers to be asked.
 constexpr std::size_t kMaxTargets = 8;
-
-constexpr std::string_view kWhiteout = ".wh.";
 
 std::string join(const std::vector<std::string_view>& components, std::size_t count) {
   std::string path;
@@ -99,8 +98,6 @@ bool is_odd(const TarEntry& entry) {
   return entry.type == TarType::other || (is_device(entry) && !is_device_number(entry)) ||
          !has_usable_target(entry);
 }
-
-bool is_whiteout(std::string_view name) { return name.starts_with(kWhiteout); }
 
 /// The longest name. A whiteout's is longer than that of what it hides.
 std::size_t max_name(std::string_view name) {
@@ -283,7 +280,7 @@ void LayerBuilder::take_link(Index directory, std::string_view name, TarEntry& e
   const CleanPath path = clean_path(entry.link);
   std::string target = join(path.components, path.components.size());
   const auto file = tree_.find_path(target);
-  if (file && tree_.is_directory(*file) && name.starts_with(kWhiteout)) {
+  if (file && tree_.is_directory(*file) && is_whiteout(name)) {
     make_plain(entry);
     take_at(directory, name, entry);
     return;

@@ -6,18 +6,15 @@
 #include <linux/limits.h>
 
 #include "base/text.h"
+#include "fs/tree/whiteout.h"
 
 namespace digestfs::fs {
 namespace {
 
-constexpr std::string_view kWhiteout = ".wh.";
-constexpr std::string_view kOpaque = ".wh..wh..opq";
 // What aufs kept for itself (WH-4).
 constexpr std::string_view kAufs = ".wh..wh.";
 // Where it put files that had several names over layers (HL-3).
 constexpr std::string_view kPseudoLinks = ".wh..wh.plnk";
-
-bool is_marker(std::string_view name) { return name.starts_with(kWhiteout); }
 
 /// Where an absolute link leads, from a directory `depth` levels below the root.
 std::string relative_target(std::string_view target, std::size_t depth) {
@@ -117,7 +114,7 @@ void RootfsBuilder::hide(const FileTree& layer) {
     for (const auto& entry : layer.entries(at.theirs)) {
       const std::string_view name = layer.text(entry);
       const FileRecord& file = layer.file(entry.file);
-      if (file.type != FileType::directory || is_marker(name)) continue;
+      if (file.type != FileType::directory || is_whiteout(name)) continue;
       const auto below = tree_.find(at.ours, name);
       if (!below) continue;
       if (tree_.is_directory(*below)) {
@@ -138,7 +135,7 @@ void RootfsBuilder::hide_in(const FileTree& layer, const Pair& at) {
   for (const auto& entry : layer.entries(at.theirs)) {
     const std::string_view marker = layer.text(entry);
     // A directory of such a name that only its content implies is no entry, so no marker (WH-1).
-    if (!is_marker(marker) || layer.file(entry.file).implicit) continue;
+    if (!is_whiteout(marker) || layer.file(entry.file).implicit) continue;
     if (marker == kOpaque) {
       tree_.clear(at.ours);
       continue;
@@ -178,7 +175,7 @@ void RootfsBuilder::merge(const FileTree& layer) {
 void RootfsBuilder::merge_entries(const FileTree& layer, const Pair& at, std::vector<Pair>& open) {
   for (const auto& entry : layer.entries(at.theirs)) {
     const std::string_view name = layer.text(entry);
-    if (is_marker(name)) continue;
+    if (is_whiteout(name)) continue;
     const FileRecord& file = layer.file(entry.file);
     if (file.type == FileType::directory) {
       merge_directory(layer, {at, name, entry.file}, open);

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kMaxPage = std::size_t{8} << 20U;
 constexpr std::size_t kMaxRepositories = 1000;
-constexpr std::size_t kMaxPages = 100;
+constexpr std::size_t kMaxCatalogPages = 100;
 
 }  // namespace
 
@@ -45,7 +45,7 @@ Catalog list_repositories(const Reference& registry, ClientOptions options,
         for (std::string& name : parse_repositories(document.body)) names.insert(std::move(name));
         page = next_page(document.head, *page, document.url);
         catalog.is_complete = !page;
-        if (names.size() >= kMaxRepositories || asked.size() >= kMaxPages) break;
+        if (names.size() >= kMaxRepositories || asked.size() >= kMaxCatalogPages) break;
       }
     });
   } catch (const Error& error) {

@@ -18,7 +18,7 @@
 namespace digestfs::registry {
 namespace {
 
-constexpr std::size_t kMaxPages = 100;
+constexpr std::size_t kMaxReferrerPages = 100;
 constexpr std::size_t kMaxReferrers = 10000;
 // For how long a registry that does not list referrers is believed not to (EP-12).
 constexpr std::chrono::minutes kFeatureMemory{5};
@@ -46,8 +46,9 @@ std::optional<std::vector<Descriptor>> ReferrersReader::read(const Digest& subje
                    " referrers=", all.size());
       break;
     }
-    if (asked.size() > kMaxPages) {
-      throw Error(Errc::too_large, str_cat("they are listed on more than ", kMaxPages, " pages"));
+    if (asked.size() > kMaxReferrerPages) {
+      throw Error(Errc::too_large,
+                  str_cat("they are listed on more than ", kMaxReferrerPages, " pages"));
     }
     const Page page = this->page(*target, subject, request);
     if (!page.referrers && asked.size() > 1) {

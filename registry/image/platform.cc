@@ -27,10 +27,6 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-bool is_alnum(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 /// Makes one part of a name, without characters that have a meaning for a file system or a shell.
 std::string harmless(std::string_view text) {
   std::string part(text.substr(0, kMaxPart));

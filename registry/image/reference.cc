@@ -22,7 +22,6 @@ bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 bool is_hex(char c) noexcept {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
-bool is_alnum(char c) noexcept { return is_lower(c) || is_upper(c) || is_digit(c); }
 
 /// Returns true for a path-component of REF-1: runs of lower-case letters and digits, with `.`,
 /// `_`,

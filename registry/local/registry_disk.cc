@@ -8,7 +8,7 @@
 namespace digestfs::registry {
 namespace {
 
-constexpr std::size_t kMaxNames = 1'000'000;
+constexpr std::size_t kMaxEntries = 1'000'000;
 constexpr std::string_view kInside = "docker/registry/v2";
 
 bool is_root(const Folder& folder) {
@@ -98,11 +98,11 @@ std::vector<Digest> RegistryDisk::revisions(const Folder& repository, const Requ
   std::vector<Digest> found;
   const auto all = repository.folder("_manifests/revisions", Links::followed);
   if (!all) return found;
-  for (const std::string& algorithm : all->names(kMaxNames)) {
+  for (const std::string& algorithm : all->names(kMaxEntries)) {
     const auto folder = all->folder(algorithm, Links::refused);
     if (!folder) continue;
     if (request.stop.stop_requested()) throw Error(Errc::interrupted, "stopped while listing");
-    for (const std::string& hex : folder->names(kMaxNames)) {
+    for (const std::string& hex : folder->names(kMaxEntries)) {
       if (auto digest = Digest::parse(str_cat(algorithm, ":", hex))) {
         found.push_back(*std::move(digest));
       }
