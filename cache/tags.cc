@@ -65,6 +65,9 @@ void Tags::take_page(const registry::TagPage& page, Listing& listing,
                       .detail = str_cat("left out of the tags: ", left_out.reason)});
   }
   listing.untagged.insert(listing.untagged.end(), page.untagged.begin(), page.untagged.end());
+  for (const Descriptor& image : page.untagged) {
+    if (!image.annotations.empty()) listing.annotations.try_emplace(image.digest, image.annotations);
+  }
   listing.next = page.next;
   listing.complete = !page.next;
   if (!page.cut.empty()) cut(listing, page.cut);
@@ -349,6 +352,12 @@ std::int64_t Tags::version(const std::string& name) const {
 }
 
 std::vector<Descriptor> Tags::untagged() const { return memory_.lock()->listing.untagged; }
+
+registry::Annotations Tags::annotations(const Digest& untagged) const {
+  const auto memory = memory_.lock();
+  const auto at = memory->listing.annotations.find(untagged);
+  return at == memory->listing.annotations.end() ? registry::Annotations{} : at->second;
+}
 
 void Tags::load() {
   RememberedTags remembered = read_tags(store_, source_.name());

@@ -83,6 +83,8 @@ class Tags {
 
   /// What the source names without a tag, as of the last list.
   [[nodiscard]] std::vector<registry::Descriptor> untagged() const;
+  /// The annotations that the source gives such an image.
+  [[nodiscard]] registry::Annotations annotations(const Digest& untagged) const;
 
  private:
   struct Answer {
@@ -105,6 +107,7 @@ class Tags {
     Clock::time_point believed_until{};
     std::int64_t version = 0;
     std::vector<registry::Descriptor> untagged;
+    std::unordered_map<Digest, registry::Annotations> annotations;  ///< of those that have any
   };
   struct Memory {
     Listing listing;

@@ -275,12 +275,14 @@ Xattrs ImageView::xattrs() const {
   if (std::string made = context_.content.made(digest_); !made.empty()) {
     facts[kFactMade] = std::move(made);
   }
-  const auto document = context_.images.known_document(digest_);
-  if (!document || !document->manifest) return facts;
-  const Manifest& manifest = *document->manifest;
-  if (!manifest.media_type.empty()) facts[kFactMediaType] = manifest.media_type;
-  if (!manifest.artifact_type.empty()) facts[kFactArtifactType] = manifest.artifact_type;
-  add_annotations(facts, manifest.annotations);
+  if (const auto document = context_.images.known_document(digest_);
+      document && document->manifest) {
+    const Manifest& manifest = *document->manifest;
+    if (!manifest.media_type.empty()) facts[kFactMediaType] = manifest.media_type;
+    if (!manifest.artifact_type.empty()) facts[kFactArtifactType] = manifest.artifact_type;
+    add_annotations(facts, manifest.annotations);
+  }
+  add_annotations(facts, context_.tags.annotations(digest_));
   return facts;
 }
 

@@ -52,6 +52,7 @@ void add_annotations(Xattrs& facts, const registry::Annotations& annotations) {
   // listxattr(2) fails altogether for a list over the limit, so it must not come to that; the rest
   // of the attributes needs some room too.
   std::size_t listed = 1024;
+  for (const auto& [name, value] : facts) listed += name.size() + 1;
   for (const auto& [key, value] : annotations) {
     const std::string name = kAnnotationPrefix + key;
     listed += name.size() + 1;
@@ -59,7 +60,7 @@ void add_annotations(Xattrs& facts, const registry::Annotations& annotations) {
         key.empty() || key.find('\0') != std::string::npos) {
       continue;
     }
-    facts[name] = value;
+    facts.try_emplace(name, value);
   }
 }
 

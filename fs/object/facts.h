@@ -21,7 +21,8 @@ namespace digestfs::fs {
 /// Returns what a descriptor says.
 [[nodiscard]] Xattrs descriptor_facts(const registry::Descriptor& descriptor);
 
-/// Adds the annotations to `facts`, except for keys and values that the kernel would refuse.
+/// Adds the annotations to `facts`, except for those that it has already, and for keys and values
+/// that the kernel would refuse.
 void add_annotations(Xattrs& facts, const registry::Annotations& annotations);
 
 }  // namespace digestfs::fs

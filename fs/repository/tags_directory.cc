@@ -51,6 +51,7 @@ Xattrs TagDirectory::xattrs() const {
   const auto tag = context_.tags.known(tag_);
   if (!tag) return {};
   Xattrs facts = view_of(*tag).xattrs();
+  add_annotations(facts, tag->descriptor.annotations);
   if (tag->stale) facts[kFactStale] = "true";
   return facts;
 }

@@ -66,6 +66,25 @@ TEST(Tree, ListsFromTheStartWhatASourceNamesWithoutATag) {  // LOC-1
   EXPECT_TRUE(served.exists("images/" + nameless.manifest.digest.str() + "/rootfs"));
 }
 
+// The ID that podman gives a list of images is the digest of nothing.
+TEST(Tree, ShowsTheAnnotationsThatTheSourceGivesAnImage) {  // LOC-4
+  ObjectSet set;
+  Descriptor named = two_layers(set).manifest;
+  Descriptor nameless = add_image(set, {test::gzip_layer({{.name = "other"}})}).manifest;
+  named.annotations["image.id"] = "of the named";
+  nameless.annotations["image.id"] = "of the nameless";
+  set.tag("v1", named);
+  Served served;
+  set.put_into(served.source);
+  served.source.add_untagged(nameless);
+  served.mount({});
+  served.names("tags/v1");
+  const std::string pinned = "images/" + nameless.digest.str();
+  served.names(pinned);
+  EXPECT_EQ(served.xattr("tags/v1", "user.oci.annotation.image.id"), "of the named");
+  EXPECT_EQ(served.xattr(pinned, "user.oci.annotation.image.id"), "of the nameless");
+}
+
 TEST(Tree, ServesEveryKindOfContentUnderItsDigest) {
   ObjectSet set;
   const Image image = two_layers(set);
