@@ -77,7 +77,7 @@ TEST(Tree, ShowsTheAnnotationsThatTheSourceGivesAnImage) {  // LOC-4
   Served served;
   set.put_into(served.source);
   served.source.add_untagged(nameless);
-  served.mount({});
+  served.mount(MountSettings{});
   served.names("tags/v1");
   const std::string pinned = "images/" + nameless.digest.str();
   served.names(pinned);

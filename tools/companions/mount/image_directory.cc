@@ -84,24 +84,34 @@ void refuse_inside(const fs::path& path, const fs::path& real) {
   }
 }
 
-/// Returns what the names of the repositories of `mount` begin with.
-std::string name_of_mount(const fs::path& mount) {
+/// What repositories in a mount are called.
+struct MountName {
+  std::string source;  ///< what is mounted, or the path of the mount if the kernel does not tell
+  std::string prefix;  ///< what the names of the repositories begin with
+};
+
+MountName name_of_mount(const fs::path& mount) {
   const auto real = real_path(mount).value_or(mount);
   std::string table;
   try {
     table = read_text("/proc/self/mountinfo", kMaxTable);
   } catch (const Error&) {
-    return mount.native();
+    return {mount.native(), mount.native()};
   }
   const fs::path top = mount_of(real);
   auto source = source_of_mount(table, top);
-  if (!source) return mount.native();
+  if (!source) return {mount.native(), mount.native()};
   constexpr std::string_view kTransport = "docker://";
-  if (source->starts_with(kTransport)) source->erase(0, kTransport.size());
+  const bool is_registry = source->starts_with(kTransport);
+  if (is_registry) source->erase(0, kTransport.size());
+  // In a store or an archive of several repositories their paths are their full names.
+  std::string prefix = is_registry || is_repository(top) ? *source : "";
   fs::path below = real.lexically_relative(top);
   if (below.filename() == "_") below = below.parent_path();
-  if (below.empty() || below == ".") return *source;
-  return str_cat(*source, source->empty() || source->back() == '/' ? "" : "/", below.native());
+  if (!below.empty() && below != ".") {
+    prefix += str_cat(prefix.empty() || prefix.back() == '/' ? "" : "/", below.native());
+  }
+  return {*std::move(source), std::move(prefix)};
 }
 
 }  // namespace
@@ -157,7 +167,12 @@ std::vector<RepositoryDirectory> find_repositories(const fs::path& mount) {
   }
   refuse_inside(mount, real);
   std::vector<RepositoryDirectory> found;
-  collect(mount, name_of_mount(mount), 0, found);
+  const MountName name = name_of_mount(mount);
+  collect(mount, name.prefix, 0, found);
+  for (RepositoryDirectory& repository : found) {
+    // The repository that holds everything, named or not.
+    if (repository.name.empty()) repository.name = name.source;
+  }
   return found;
 }
 

@@ -47,7 +47,9 @@ struct ImageDirectory {
 /// A repository of a mount.
 struct RepositoryDirectory {
   std::filesystem::path path = {};  ///< the directory that has `tags/` and `images/`
-  std::string name = {};            ///< `quay.io/a/b`, or the path if the mount does not tell
+  /// `quay.io/a/b`, or the path if the mount does not tell. The source for what holds all images
+  /// of a store or an archive.
+  std::string name = {};
 };
 
 /// Returns the repositories below `mount`, in order. Throws `Error` if there are none because it is
