@@ -93,36 +93,18 @@ class StoreSource final : public Source {
 
   [[nodiscard]] std::optional<ObjectInfo> find(Endpoint /*endpoint*/, const Digest& digest,
                                                const Request& request) override {
-    const auto view = store_->view(request);
-    const auto images = images_of(view);
-    if (const auto file = open_document(images, digest)) {
-      return ObjectInfo{whole_file(file->get()).size};
-    }
-    for (const StoredLayer& stored : view.layers_of(images)) {
-      if (stored.layer->diff == digest && stored.folder->has_layer(*stored.layer)) {
-        return ObjectInfo{stored.layer->size};
-      }
-    }
-    return std::nullopt;
+    // podman may hold its lock for a minute, while it stores a layer. What is known needs no lock.
+    if (const auto known = find_in(store_->known_view(), digest)) return known;
+    return find_in(store_->view(request), digest);
   }
 
   void fetch(Endpoint /*endpoint*/, const Digest& digest, const Range& range, ObjectSink& sink,
              const Request& request) override {
+    if (fetch_from_view(store_->known_view(), digest, range, sink, request)) return;
     const auto view = store_->view(request);
-    const auto images = images_of(view);
-    if (const auto file = open_document(images, digest)) {
-      send(whole_file(file->get()), range, sink, request);
-      return;
-    }
-    const auto layers = view.layers_of(images);
-    for (const StoredLayer& stored : layers) {
-      if (stored.layer->diff != digest) continue;
-      if (const auto parts = stored.folder->layer(*stored.layer)) {
-        send_layer(stored, *parts, sink, request);
-        return;
-      }
-    }
-    throw Error(Errc::not_found, str_cat(name_, " ", why_missing(layers, digest)));
+    if (fetch_from_view(view, digest, range, sink, request)) return;
+    throw Error(Errc::not_found,
+                str_cat(name_, " ", why_missing(view.layers_of(images_of(view)), digest)));
   }
 
  private:
@@ -137,6 +119,39 @@ class StoreSource final : public Source {
     const auto hidden = [this](const StoredImage& stored) { return !is_shown(*stored.image); };
     images.erase(std::remove_if(images.begin(), images.end(), hidden), images.end());
     return images;
+  }
+
+  [[nodiscard]] std::optional<ObjectInfo> find_in(const ContainersStore::View& view,
+                                                  const Digest& digest) const {
+    const auto images = images_of(view);
+    if (const auto file = open_document(images, digest)) {
+      return ObjectInfo{whole_file(file->get()).size};
+    }
+    for (const StoredLayer& stored : view.layers_of(images)) {
+      if (stored.layer->diff == digest && stored.folder->has_layer(*stored.layer)) {
+        return ObjectInfo{stored.layer->size};
+      }
+    }
+    return std::nullopt;
+  }
+
+  /// Sends the object, or returns false if `view` has none that can be sent.
+  [[nodiscard]] bool fetch_from_view(const ContainersStore::View& view, const Digest& digest,
+                                     const Range& range, ObjectSink& sink,
+                                     const Request& request) const {
+    const auto images = images_of(view);
+    if (const auto file = open_document(images, digest)) {
+      send(whole_file(file->get()), range, sink, request);
+      return true;
+    }
+    for (const StoredLayer& stored : view.layers_of(images)) {
+      if (stored.layer->diff != digest) continue;
+      if (const auto parts = stored.folder->layer(*stored.layer)) {
+        send_layer(stored, *parts, sink, request);
+        return true;
+      }
+    }
+    return false;
   }
 
   [[nodiscard]] TagPage tags_of(const std::vector<StoredImage>& images) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/local/dir_layout.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -9,7 +10,6 @@
 #include "base/text.h"
 #include "registry/image/manifest.h"
 #include "registry/image/media_type.h"
-#include "registry/local/confined.h"
 #include "registry/local/file_part.h"
 
 namespace digestfs::registry {
@@ -34,9 +34,9 @@ std::string_view usual_type(ManifestKind kind) {
 }
 
 /// Returns what names the document `bytes`.
-Descriptor describe(const std::string& bytes) {
+Descriptor describe(const std::string& bytes, const Digest& digest) {
   const Manifest manifest = parse_manifest(bytes);
-  return {.digest = digest_of(bytes),
+  return {.digest = digest,
           .media_type = manifest.media_type.empty() ? std::string(usual_type(manifest.kind))
                                                     : manifest.media_type,
           .size = bytes.size()};
@@ -45,8 +45,9 @@ Descriptor describe(const std::string& bytes) {
 }  // namespace
 
 DirLayout::DirLayout(const std::filesystem::path& directory)
-    : directory_(open_directory("dir:", directory)) {
-  if (const auto file = open_local(directory_.fd.get(), "version")) {
+    : name_(str_cat("dir:", absolute_path(directory).native())),
+      folder_(Folder::open_source(name_, directory)) {
+  if (const auto file = folder_.file("version")) {
     const std::string version = read_rest(file->get(), kMaxVersionFile);
     if (!version.starts_with(kVersion)) {
       DIGESTFS_LOG(warning, name(), " has the unknown version \"", version, "\"");
@@ -55,13 +56,20 @@ DirLayout::DirLayout(const std::filesystem::path& directory)
   static_cast<void>(list_tags({}, {}));
 }
 
-std::string DirLayout::read_manifest() const {
-  const auto file = open_local(directory_.fd.get(), kManifest);
+std::shared_ptr<const DirLayout::OwnManifest> DirLayout::manifest() {
+  const auto file = folder_.file(kManifest);
   if (!file) {
     throw Error(Errc::not_found, str_cat("cannot read ", name(), ": it has no file ", kManifest));
   }
   try {
-    return signed_payload(read_rest(file->get(), kMaxManifestBytes));
+    return manifest_.get(file->get(), [&] {
+      OwnManifest read{.bytes = signed_payload(read_rest(file->get(), kMaxManifestBytes)),
+                       .digests = {}};
+      for (const char* algorithm : {"sha256", "sha512"}) {
+        read.digests.push_back(digest_of(read.bytes, algorithm));
+      }
+      return read;
+    });
   } catch (const Error& error) {
     throw Error(error.code(),
                 str_cat("cannot read ", kManifest, " of ", name(), ": ", error.what()));
@@ -72,25 +80,25 @@ std::string DirLayout::read_manifest() const {
 std::optional<UniqueFd> DirLayout::open_object(const Digest& digest) const {
   // The names keep no algorithm. What an unknown algorithm gives may be any name.
   if (!digest.is_verifiable()) return std::nullopt;
-  auto file = open_local(directory_.fd.get(), str_cat(digest.encoded(), ".", kManifest));
-  if (!file) file = open_local(directory_.fd.get(), std::string(digest.encoded()));
+  auto file = folder_.file(str_cat(digest.encoded(), ".", kManifest));
+  if (!file) file = folder_.file(std::string(digest.encoded()));
   return file;
 }
 
-/// Returns the manifest if `digest` is its digest.
-std::optional<std::string> DirLayout::find_manifest(const Digest& digest) const {
-  if (!digest.is_verifiable()) return std::nullopt;
-  std::string bytes = read_manifest();
-  if (digest_of(bytes, digest.algorithm()) != digest) return std::nullopt;
-  return bytes;
+/// Returns the manifest if `digest` is its digest, or null.
+std::shared_ptr<const DirLayout::OwnManifest> DirLayout::find_manifest(const Digest& digest) {
+  if (!digest.is_verifiable()) return nullptr;
+  auto own = manifest();
+  const auto& digests = own->digests;
+  return std::find(digests.begin(), digests.end(), digest) == digests.end() ? nullptr : own;
 }
 
 TagPage DirLayout::list_tags(const std::optional<std::string>& /*page*/,
                              const Request& /*request*/) {
-  const std::string bytes = read_manifest();
+  const auto own = manifest();
   try {
     TagPage page;
-    page.untagged.push_back(describe(bytes));
+    page.untagged.push_back(describe(own->bytes, own->digests.front()));
     return page;
   } catch (const Error& error) {
     throw Error(error.code(),
@@ -113,7 +121,7 @@ std::optional<ObjectInfo> DirLayout::find(Endpoint /*endpoint*/, const Digest& d
   if (const auto file = open_object(digest)) return ObjectInfo{whole_file(file->get()).size};
   const auto manifest = find_manifest(digest);
   if (!manifest) return std::nullopt;
-  return ObjectInfo{manifest->size()};
+  return ObjectInfo{manifest->bytes.size()};
 }
 
 void DirLayout::fetch(Endpoint /*endpoint*/, const Digest& digest, const Range& range,
@@ -124,7 +132,7 @@ void DirLayout::fetch(Endpoint /*endpoint*/, const Digest& digest, const Range& 
   }
   const auto manifest = find_manifest(digest);
   if (!manifest) throw Error(Errc::not_found, str_cat(name(), " has no file of ", digest));
-  send(*manifest, range, sink);
+  send(manifest->bytes, range, sink);
 }
 
 }  // namespace digestfs::registry

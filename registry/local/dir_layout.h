@@ -2,17 +2,22 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/handle.h"
-#include "registry/local/local_directory.h"
+#include "registry/local/folder.h"
+#include "registry/local/last_reading.h"
 #include "registry/source.h"
 
 namespace digestfs::registry {
 
 /// A directory that `skopeo copy … dir:` wrote, as a source (LOC-3): one image or index without a
-/// tag. Its `manifest.json` is read anew for every list, so that another copy into the directory is
-/// seen. Its files are named by the hex of their digests, those of an index's manifests with
+/// tag. Its `manifest.json` is read again whenever it has changed, so that another copy into the
+/// directory is seen. Its files are named by the hex of their digests, those of an index's
+/// manifests with
 /// `.manifest.json` after it.
 class DirLayout final : public Source {
  public:
@@ -21,7 +26,7 @@ class DirLayout final : public Source {
   /// says what is wrong.
   explicit DirLayout(const std::filesystem::path& directory);
 
-  [[nodiscard]] const std::string& name() const override { return directory_.name; }
+  [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] TagPage list_tags(const std::optional<std::string>& page,
                                   const Request& request) override;
   [[nodiscard]] std::optional<Descriptor> resolve(const std::string& tag,
@@ -34,12 +39,21 @@ class DirLayout final : public Source {
              const Request& request) override;
 
  private:
-  [[nodiscard]] std::string read_manifest() const;
-  [[nodiscard]] std::optional<std::string> find_manifest(const Digest& digest) const;
+  /// The manifest, and what it is called.
+  struct OwnManifest {
+    std::string bytes;
+    std::vector<Digest> digests;
+  };
+
+  [[nodiscard]] std::shared_ptr<const OwnManifest> manifest();
+  [[nodiscard]] std::shared_ptr<const OwnManifest> find_manifest(const Digest& digest);
   [[nodiscard]] std::optional<UniqueFd> open_object(const Digest& digest) const;
 
   // Constant after construction.
-  LocalDirectory directory_;
+  std::string name_;
+  Folder folder_;
+  // Synchronises itself.
+  LastReading<OwnManifest> manifest_;
 };
 
 }  // namespace digestfs::registry

@@ -67,7 +67,8 @@ class DockerArchive::Archive {
       return;
     }
     sink.begin({0, object.size});
-    inflate(part, object.compression, sink, request.stop);
+    InflationBudget budget(object.size);
+    inflate(part, object.compression, sink, budget, request.stop);
   }
 
   // Constant after construction.

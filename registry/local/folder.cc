@@ -21,17 +21,19 @@ namespace {
 
 using DirectoryHandle = std::unique_ptr<DIR, Deleter<closedir>>;
 
-/// Throws what errno says of `path`.
-[[noreturn]] void fail(const std::string& path) {
+/// Throws what errno says of what is called `shown`.
+[[noreturn]] void fail(const std::string& shown) {
   if (errno == EACCES || errno == EPERM) {
     throw Error(Errc::denied,
-                str_cat("cannot open ", path, ": ", std::generic_category().message(errno)));
+                str_cat("cannot open ", shown, ": ", std::generic_category().message(errno)));
   }
-  throw_system_error(str_cat("open ", path));
+  throw_system_error(str_cat("open ", shown));
 }
 
-/// Opens a folder. Returns nothing if there is none, or if it is a link that may not be followed.
-std::optional<UniqueFd> open_folder(int at, const std::string& path, Links links) {
+/// Opens a folder, which messages call `shown`. Returns nothing if there is none, or if it is a
+/// link that may not be followed.
+std::optional<UniqueFd> open_folder(int at, const std::string& path, Links links,
+                                    const std::string& shown) {
   const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
   int fd = -1;
   do {
@@ -39,19 +41,35 @@ std::optional<UniqueFd> open_folder(int at, const std::string& path, Links links
   } while (fd < 0 && errno == EINTR);
   if (fd >= 0) return UniqueFd(fd);
   if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return std::nullopt;
-  fail(path);
+  fail(shown);
 }
 
 }  // namespace
 
+std::filesystem::path absolute_path(const std::filesystem::path& path) {
+  auto absolute = std::filesystem::absolute(path).lexically_normal();
+  if (!absolute.has_filename() && absolute != absolute.root_path()) {
+    absolute = absolute.parent_path();
+  }
+  return absolute;
+}
+
 std::optional<Folder> Folder::open(const std::filesystem::path& path) {
-  auto fd = open_folder(AT_FDCWD, path.native(), Links::followed);
+  auto fd = open_folder(AT_FDCWD, path.native(), Links::followed, path.native());
   if (!fd) return std::nullopt;
   return Folder(*std::move(fd));
 }
 
+Folder Folder::open_source(const std::string& name, const std::filesystem::path& path) {
+  auto fd = open_folder(AT_FDCWD, path.native(), Links::followed, name);
+  if (!fd) {
+    throw Error(Errc::not_found, str_cat("cannot open ", name, ": there is no such directory"));
+  }
+  return Folder(*std::move(fd));
+}
+
 std::optional<Folder> Folder::folder(const std::string& path, Links links) const {
-  auto fd = open_folder(fd_.get(), path, links);
+  auto fd = open_folder(fd_.get(), path, links, path);
   if (!fd) return std::nullopt;
   return Folder(*std::move(fd));
 }

@@ -12,6 +12,9 @@
 
 namespace digestfs::registry {
 
+/// Returns the absolute path of `path`, without a slash at the end, which makes no other place.
+[[nodiscard]] std::filesystem::path absolute_path(const std::filesystem::path& path);
+
 /// A folder on disk that another program writes to, open for reading. A path that is passed to it
 /// is relative, and made of names that were checked. All functions throw `Errc::denied` if this
 /// process may not look.
@@ -19,6 +22,10 @@ class Folder {
  public:
   /// Opens `path`. Returns nothing if there is no folder of that name.
   [[nodiscard]] static std::optional<Folder> open(const std::filesystem::path& path);
+  /// Opens `path`, which is the source `name`. Throws `Errc::not_found` if there is no folder of
+  /// that name.
+  [[nodiscard]] static Folder open_source(const std::string& name,
+                                          const std::filesystem::path& path);
 
   /// Opens the folder `path` in this folder. Returns nothing if there is none; a link is followed
   /// or counts as none, as `links` says.

@@ -6,10 +6,9 @@
 #include <optional>
 #include <string>
 
-#include "base/fingerprint.h"
-#include "base/guarded.h"
+#include "registry/local/folder.h"
+#include "registry/local/last_reading.h"
 #include "registry/local/layout_index.h"
-#include "registry/local/local_directory.h"
 #include "registry/source.h"
 
 namespace digestfs::registry {
@@ -25,7 +24,7 @@ class OciLayout final : public Source {
   /// what is wrong.
   explicit OciLayout(const std::filesystem::path& directory);
 
-  [[nodiscard]] const std::string& name() const override { return directory_.name; }
+  [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] TagPage list_tags(const std::optional<std::string>& page,
                                   const Request& request) override;
   [[nodiscard]] std::optional<Descriptor> resolve(const std::string& tag,
@@ -38,17 +37,13 @@ class OciLayout final : public Source {
              const Request& request) override;
 
  private:
-  struct Read {
-    Fingerprint fingerprint;  ///< of `index.json`
-    std::shared_ptr<const LayoutNames> names;
-  };
-
-  [[nodiscard]] std::shared_ptr<const LayoutNames> names() const;
+  [[nodiscard]] std::shared_ptr<const LayoutNames> names();
 
   // Constant after construction.
-  LocalDirectory directory_;
-  // Guarded by the lock it lives in: what was read last, for as long as the file stays the same.
-  mutable Guarded<std::optional<Read>> read_;
+  std::string name_;
+  Folder folder_;
+  // Synchronises itself.
+  LastReading<LayoutNames> index_;
 };
 
 }  // namespace digestfs::registry

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/local/registry_disk.h"
 
+#include <utility>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "registry/local/link_file.h"
@@ -22,22 +24,15 @@ std::string algorithm_and_hex(const Digest& digest) {
 }  // namespace
 
 RegistryDisk::RegistryDisk(const std::filesystem::path& directory) {
-  auto path = std::filesystem::absolute(directory).lexically_normal();
-  // A slash at the end makes no other place.
-  if (!path.has_filename() && path != path.root_path()) path = path.parent_path();
-  path_ = path.native();
-  const auto given = Folder::open(path);
-  if (!given) {
-    throw Error(Errc::not_found,
-                str_cat("cannot open registry-storage:", path_, ": there is no such directory"));
-  }
-  root_ = given->folder(std::string(kInside), Links::followed);
+  path_ = absolute_path(directory).native();
+  Folder given = Folder::open_source(str_cat("registry-storage:", path_), directory);
+  root_ = given.folder(std::string(kInside), Links::followed);
   if (root_) return;
-  if (!is_root(*given)) {
+  if (!is_root(given)) {
     throw Error(Errc::not_found, str_cat("cannot open registry-storage:", path_,
                                          ": it is no registry's storage, it has no ", kInside));
   }
-  root_ = given->folder(".", Links::followed);
+  root_ = std::move(given);
 }
 
 std::optional<Folder> RegistryDisk::repositories() const {
@@ -59,14 +54,16 @@ std::optional<UniqueFd> RegistryDisk::blob(const Digest& digest) const {
 }
 
 RegistryDisk::Link RegistryDisk::tag(const Folder& repository, const std::string& tag) const {
-  Link link = follow(repository, str_cat("_manifests/tags/", tag, "/current/link"));
+  Link link = read_link(repository, str_cat("_manifests/tags/", tag, "/current/link"));
   if (!link.target) return link;
   // The registry serves no manifest that is not among the revisions, either: that is how it deletes
   // one.
-  const Digest& digest = *link.target;
-  const Link manifest = revision(repository, digest);
-  if (manifest.target) return link;
-  return {std::nullopt, str_cat("its manifest ", digest, " is not there: ", manifest.problem)};
+  Link manifest = revision(repository, *link.target);
+  if (!manifest.target) {
+    return {.problem = str_cat("its manifest ", *link.target, " is not there: ", manifest.problem)};
+  }
+  link.blob = std::move(manifest.blob);
+  return link;
 }
 
 RegistryDisk::Link RegistryDisk::revision(const Folder& repository, const Digest& digest) const {
@@ -77,7 +74,8 @@ RegistryDisk::Link RegistryDisk::layer(const Folder& repository, const Digest& d
   return follow(repository, str_cat("_layers/", algorithm_and_hex(digest), "/link"));
 }
 
-RegistryDisk::Link RegistryDisk::follow(const Folder& repository, const std::string& link) const {
+/// Returns the digest that a link file holds.
+RegistryDisk::Link RegistryDisk::read_link(const Folder& repository, const std::string& link) {
   std::optional<std::string> text;
   try {
     text = repository.read(link, kMaxLinkFile);
@@ -85,13 +83,18 @@ RegistryDisk::Link RegistryDisk::follow(const Folder& repository, const std::str
     if (error.code() != Errc::too_large) throw;
     text = "";
   }
-  if (!text) return {std::nullopt, str_cat("there is no ", link)};
+  if (!text) return {.problem = str_cat("there is no ", link), .exists = false};
   auto target = parse_link_file(*text);
-  if (!target) return {std::nullopt, str_cat(link, " holds no digest")};
-  if (!blob(*target)) {
-    return {std::nullopt, str_cat(link, " leads to ", *target, ", and there is no such blob")};
-  }
-  return {std::move(target), {}};
+  if (!target) return {.problem = str_cat(link, " holds no digest")};
+  return {.target = std::move(target)};
+}
+
+RegistryDisk::Link RegistryDisk::follow(const Folder& repository, const std::string& link) const {
+  Link found = read_link(repository, link);
+  if (!found.target) return found;
+  found.blob = blob(*found.target);
+  if (found.blob) return found;
+  return {.problem = str_cat(link, " leads to ", *found.target, ", and there is no such blob")};
 }
 
 std::vector<Digest> RegistryDisk::revisions(const Folder& repository, const Request& request) {

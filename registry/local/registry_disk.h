@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "base/handle.h"
 #include "base/request.h"
 #include "registry/local/folder.h"
 
@@ -21,8 +22,10 @@ class RegistryDisk {
  public:
   /// What a link file leads to.
   struct Link {
-    std::optional<Digest> target;  ///< Absent if the link is absent or broken.
-    std::string problem;           ///< Why the target is absent, in words.
+    std::optional<Digest> target = {};  ///< Absent if the link is absent or broken.
+    std::optional<UniqueFd> blob = {};  ///< The target, open for reading.
+    std::string problem = {};           ///< Why the target is absent, in words.
+    bool exists = true;                 ///< False if there is no link file.
   };
 
   /// `directory` is the registry's `rootdirectory`, or the `docker/registry/v2` in it. Throws
@@ -54,6 +57,7 @@ class RegistryDisk {
 
  private:
   [[nodiscard]] Link follow(const Folder& repository, const std::string& link) const;
+  [[nodiscard]] static Link read_link(const Folder& repository, const std::string& link);
 
   // Constant after construction.
   std::string path_;

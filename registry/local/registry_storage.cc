@@ -158,7 +158,7 @@ class StorageRepository final : public StorageSource {
           left_out.add(tag, "it is no tag");
           continue;
         }
-        auto link = disk().tag(*folder, tag);
+        RegistryDisk::Link link = disk().tag(*folder, tag);
         if (link.target) {
           tagged.insert(*std::move(link.target));
           page.tags.push_back(tag);
@@ -171,10 +171,9 @@ class StorageRepository final : public StorageSource {
       check_stop(request);
       if (tagged.contains(digest)) continue;
       const auto link = disk().revision(*folder, digest);
-      const auto blob = link.target ? disk().blob(*link.target) : std::nullopt;
-      if (blob) {
-        page.untagged.push_back(describe(digest, *blob));
-      } else if (!is_deleted(*folder, digest)) {
+      if (link.blob) {
+        page.untagged.push_back(describe(digest, *link.blob));
+      } else if (link.exists) {  // a manifest that the registry deleted has no link
         left_out.add(digest.str(), link.problem);
       }
     }
@@ -187,11 +186,10 @@ class StorageRepository final : public StorageSource {
     const auto folder = disk().repository(repository_);
     if (!folder) return std::nullopt;
     const auto link = disk().tag(*folder, tag);
-    const auto blob = link.target ? open_object(Endpoint::manifests, *link.target) : std::nullopt;
-    if (!blob) return std::nullopt;
-    Descriptor descriptor = describe(*link.target, *blob);
+    if (!link.blob) return std::nullopt;
+    Descriptor descriptor = describe(*link.target, *link.blob);
     if (*descriptor.size <= kMaxManifestBytes) {
-      descriptor.media_type = document_type(read_rest(blob->get(), kMaxManifestBytes));
+      descriptor.media_type = document_type(read_rest(link.blob->get(), kMaxManifestBytes));
     }
     return descriptor;
   }
@@ -205,13 +203,7 @@ class StorageRepository final : public StorageSource {
     if (endpoint == Endpoint::manifests) link = disk().revision(*folder, digest);
     // Old registries kept the links of manifests among those of the layers.
     if (!link.target) link = disk().layer(*folder, digest);
-    return link.target ? disk().blob(*link.target) : std::nullopt;
-  }
-
-  /// Returns true if the registry deleted the manifest `digest`: then its folder has no link.
-  static bool is_deleted(const Folder& folder, const Digest& digest) {
-    return !folder.file(
-        str_cat("_manifests/revisions/", digest.algorithm(), "/", digest.encoded(), "/link"));
+    return std::move(link.blob);
   }
 
   // Constant after construction.
@@ -234,9 +226,11 @@ class WholeStorage final : public StorageSource {
       if (!folder) continue;
       for (const Digest& digest : RegistryDisk::revisions(*folder, request)) {
         check_stop(request);
+        if (seen.contains(digest)) continue;
         const auto link = disk().revision(*folder, digest);
-        const auto blob = link.target ? disk().blob(*link.target) : std::nullopt;
-        if (blob && seen.insert(digest).second) page.untagged.push_back(describe(digest, *blob));
+        if (!link.blob) continue;
+        seen.insert(digest);
+        page.untagged.push_back(describe(digest, *link.blob));
       }
     }
     page.left_out = std::move(repositories.left_out);

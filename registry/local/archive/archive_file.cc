@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "archive/decompressor.h"
@@ -25,6 +26,9 @@ namespace {
 
 // Headers of small files stand close together; between large files most of a chunk is in vain.
 constexpr std::size_t kHeaderChunk = std::size_t{8} << 10U;
+// A twentieth of the disk stays free, as the cache leaves it. So often the room is looked at.
+constexpr std::uint64_t kKeptPart = 20;
+constexpr std::uint64_t kRoomStep = std::uint64_t{16} << 20U;
 
 /// Reads the headers of a tar that can be sought in.
 void read_headers(const FilePart& tar, TarIndex& index, const std::stop_token& stop) {
@@ -43,10 +47,14 @@ void read_headers(const FilePart& tar, TarIndex& index, const std::stop_token& s
   reader.finish();
 }
 
-/// Returns an open file without a name.
-UniqueFd unnamed_file() {
+/// Returns the folder of temporary files.
+std::string temporary_folder() {
   const char* variable = std::getenv("TMPDIR");
-  const std::string folder = variable != nullptr && *variable != '\0' ? variable : "/var/tmp";
+  return variable != nullptr && *variable != '\0' ? variable : "/var/tmp";
+}
+
+/// Returns an open file without a name in `folder`.
+UniqueFd unnamed_file(const std::string& folder) {
   const int fd = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (fd >= 0) return UniqueFd(fd);
   if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) {
@@ -60,20 +68,43 @@ UniqueFd unnamed_file() {
   return file;
 }
 
-/// Keeps a tar in a file, and reads its headers.
+/// Keeps a tar in a file, and reads its headers. Leaves other users of the disk some room.
 class TarKeeper final : public ByteSink {
  public:
-  TarKeeper(int fd, TarIndex& index) : fd_(fd), reader_(index) {}
+  /// `folder` is where the file is.
+  TarKeeper(int fd, std::string folder, TarIndex& index)
+      : fd_(fd), folder_(std::move(folder)), reader_(index) {}
 
   void write(std::span<const std::byte> bytes) override {
     reader_.write(bytes);
-    write_all(fd_, bytes);
+    if (unchecked_ >= kRoomStep) check_room();
+    unchecked_ += bytes.size();
+    try {
+      write_all(fd_, bytes);
+    } catch (const std::system_error& error) {
+      throw std::system_error(error.code(), doing());
+    }
   }
   void finish() { reader_.finish(); }
 
  private:
+  [[nodiscard]] std::string doing() const {
+    return str_cat("cannot decompress the archive into a file in ", folder_,
+                   " (TMPDIR names another place)");
+  }
+
+  void check_room() {
+    unchecked_ = 0;
+    struct statvfs disk {};
+    if (::fstatvfs(fd_, &disk) != 0) return;
+    if (disk.f_bavail >= disk.f_blocks / kKeptPart) return;
+    throw std::system_error(ENOSPC, std::generic_category(), doing());
+  }
+
   int fd_;
+  std::string folder_;
   archive::TarReader reader_;
+  std::uint64_t unchecked_ = kRoomStep;  ///< how much was written since the room was looked at
 };
 
 }  // namespace
@@ -100,19 +131,28 @@ void ArchiveFile::open_tar(const std::filesystem::path& path, const std::stop_to
   }
   if (!file) throw Error(Errc::not_found, "there is no such file, or it is no regular file");
   const FilePart whole = whole_file(file->get());
+  size_ = whole.size;
   const archive::Compression compression = compression_of(whole);
   if (compression == archive::Compression::none) {
     read_headers(whole, index_, stop);
     file_ = std::move(*file);
     return;
   }
-  file_ = unnamed_file();
-  TarKeeper keeper(file_.get(), index_);
-  inflate(whole, compression, keeper, stop);
+  const std::string folder = temporary_folder();
+  file_ = unnamed_file(folder);
+  TarKeeper keeper(file_.get(), folder, index_);
+  auto budget = InflationBudget::for_compressed(whole.size);
+  inflate(whole, compression, keeper, budget, stop);
   keeper.finish();
 }
 
 FilePart ArchiveFile::part(const TarIndex::Member& member) const {
+  if (member.sparse) {
+    throw Error(Errc::unsupported,
+                str_cat("the file at ", member.offset, " in ", name_,
+                        " is stored as a sparse file, which cannot be read; `tar` without -S "
+                        "stores all of it"));
+  }
   return {.fd = file_.get(), .offset = member.offset, .size = member.size};
 }
 
@@ -121,8 +161,8 @@ std::string ArchiveFile::text(const TarIndex::Member& member, std::size_t limit)
     throw Error(Errc::too_large, str_cat("the file is larger than ", limit, " bytes"));
   }
   std::string text(static_cast<std::size_t>(member.size), '\0');
-  const std::size_t got =
-      read_at(file_.get(), std::as_writable_bytes(std::span(text)), member.offset);
+  const FilePart part = this->part(member);
+  const std::size_t got = read_at(part.fd, std::as_writable_bytes(std::span(text)), part.offset);
   text.resize(got);
   return text;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/local/archive/docker_images.h"
 
+#include <map>
 #include <unordered_set>
 #include <utility>
 
@@ -39,13 +40,21 @@ class Counter final : public ByteSink {
 class Reader {
  public:
   Reader(const ArchiveFile& archive, const std::stop_token& stop)
-      : archive_(archive), stop_(stop), left_out_(archive.name()) {}
+      : archive_(archive),
+        stop_(stop),
+        left_out_(archive.name()),
+        budget_(InflationBudget::for_compressed(archive.size())) {}
 
   DockerImages read();
 
  private:
   /// Which file of the archive gives an image its name.
   enum class NamedBy { layout, manifest };
+  /// A layer's file as an object, or why it cannot be used.
+  struct ReadLayer {
+    DockerObject object;
+    std::optional<Error> defect;
+  };
   /// What a config's file says, or why it cannot be used.
   struct ReadConfig {
     std::optional<Descriptor> descriptor;
@@ -57,11 +66,12 @@ class Reader {
   void read_layout();
   void read_entry(const Descriptor& entry);
   bool read_document(const Descriptor& descriptor, int levels);
-  [[nodiscard]] std::optional<Manifest> kept_manifest(const Descriptor& descriptor) const;
+  [[nodiscard]] std::optional<Manifest> kept_manifest(const Descriptor& descriptor);
+  [[nodiscard]] bool hashes_to(const TarIndex::Member& member, const Digest& digest);
   void read_image(const SavedImage& image);
   [[nodiscard]] Descriptor make_image(const SavedImage& image);
   [[nodiscard]] const ReadConfig& config(const TarIndex::Member& member);
-  [[nodiscard]] DockerObject layer(const TarIndex::Member& member);
+  [[nodiscard]] const DockerObject& layer(const TarIndex::Member& member);
   void add_name(const std::string& name, const Descriptor& image, NamedBy by);
   void add_image(const Descriptor& image);
 
@@ -78,7 +88,11 @@ class Reader {
   std::unordered_map<Digest, Descriptor> kept_;
   // By where the files begin in the archive.
   std::unordered_map<std::uint64_t, ReadConfig> configs_;
-  std::unordered_map<std::uint64_t, DockerObject> layers_;
+  std::unordered_map<std::uint64_t, ReadLayer> layers_;
+  /// The digests of documents, by the algorithm and where they begin.
+  std::map<std::pair<std::string, std::uint64_t>, Digest> digests_;
+  /// For all compressed layers together.
+  InflationBudget budget_;
 };
 
 TarIndex::Member Reader::member(const std::string& name) const {
@@ -107,6 +121,7 @@ DockerImages Reader::read() {
     try {
       read_image(image);
     } catch (const Error& error) {
+      if (error.code() == Errc::interrupted) throw;
       const std::string& name = image.names.empty() ? image.config : image.names.front();
       left_out_.add(shortened(name, kMaxImageName), error.what());
     }
@@ -124,6 +139,7 @@ void Reader::read_layout() {
     left_out_.add_all(layout.left_out);
     for (const Descriptor& entry : layout.entries) read_entry(entry);
   } catch (const Error& error) {
+    if (error.code() == Errc::interrupted) throw;
     // manifest.json says the same of the images.
     left_out_.add("index.json", error.what());
   }
@@ -157,16 +173,28 @@ bool Reader::read_document(const Descriptor& descriptor, int levels) {
 
 /// Returns the manifest or index if the archive has it and it is right. Otherwise the image gets
 /// one that is made.
-std::optional<Manifest> Reader::kept_manifest(const Descriptor& descriptor) const {
+std::optional<Manifest> Reader::kept_manifest(const Descriptor& descriptor) {
   const auto member = archive_.index().find(layout_path(descriptor.digest));
   if (!member || !descriptor.digest.is_verifiable()) return std::nullopt;
   try {
-    const std::string bytes = archive_.text(*member, kMaxManifestBytes);
-    if (digest_of(bytes, descriptor.digest.algorithm()) != descriptor.digest) return std::nullopt;
-    return parse_manifest(bytes, descriptor.media_type);
-  } catch (const Error&) {
+    if (!hashes_to(*member, descriptor.digest)) return std::nullopt;
+    return parse_manifest(archive_.text(*member, kMaxManifestBytes), descriptor.media_type);
+  } catch (const Error& error) {
+    if (error.code() == Errc::interrupted) throw;
     return std::nullopt;
   }
+}
+
+/// Returns true if the document has this digest. Links may give one document any number of names.
+bool Reader::hashes_to(const TarIndex::Member& member, const Digest& digest) {
+  const std::pair key(std::string(digest.algorithm()), member.offset);
+  auto known = digests_.find(key);
+  if (known == digests_.end()) {
+    if (stop_.stop_requested()) throw Error(Errc::interrupted, "stopped while reading the archive");
+    Digest actual = digest_of(archive_.text(member, kMaxManifestBytes), digest.algorithm());
+    known = digests_.emplace(key, std::move(actual)).first;
+  }
+  return known->second == digest;
 }
 
 void Reader::read_image(const SavedImage& image) {
@@ -233,21 +261,27 @@ const Reader::ReadConfig& Reader::config(const TarIndex::Member& member) {
 }
 
 /// Returns a layer's file as the object that its diff_id names.
-DockerObject Reader::layer(const TarIndex::Member& member) {
-  const auto known = layers_.find(member.offset);
-  if (known != layers_.end()) return known->second;
-  DockerObject object;
-  object.member = member;
-  object.size = member.size;
-  const FilePart part = archive_.part(member);
-  object.compression = compression_of(part);
-  if (object.compression != archive::Compression::none) {
-    Counter counter;
-    inflate(part, object.compression, counter, stop_);
-    object.size = counter.count();
+const DockerObject& Reader::layer(const TarIndex::Member& member) {
+  const auto [at, added] = layers_.try_emplace(member.offset);
+  ReadLayer& read = at->second;
+  if (added) {
+    read.object.member = member;
+    read.object.size = member.size;
+    try {
+      const FilePart part = archive_.part(member);
+      read.object.compression = compression_of(part);
+      if (read.object.compression != archive::Compression::none) {
+        Counter counter;
+        inflate(part, read.object.compression, counter, budget_, stop_);
+        read.object.size = counter.count();
+      }
+    } catch (const Error& error) {
+      if (error.code() == Errc::interrupted) throw;
+      read.defect = error;
+    }
   }
-  layers_.emplace(member.offset, object);
-  return object;
+  if (read.defect) throw *read.defect;
+  return read.object;
 }
 
 void Reader::add_name(const std::string& name, const Descriptor& image, NamedBy by) {

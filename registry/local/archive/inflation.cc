@@ -22,31 +22,39 @@ constexpr std::size_t kChunk = std::size_t{256} << 10U;
 constexpr std::uint64_t kAlwaysAllowed = std::uint64_t{256} << 20U;
 constexpr std::uint64_t kMaxRatio = 200;
 
-/// Passes on as many bytes as are allowed, and throws when more come.
+/// Passes on as many bytes as the budget has, and throws when more come.
 class Bounded final : public ByteSink {
  public:
-  Bounded(ByteSink& output, std::uint64_t limit, const std::stop_token& stop)
-      : output_(output), limit_(limit), left_(limit), stop_(stop) {}
+  Bounded(ByteSink& output, InflationBudget& budget, const std::stop_token& stop)
+      : output_(output), budget_(budget), stop_(stop) {}
 
   void write(std::span<const std::byte> bytes) override {
     // Here and not where the input is read: a few bytes of it can become gigabytes.
     if (stop_.stop_requested()) throw Error(Errc::interrupted, "stopped while decompressing");
-    if (bytes.size() > left_) {
-      throw Error(Errc::too_large, str_cat("it decompresses to more than ", limit_,
-                                           " bytes, which is more than it can be"));
-    }
-    left_ -= bytes.size();
+    budget_.spend(bytes.size());
     output_.write(bytes);
   }
 
  private:
   ByteSink& output_;
-  std::uint64_t limit_;
-  std::uint64_t left_;
+  InflationBudget& budget_;
   const std::stop_token& stop_;
 };
 
 }  // namespace
+
+InflationBudget InflationBudget::for_compressed(std::uint64_t bytes) {
+  return InflationBudget(
+      std::max(kAlwaysAllowed, std::min(bytes, UINT64_MAX / kMaxRatio) * kMaxRatio));
+}
+
+void InflationBudget::spend(std::uint64_t bytes) {
+  if (bytes > left_) {
+    throw Error(Errc::too_large, str_cat("what is compressed in it makes more than ", limit_,
+                                         " bytes, which is more than it can be"));
+  }
+  left_ -= bytes;
+}
 
 Compression compression_of(const FilePart& part) {
   std::array<std::byte, archive::kSniffBytes> first{};
@@ -56,16 +64,14 @@ Compression compression_of(const FilePart& part) {
 }
 
 void inflate(const FilePart& part, Compression compression, ByteSink& output,
-             const std::stop_token& stop) {
+             InflationBudget& budget, const std::stop_token& stop) {
   if (compression == Compression::bzip2 || compression == Compression::xz) {
     throw Error(Errc::unsupported,
                 str_cat("it is compressed with ", archive::to_string(compression),
                         "; gzip and zstd can be read"));
   }
 
-  const std::uint64_t limit =
-      std::max(kAlwaysAllowed, std::min(part.size, UINT64_MAX / kMaxRatio) * kMaxRatio);
-  Bounded bounded(output, limit, stop);
+  Bounded bounded(output, budget, stop);
   const auto decompressor = archive::make_decompressor(compression, bounded);
   std::vector<std::byte> buffer(kChunk);
   for (std::uint64_t at = 0; at < part.size;) {

@@ -64,17 +64,13 @@ void TarIndex::take(archive::TarEntry entry) {
     left_out_.add(entry.name, "it leads out of the archive");
     return;
   }
-  if (entry.sparse) {
-    left_out_.add(*name, "it is stored as a sparse file");
-    return;
-  }
   text_bytes_ += name->size() + entry.link.size();
   if (text_bytes_ > kMaxTextBytes) {
     throw Error(Errc::too_large, str_cat("the names of its members have more than ", kMaxTextBytes,
                                          " bytes together"));
   }
   Entry kept;
-  kept.member = {.offset = entry.offset, .size = entry.size};
+  kept.member = {.offset = entry.offset, .size = entry.size, .sparse = entry.sparse};
   if (is_link) {
     const bool is_symlink = entry.type == TarType::symlink;
     // An absolute target is no name in the archive, wherever it is thought to start.

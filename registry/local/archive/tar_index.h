@@ -17,8 +17,8 @@ namespace digestfs::registry {
 /// Where the files of a saved archive are in its tar, by name. A name is cleaned first (`./a//b` is
 /// `a/b`). If several members have one name, the first counts, as for skopeo.
 ///
-/// An archive may be hostile. A member that leads out of the archive (`../a`, `/a`), that is
-/// sparse, or whose name has more than 4096 bytes is left out with the reason. Links lead from
+/// An archive may be hostile. A member that leads out of the archive (`../a`, `/a`), or whose name
+/// has more than 4096 bytes is left out with the reason. Links lead from
 /// member to member and never to a file of this machine. Throws `Errc::too_large` for more than
 /// 500,000 members, or for names of more than 64 MiB together.
 class TarIndex final : public archive::TarSink {
@@ -27,6 +27,7 @@ class TarIndex final : public archive::TarSink {
   struct Member {
     std::uint64_t offset = 0;
     std::uint64_t size = 0;
+    bool sparse = false;  ///< It is stored without its holes. It is there, and cannot be read.
   };
   /// What a name leads to.
   struct Found {

@@ -56,6 +56,14 @@ ContainersStore::View ContainersStore::view(const Request& request) const {
   return view;
 }
 
+ContainersStore::View ContainersStore::known_view() const {
+  View view;
+  for (const auto& folder : folders_) {
+    view.parts_.push_back({folder.get(), folder->known_records()});
+  }
+  return view;
+}
+
 std::vector<ContainersStore::StoredImage> ContainersStore::View::images() const {
   std::vector<StoredImage> images;
   for (const Part& part : parts_) {

@@ -56,6 +56,9 @@ class ContainersStore {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// Throws as `StoreFolder::records` does.
   [[nodiscard]] View view(const Request& request) const;
+  /// Returns what the folders said when they were asked last, without waiting for podman. What a
+  /// digest names in it is right for ever. What is not in it may be in the store.
+  [[nodiscard]] View known_view() const;
 
  private:
   // Constant after construction.

@@ -46,10 +46,16 @@ std::shared_ptr<const StoreRecords> StoreFolder::records(const Request& request)
   }
   // What changes from here on changes the marks, and is read the next time.
   auto records = std::make_shared<StoreRecords>();
-  read_images(*records, request);
-  read_layers(*records, request);
+  const Request bounded = StoreLock::bounded(request);
+  read_images(*records, bounded);
+  read_layers(*records, bounded);
   *read_.lock() = Read{now, records};
   return records;
+}
+
+std::shared_ptr<const StoreRecords> StoreFolder::known_records() const {
+  const auto read = read_.lock();
+  return *read ? (*read)->records : std::make_shared<const StoreRecords>();
 }
 
 void StoreFolder::read_images(StoreRecords& records, const Request& request) const try {
@@ -59,11 +65,12 @@ void StoreFolder::read_images(StoreRecords& records, const Request& request) con
     if (existed_) throw Error(Errc::unavailable, "the store was here, and is gone");
     return;
   }
-  const StoreLock lock(*folder, "images.lock", request);
+  const auto text = [&] {
+    const StoreLock lock(*folder, "images.lock", request);
+    return folder->read(kImages, kMaxRecords);
+  }();
   LeftOutList left_out(kImages);
-  if (const auto text = folder->read(kImages, kMaxRecords)) {
-    records.images = parse_image_records(*text, left_out);
-  }
+  if (text) records.images = parse_image_records(*text, left_out);
   records.left_out = std::move(left_out).take();
 } catch (const Error& error) {
   throw about(images_ / kImages, error);
@@ -72,13 +79,16 @@ void StoreFolder::read_images(StoreRecords& records, const Request& request) con
 void StoreFolder::read_layers(StoreRecords& records, const Request& request) const try {
   const auto folder = Folder::open(layers_);
   if (!folder) return;
-  const StoreLock lock(*folder, "layers.lock", request);
-  for (const char* name : {kLayers, kVolatileLayers}) {
-    if (const auto text = folder->read(name, kMaxRecords)) add_layer_records(records.layers, *text);
-  }
   const auto run = volatile_layers_.empty() ? std::nullopt : Folder::open(volatile_layers_);
-  const auto text = run ? run->read(kVolatileLayers, kMaxRecords) : std::nullopt;
-  if (text) add_layer_records(records.layers, *text);
+  std::array<std::optional<std::string>, 3> texts;
+  {
+    const StoreLock lock(*folder, "layers.lock", request);
+    texts = {folder->read(kLayers, kMaxRecords), folder->read(kVolatileLayers, kMaxRecords),
+             run ? run->read(kVolatileLayers, kMaxRecords) : std::nullopt};
+  }
+  for (const auto& text : texts) {
+    if (text) add_layer_records(records.layers, *text);
+  }
 } catch (const Error& error) {
   throw about(layers_ / kLayers, error);
 }

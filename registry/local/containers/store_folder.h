@@ -25,8 +25,9 @@ struct StoreRecords {
 };
 
 /// The folders in which one driver of containers/storage keeps one store (LOC-4). podman may write
-/// there meanwhile: the records are read under the store's locks. The content of a layer or a
-/// document is read without a lock, because it never changes. Safe for concurrent use.
+/// there meanwhile: the records are read under the store's locks, and taken apart after they are
+/// released. The content of a layer or a document is read without a lock, because it never changes.
+/// Safe for concurrent use.
 class StoreFolder {
  public:
   /// `driver` is `overlay` or `vfs`.
@@ -41,6 +42,9 @@ class StoreFolder {
   /// podman holds a lock for longer than `request` may wait, `corrupt` for records that cannot be
   /// read, `denied`, and `unavailable` if the store was there at the start and is gone.
   [[nodiscard]] std::shared_ptr<const StoreRecords> records(const Request& request) const;
+
+  /// Returns the records that were read last, without waiting for anything. They may have changed.
+  [[nodiscard]] std::shared_ptr<const StoreRecords> known_records() const;
 
   /// Opens a document of an image. Returns nothing if its file is not there.
   [[nodiscard]] std::optional<UniqueFd> document(const ImageRecord& image,

@@ -39,8 +39,7 @@ bool try_lock(int fd) {
 StoreLock::StoreLock(const Folder& folder, const std::string& name, const Request& request) {
   auto file = folder.file(name);
   if (!file) return;
-  auto deadline = Clock::now() + (request.urgency == Urgency::question ? kQuestion : kContent);
-  if (request.deadline) deadline = std::min(deadline, *request.deadline);
+  const auto deadline = request.deadline.value_or(Clock::time_point::max());
   while (!try_lock(file->get())) {
     if (Clock::now() >= deadline) {
       throw Error(Errc::timed_out, str_cat("another process has locked ", name,
@@ -49,6 +48,12 @@ StoreLock::StoreLock(const Folder& folder, const std::string& name, const Reques
     sleep_until(std::min(deadline, Clock::now() + kPause), request.stop);
   }
   fd_ = *std::move(file);
+}
+
+Request StoreLock::bounded(Request request) {
+  const auto most = Clock::now() + (request.urgency == Urgency::question ? kQuestion : kContent);
+  request.deadline = std::min(request.deadline.value_or(most), most);
+  return request;
 }
 
 }  // namespace digestfs::registry

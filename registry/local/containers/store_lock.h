@@ -15,9 +15,12 @@ namespace digestfs::registry {
 class StoreLock {
  public:
   /// Locks the file `name` in `folder`. Without such a file (a store on a disk that nobody writes
-  /// to) nothing is locked. If another process holds the lock, waits as long as `request` may:
-  /// until its deadline, or a few seconds for a question. Throws `Errc::timed_out` then.
+  /// to) nothing is locked. If another process holds the lock, waits until the deadline of
+  /// `request`, and without one for ever. Throws `Errc::timed_out` then.
   StoreLock(const Folder& folder, const std::string& name, const Request& request);
+
+  /// Returns `request` with a deadline for all locks that it needs: a few seconds for a question.
+  [[nodiscard]] static Request bounded(Request request);
 
  private:
   UniqueFd fd_;  ///< Closing it releases the lock.

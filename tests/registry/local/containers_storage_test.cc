@@ -426,6 +426,34 @@ TEST_P(ContainersStorageTest, WaitsForALockAsLongAsItMay_S3) {
   }
 }
 
+// podman holds its lock for as long as it stores a layer, and nothing of the mount could be opened.
+TEST_P(ContainersStorageTest, GivesWhatItKnowsWhileItIsLocked_S3) {
+  const std::string tar = store_.add_layer(hex('1'), "", {{"a", "text"}});
+  const Digest manifest = store_.add_manifest(hex('a'), {"localhost/demo:one"}, "{}");
+  store_.image(0)["layer"] = hex('1');
+  store_.save();
+  auto storage = place();
+  const auto source = storage.open("localhost/demo", {});
+  store_.add_manifest(hex('b'), {"localhost/demo:two"}, "{ }");
+  for (const auto& lock : {store_.images() / "images.lock", store_.layers() / "layers.lock"}) {
+    store_.save();
+    const Writer writer(lock);
+    EXPECT_TRUE(source->find(Endpoint::manifests, manifest, {}));
+    EXPECT_EQ(fetch(*source, manifest), "{}");
+    EXPECT_EQ(fetch(*source, digest_of(tar)), tar);
+    // What is not known may be there.
+    const Request request{.deadline = Clock::now() + std::chrono::milliseconds(50)};
+    const Digest other = digest_of("{ }");
+    EXPECT_EQ(failure_of([&] {
+                static_cast<void>(source->find(Endpoint::manifests, other, request));
+              }).first,
+              Errc::timed_out);
+    EXPECT_EQ(failure_of([&] { static_cast<void>(source->resolve("two", request)); }).first,
+              Errc::timed_out);
+  }
+  EXPECT_TRUE(source->find(Endpoint::manifests, digest_of("{ }"), {}));
+}
+
 INSTANTIATE_TEST_SUITE_P(Drivers, ContainersStorageTest, testing::Values("overlay", "vfs"));
 
 TEST(ContainersStorage, FindsTheDriverOfAStore) {

@@ -108,6 +108,17 @@ TEST_F(DirLayoutTest, SeesTheImageThatIsCopiedOverIt) {
   EXPECT_EQ(test::fetched(source, other.manifest.digest), bytes_of(other.manifest));
 }
 
+TEST_F(DirLayoutTest, FindsItsManifestByAnyDigestThatItHas) {  // DIG-3
+  DirLayout source = layout();
+  const std::string bytes = bytes_of(image_.manifest);
+  for (const char* algorithm : {"sha256", "sha512"}) {
+    const Digest digest = digest_of(bytes, algorithm);
+    EXPECT_TRUE(source.find(Endpoint::manifests, digest, {})) << digest;
+    EXPECT_EQ(test::fetched(source, digest), bytes);
+  }
+  EXPECT_FALSE(source.find(Endpoint::manifests, digest_of("another", "sha512"), {}));
+}
+
 TEST_F(DirLayoutTest, IsNotFoundWithoutItsManifest) {
   std::filesystem::remove(path("manifest.json"));
   EXPECT_EQ(failure().code, Errc::not_found);

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "registry/image/manifest.h"
+#include "registry/local/archive/docker_images.h"
 #include "tests/registry/local/local_fixture.h"
 
 namespace digestfs::registry {
@@ -297,6 +298,71 @@ TEST_F(DockerArchiveTest, LeavesOutAnImageWhoseLayerCannotBeDecompressed) {
   EXPECT_EQ(names_of(archive.list({}, {}).left_out), (List{"cut:1", "xz:1"}));
 }
 
+TEST_F(DockerArchiveTest, LeavesOutAnImageWhoseLayerIsStoredSparse) {
+  add({"base.tar", base_});
+  add_image(add_config({base_}), {"whole:1"}, {"base.tar"});
+  add_image(add_config({top_}), {"sparse:1"}, {"top.tar"});
+  test::write_file(path(), test::sparse_file("top.tar", "text", 8192) + tar());
+  DockerArchive archive(path());
+  EXPECT_EQ(repositories(archive), List{"docker.io/library/whole"});
+  const auto left_out = archive.list({}, {}).left_out;
+  ASSERT_EQ(names_of(left_out), List{"sparse:1"});
+  EXPECT_TRUE(test::mentions(left_out[0].reason, "sparse")) << left_out[0].reason;
+}
+
+/// A layer of a few bytes that becomes 160 MiB.
+std::string bomb() {
+  const std::string zeros = test::zstd(std::string(std::size_t{16} << 20U, '\0'));
+  std::string bomb;
+  for (int i = 0; i < 10; ++i) bomb += zeros;
+  return bomb;
+}
+
+// Each of them is small enough.
+TEST_F(DockerArchiveTest, S2BoundsWhatAllLayersMakeTogether) {
+  add({"first.tar", bomb()});
+  add({"second.tar", bomb()});
+  add({"plain.tar", base_});
+  add_image(add_config({"first"}), {"first:1"}, {"first.tar"});
+  add_image(add_config({"second"}), {"second:1"}, {"second.tar"});
+  add_image(add_config({base_}), {"plain:1"}, {"plain.tar"});
+  DockerArchive archive = this->archive();
+  EXPECT_EQ(repositories(archive), (List{"docker.io/library/first", "docker.io/library/plain"}));
+  const auto left_out = archive.list({}, {}).left_out;
+  ASSERT_EQ(names_of(left_out), List{"second:1"});
+  EXPECT_TRUE(test::mentions(left_out[0].reason, "makes more than 268435456 bytes"))
+      << left_out[0].reason;
+}
+
+// Links gave one layer any number of names, and each name was another minute.
+TEST_F(DockerArchiveTest, S2DecompressesALayerOnceWhateverItsNames) {
+  add({"layer.tar", bomb()});
+  add({"cut.tar", bomb().substr(0, bomb().size() - 3)});
+  List names;
+  for (int i = 0; i < 8; ++i) {
+    const std::string name = str_cat("link", i);
+    add({.name = name, .type = '2', .link = i % 2 == 0 ? "layer.tar" : "cut.tar"});
+    add_image(add_config({name}), {str_cat(name, ":1")}, {name});
+    if (i % 2 == 0) names.push_back(str_cat("docker.io/library/", name));
+  }
+  // The budget has room for the one layer and for the other once.
+  DockerArchive archive = this->archive();
+  EXPECT_EQ(repositories(archive), names);
+  EXPECT_EQ(archive.list({}, {}).left_out.size(), 4U);
+}
+
+// It was taken for a layer that cannot be read.
+TEST_F(DockerArchiveTest, EndsWhenItIsAskedToWhileItDecompresses) {
+  add({"layer.tar", bomb()});
+  add_image(add_config({"layer"}), {"demo:1"}, {"layer.tar"});
+  test::write_file(path(), tar());
+  const ArchiveFile file("docker-archive:", path());
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(failure_of([&] { static_cast<void>(read_docker_images(file, stop.get_token())); }).code,
+            Errc::interrupted);
+}
+
 // --- what Docker 25 and later write: an OCI layout besides ---
 
 class ModernDockerArchiveTest : public DockerArchiveTest {
@@ -387,6 +453,25 @@ TEST_F(ModernDockerArchiveTest, MakesAManifestIfTheOneInTheArchiveIsMissingOrWro
     EXPECT_NE(archive.everything()->made(made), "");
     EXPECT_EQ(test::fetched(*archive.everything(), digest_of(layer.diff)), layer.diff);
   }
+}
+
+// One document may have any number of names, one of which is right.
+TEST_F(ModernDockerArchiveTest, S2TakesNoLinkToADocumentForAnother) {
+  const auto image = test::add_image(set_, {test::gzip_layer({{"file"}})});
+  std::vector<Descriptor> entries;
+  for (int i = 0; i < 20; ++i) {
+    Descriptor other = image.manifest;
+    other.digest = digest_of(str_cat("other", i));
+    add({.name = blob(other), .type = '1', .link = blob(image.manifest)});
+    entries.push_back(named(other, str_cat("docker.io/library/other:", i)));
+  }
+  entries.push_back(named(image.manifest, "docker.io/library/demo:1"));
+  add_layout(entries);
+  add_image(blob(image.config), {"demo:1"}, {blob(image.layers[0])});
+  DockerArchive archive = this->archive();
+  EXPECT_EQ(repositories(archive), List{kDemo});
+  EXPECT_EQ(image_of(archive, kDemo, "1"), image.manifest.digest);
+  EXPECT_EQ(archive.everything()->list_tags({}, {}).untagged.size(), 1U);
 }
 
 TEST_F(ModernDockerArchiveTest, DoesWithoutAnIndexThatCannotBeRead) {

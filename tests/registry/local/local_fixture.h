@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -16,6 +17,7 @@
 #include "registry/source.h"
 #include "tests/support/image_builder.h"
 #include "tests/support/mounted.h"
+#include "tests/support/tar_builder.h"
 
 // What the tests of sources on this machine share.
 
@@ -76,6 +78,17 @@ inline std::vector<Digest> digests_of(const std::vector<registry::Descriptor>& d
   std::vector<Digest> digests;
   for (const registry::Descriptor& descriptor : descriptors) digests.push_back(descriptor.digest);
   return digests;
+}
+
+/// A member of a tar that `tar -S` stores without its holes: `text`, and zeros up to `size`.
+inline std::string sparse_file(const std::string& name, const std::string& text,
+                               std::uint64_t size) {
+  return pax_header({{"GNU.sparse.major", "1"},
+                     {"GNU.sparse.minor", "0"},
+                     {"GNU.sparse.name", name},
+                     {"GNU.sparse.realsize", std::to_string(size)}}) +
+         tar_file("GNUSparseFile.0/" + name,
+                  padded("1\n0\n" + std::to_string(text.size()) + "\n") + text);
 }
 
 /// The files of an OCI image layout as members of a tar.

@@ -109,6 +109,19 @@ TEST_F(OciArchiveTest, S2NeverReadsAFileOfThisMachineThroughALink) {
   }
 }
 
+// It looked as if it were not there.
+TEST_F(OciArchiveTest, HasABlobThatIsStoredSparseAndCannotReadIt) {
+  const Digest layer = image_.layers[0].digest;
+  const std::string name = "blobs/sha256/" + std::string(layer.encoded());
+  test::write_file(path(), test::sparse_file(name, "text", 8192) + test::tar(without(name)));
+  OciArchive source(path());
+  EXPECT_TRUE(source.resolve("v1", {}));
+  ASSERT_TRUE(source.find(Endpoint::blobs, layer, {}));
+  const auto failure = failure_of([&] { static_cast<void>(test::fetched(source, layer)); });
+  EXPECT_EQ(failure.code, Errc::unsupported);
+  EXPECT_TRUE(mentions(failure.text, "sparse")) << failure.text;
+}
+
 TEST_F(OciArchiveTest, ReportsMembersThatLeadOut) {
   auto members = test::layout_members(set_);
   members.push_back({"../../etc/passwd", "root"});

@@ -132,8 +132,7 @@ TEST_F(ArchiveFileTest, S2RefusesABomb) {
   for (int i = 0; i < 20; ++i) bomb += zeros;
   write(bomb);
   EXPECT_EQ(failure().code, Errc::too_large);
-  EXPECT_TRUE(mentions(failure().text, "decompresses to more than 268435456 bytes"))
-      << failure().text;
+  EXPECT_TRUE(mentions(failure().text, "makes more than 268435456 bytes")) << failure().text;
 }
 
 TEST_F(ArchiveFileTest, DecompressesIntoAFileThatHasNoName) {
@@ -156,6 +155,18 @@ TEST_F(ArchiveFileTest, SaysThatThereIsNoPlaceToDecompress) {
   }
   write(test::tar({{"a", "text"}}));  // which needs no such place
   EXPECT_EQ(text(archive(), "a"), "text");
+}
+
+TEST_F(ArchiveFileTest, SaysThatItCannotReadASparseMember) {
+  write(test::sparse_file("a", "text", 8192) + test::tar_end());
+  const ArchiveFile archive = this->archive();
+  const auto member = archive.index().find("a");
+  ASSERT_TRUE(member);
+  EXPECT_EQ(member->size, 8192U);
+  const auto failure = failure_of([&] { static_cast<void>(archive.text(*member, SIZE_MAX)); });
+  EXPECT_EQ(failure.code, Errc::unsupported);
+  EXPECT_TRUE(mentions(failure.text, "sparse")) << failure.text;
+  EXPECT_EQ(failure_of([&] { static_cast<void>(archive.part(*member)); }).code, Errc::unsupported);
 }
 
 TEST_F(ArchiveFileTest, ReadsAHundredThousandMembers) {

@@ -36,10 +36,30 @@ TEST(Inflation, StopsInTheMiddleOfWhatAFewBytesBecome) {
   ASSERT_LT(part.size, std::size_t{256} << 10U) << "the input is one piece";
   std::stop_source stop;
   StoppingSink sink(stop);
-  const auto failure =
-      test::failure_of([&] { inflate(part, compression_of(part), sink, stop.get_token()); });
+  auto budget = InflationBudget::for_compressed(part.size);
+  const auto failure = test::failure_of(
+      [&] { inflate(part, compression_of(part), sink, budget, stop.get_token()); });
   EXPECT_EQ(failure.code, Errc::interrupted);
   EXPECT_LE(sink.taken, std::size_t{1} << 20U);
+}
+
+TEST(Inflation, HasOneBudgetForAllThatIsDecompressed) {
+  InflationBudget budget(100);
+  budget.spend(60);
+  EXPECT_EQ(test::failure_of([&] { budget.spend(41); }).code, Errc::too_large);
+  budget.spend(40);
+  EXPECT_EQ(test::failure_of([&] { budget.spend(1); }).code, Errc::too_large);
+}
+
+TEST(Inflation, AllowsTwoHundredTimesWhatIsCompressedAndSomeForSmallFiles) {
+  constexpr std::uint64_t kSome = std::uint64_t{256} << 20U;
+  auto small = InflationBudget::for_compressed(1);
+  small.spend(kSome);
+  EXPECT_EQ(test::failure_of([&] { small.spend(1); }).code, Errc::too_large);
+  auto large = InflationBudget::for_compressed(kSome);
+  large.spend(200 * kSome);
+  EXPECT_EQ(test::failure_of([&] { large.spend(1); }).code, Errc::too_large);
+  InflationBudget::for_compressed(UINT64_MAX).spend(UINT64_MAX / 200 * 200);
 }
 
 }  // namespace
