@@ -100,6 +100,25 @@ for name in one two three four; do is_whole "$name"; done
 cache_is_sound
 unmount_disk
 
+# Where a compressed archive is decompressed, another disk.
+mkdir "$work/small"
+mount -t tmpfs -o size=20m digestfs-test "$work/small"
+skopeo copy -q "oci:$work/layout:one" "docker-archive:$work/saved.tar:one:v1"
+gzip -1 -k "$work/saved.tar"
+head -c 14M /dev/zero >"$work/small/else"
+status=0
+TMPDIR=$work/small "$DIGESTFS" "docker-archive:$work/saved.tar.gz" "$mnt" 2>"$work/stderr" || status=$?
+expect_eq "$status" 1 'status of a mount that finds no room'
+grep -q "decompress .*saved.tar.gz.* $work/small .*TMPDIR.*: No space left on device" "$work/stderr" ||
+  fail "no word of the disk: $(<"$work/stderr")"
+expect_eq "$(wc -l <"$work/stderr")" 1 'lines that say it'
+expect_eq "$(find "$work/small" -type f)" "$work/small/else" 'what is left'
+rm "$work/small/else"
+TMPDIR=$work/small mount_source "docker-archive:$work/saved.tar.gz"
+cmp "$work/one.small" "$mnt/docker.io/library/one:v1/rootfs/small"
+unmount
+umount "$work/small"
+
 # Files: there is no end of bytes.
 mount_disk size=64m,nr_inodes=40
 for i in {1..60}; do : >"$cache/else$i" || break; done 2>/dev/null

@@ -71,9 +71,9 @@ UniqueFd unnamed_file(const std::string& folder) {
 /// Keeps a tar in a file, and reads its headers. Leaves other users of the disk some room.
 class TarKeeper final : public ByteSink {
  public:
-  /// `folder` is where the file is.
-  TarKeeper(int fd, std::string folder, TarIndex& index)
-      : fd_(fd), folder_(std::move(folder)), reader_(index) {}
+  /// `attempt` says what cannot be done if there is no room.
+  TarKeeper(int fd, std::string attempt, TarIndex& index)
+      : fd_(fd), attempt_(std::move(attempt)), reader_(index) {}
 
   void write(std::span<const std::byte> bytes) override {
     reader_.write(bytes);
@@ -82,27 +82,22 @@ class TarKeeper final : public ByteSink {
     try {
       write_all(fd_, bytes);
     } catch (const std::system_error& error) {
-      throw std::system_error(error.code(), doing());
+      throw std::system_error(error.code(), attempt_);
     }
   }
   void finish() { reader_.finish(); }
 
  private:
-  [[nodiscard]] std::string doing() const {
-    return str_cat("cannot decompress the archive into a file in ", folder_,
-                   " (TMPDIR names another place)");
-  }
-
   void check_room() {
     unchecked_ = 0;
     struct statvfs disk {};
     if (::fstatvfs(fd_, &disk) != 0) return;
     if (disk.f_bavail >= disk.f_blocks / kKeptPart) return;
-    throw std::system_error(ENOSPC, std::generic_category(), doing());
+    throw std::system_error(ENOSPC, std::generic_category(), attempt_);
   }
 
   int fd_;
-  std::string folder_;
+  std::string attempt_;
   archive::TarReader reader_;
   std::uint64_t unchecked_ = kRoomStep;  ///< how much was written since the room was looked at
 };
@@ -140,7 +135,10 @@ void ArchiveFile::open_tar(const std::filesystem::path& path, const std::stop_to
   }
   const std::string folder = temporary_folder();
   file_ = unnamed_file(folder);
-  TarKeeper keeper(file_.get(), folder, index_);
+  TarKeeper keeper(file_.get(),
+                   str_cat("cannot decompress ", name_, " into a file in ", folder,
+                           " (TMPDIR names another place)"),
+                   index_);
   auto budget = InflationBudget::for_compressed(whole.size);
   inflate(whole, compression, keeper, budget, stop);
   keeper.finish();
