@@ -33,9 +33,15 @@ make_tars() {
   tar --format=pax -S -C "$work/files" -cf "$work/sparse-pax.tar" hole
 }
 
+# check_driver DRIVER: what comes out of its store, if there can be one.
 check_driver() {
   local name image
-  use_store "$1"
+  if ! has_store "$1"; then
+    echo "no store of the driver $1 here: $(<"$work/no-store")" >&2
+    return
+  fi
+  rm -rf "$work/layout"
+  checked+=" $1"
   for name in pax gnu; do put_into_store "$name" "$work/$name.tar"; done
   mount_source "$(in_store_name localhost/kinds)"
   for name in pax gnu; do
@@ -68,9 +74,10 @@ check_driver() {
 
 check_stores() {
   make_tars >>"$log" 2>&1
+  checked=
   check_driver overlay
-  rm -r "$work/layout"
   check_driver vfs
+  [[ -n $checked ]] || skip 'there can be no store here'
 }
 
 # as_ordinary_user: the rest of the test by a user with subordinate IDs.

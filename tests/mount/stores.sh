@@ -6,7 +6,7 @@
 . "$(dirname "$0")/stores.inc"
 
 require skopeo buildah podman jq
-use_store overlay
+use_store overlay vfs
 start_registry
 make_base_files
 pushed=docker://$registry/test
@@ -86,7 +86,7 @@ make_images() {
 }
 make_images >>"$log" 2>&1
 
-records=$work/store/overlay/overlay-images/images.json
+records=$work/store/$store_driver/$store_driver-images/images.json
 images=$(jq length "$records")
 ((images >= 20)) || fail "only $images images"
 
