@@ -57,6 +57,20 @@ std::string shortened(std::string_view text, std::size_t bytes) {
   return std::string(text.substr(0, bytes)) + "\xe2\x80\xa6";
 }
 
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::array<const char*, 7> kUnits = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  // 999.5 would be written as 1e+03.
+  while (value >= 999.5 && unit + 1 < kUnits.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g %s", value, kUnits.at(unit));
+  return text.data();
+}
+
 std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept {
   return parse_whole<std::uint64_t>(text);
 }

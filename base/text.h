@@ -36,6 +36,10 @@ template <class... Parts>
 /// text from the network, which may have any length.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t bytes);
 
+/// Returns `bytes` with three digits and a unit that is a power of 1000, as podman writes sizes:
+/// `34 B`, `2.17 MB`.
+[[nodiscard]] std::string size_text(std::uint64_t bytes);
+
 /// Reads the whole of `text` as digits of a decimal number. Returns nothing for any other text, and
 /// for a number that 64 bits do not hold.
 [[nodiscard]] std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept;

@@ -43,5 +43,14 @@ TEST(ParseSignedDecimal, TakesASignAsGoDoes) {  // strconv.ParseInt
   }
 }
 
+TEST(SizeText, HasThreeDigitsAndAUnit) {
+  EXPECT_EQ(size_text(0), "0 B");
+  EXPECT_EQ(size_text(34), "34 B");
+  EXPECT_EQ(size_text(999), "999 B");
+  EXPECT_EQ(size_text(999'600), "1 MB");
+  EXPECT_EQ(size_text(2'167'000), "2.17 MB");
+  EXPECT_EQ(size_text(18'446'744'073'709'551'615U), "18.4 EB");
+}
+
 }  // namespace
 }  // namespace digestfs

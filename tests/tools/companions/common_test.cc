@@ -78,9 +78,6 @@ TEST(CommandLine, ListsEveryOptionAndTheExamplesInItsHelp) {
 }
 
 TEST(Words, WriteSizesAsPodmanDoes) {
-  EXPECT_EQ(size_text(std::uint64_t{34}), "34 B");
-  EXPECT_EQ(size_text(std::uint64_t{999}), "999 B");
-  EXPECT_EQ(size_text(std::uint64_t{999'600}), "1 MB");
   EXPECT_EQ(size_text(std::uint64_t{2'167'000}), "2.17 MB");
   EXPECT_EQ(size_text(std::optional<std::uint64_t>()), "?");
 }

@@ -1,29 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/companions/common/words.h"
 
-#include <array>
-#include <cstdio>
-
 #include "base/text.h"
 
 namespace digestfs::companions {
 
-std::string size_text(std::uint64_t bytes) {
-  constexpr std::array<const char*, 7> kUnits = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
-  auto value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  // 999.5 would be written as 1e+03.
-  while (value >= 999.5 && unit + 1 < kUnits.size()) {
-    value /= 1000;
-    ++unit;
-  }
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.3g %s", value, kUnits.at(unit));
-  return text.data();
-}
-
 std::string size_text(std::optional<std::uint64_t> bytes) {
-  return bytes ? size_text(*bytes) : "?";
+  return bytes ? digestfs::size_text(*bytes) : "?";
 }
 
 std::string age_text(std::chrono::seconds age) {

@@ -14,11 +14,7 @@
 
 namespace digestfs::companions {
 
-/// Returns `bytes` with three digits and a unit that is a power of 1000, as podman writes sizes:
-/// `34 B`, `2.17 MB`.
-[[nodiscard]] std::string size_text(std::uint64_t bytes);
-
-/// Returns the size, or `?` if it is not known.
+/// Returns the size as `digestfs::size_text` writes it, or `?` if it is not known.
 [[nodiscard]] std::string size_text(std::optional<std::uint64_t> bytes);
 
 /// Returns how long ago something was, as podman says it: `3 weeks ago`.
