@@ -1,21 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <deque>
+#include <mutex>
+#include <utility>
 
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/rfc3339.h"
+
 namespace digestfs {
 namespace {
 
-// The one global of the program.
-std::atomic<LogLevel> threshold{LogLevel::warning};
-std::atomic<bool> use_syslog{false};
+// What is kept of one line, in bytes.
+constexpr std::size_t kMaxKept = 2000;
 
 constexpr std::array<std::string_view, 4> kWords = {"error", "warning", "info", "debug"};
 constexpr std::array<int, 4> kPriorities = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
+
+/// Where the lines go, and the latest of them.
+struct Log {
+  std::mutex writing;  ///< held while a line is written, so that lines do not mix
+  LogWriter writer;    ///< guarded by `writing`
+  std::mutex keeping;
+  std::deque<std::string> recent;  ///< guarded by `keeping`
+};
+
+// The one global of the program. The log is never destroyed, because a thread may outlive the end
+// of main.
+std::atomic<LogLevel> threshold{LogLevel::warning};
+Log& log() {
+  static Log* const kLog = new Log;
+  return *kLog;
+}
+
+void write_to_stderr(LogLevel /*level*/, const std::string& line) {
+  const std::string whole = line + '\n';
+  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, whole.data(), whole.size());
+}
+
+void keep(const std::string& line) {
+  std::string kept =
+      str_cat(rfc3339_text(std::chrono::system_clock::now()), " ", shortened(line, kMaxKept), "\n");
+  const std::lock_guard lock(log().keeping);
+  log().recent.push_back(std::move(kept));
+  if (log().recent.size() > kRecentLogLines) log().recent.pop_front();
+}
 
 }  // namespace
 
@@ -29,24 +64,41 @@ std::optional<LogLevel> parse_log_level(std::string_view word) noexcept {
 
 void set_log_level(LogLevel level) noexcept { threshold = level; }
 
-bool log_enabled(LogLevel level) noexcept { return level <= threshold.load(); }
+bool log_enabled(LogLevel level) noexcept {
+  return level <= std::max(threshold.load(), LogLevel::info);
+}
 
-void log_to_syslog() noexcept {
+void log_to(LogWriter writer) {
+  const std::lock_guard lock(log().writing);
+  log().writer = std::move(writer);
+}
+
+void log_to_stderr() { log_to({}); }
+
+void log_to_syslog() {
   ::openlog("digestfs", LOG_PID, LOG_DAEMON);
-  use_syslog = true;
+  log_to([](LogLevel level, const std::string& line) {
+    ::syslog(kPriorities[static_cast<std::size_t>(level)], "%s", line.c_str());
+  });
+}
+
+std::string recent_log() {
+  const std::lock_guard lock(log().keeping);
+  std::string text;
+  for (const std::string& line : log().recent) text += line;
+  return text;
 }
 
 void log_line(LogLevel level, std::string_view message) noexcept try {
-  const auto index = static_cast<std::size_t>(level);
-  std::string line(kWords[index]);
-  line += ": " + escaped(message);
-  if (use_syslog) {
-    ::syslog(kPriorities[index], "%s", line.c_str());
-    return;
+  const std::string line = str_cat(kWords[static_cast<std::size_t>(level)], ": ", escaped(message));
+  keep(line);
+  if (level > threshold.load()) return;
+  const std::lock_guard lock(log().writing);
+  if (log().writer) {
+    log().writer(level, line);
+  } else {
+    write_to_stderr(level, line);
   }
-  line += '\n';
-  // One write a line, so that lines of several threads do not mix.
-  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, line.data(), line.size());
 } catch (...) {
   // A line that cannot be formatted is lost; there is nowhere left to say so.
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/text.h"
 
-// The log. Each event is one line, "level: message key=value …", on stderr until the program
-// becomes a daemon, and in syslog from then on. No line contains a token, a password or the query
-// of a URL.
+// The log. Each event is one line, "level: message key=value …". The lines go to stderr, until they
+// are sent elsewhere: a daemon sends them to syslog or to a file. The latest lines are also kept in
+// memory, for `.digestfs/log`. No line contains a token, a password or the query of a URL.
 
 namespace digestfs {
 
@@ -23,14 +25,30 @@ enum class LogLevel {
 /// Returns the level that `word` names, as in `--log-level`, or nothing if there is none.
 [[nodiscard]] std::optional<LogLevel> parse_log_level(std::string_view word) noexcept;
 
+/// Says which events are written: those of `level` and all that matter more.
 void set_log_level(LogLevel level) noexcept;
+/// Returns true if events of `level` are written or kept. Those of `info` and above are always
+/// kept, whatever is written.
 [[nodiscard]] bool log_enabled(LogLevel level) noexcept;
 
-/// Sends the log to syslog(3) from now on.
-void log_to_syslog() noexcept;
+/// Writes one line, which has no line break at its end. Called from any thread, never from two at
+/// once.
+using LogWriter = std::function<void(LogLevel level, const std::string& line)>;
 
-/// Writes one line at once. Safe from any thread. Control characters are escaped: a name from the
-/// network must not forge a line.
+/// Writes the lines with `writer` from now on.
+void log_to(LogWriter writer);
+/// Sends the lines to stderr, as at the start.
+void log_to_stderr();
+/// Sends the lines to syslog(3).
+void log_to_syslog();
+
+/// How many lines are kept for `recent_log`.
+inline constexpr std::size_t kRecentLogLines = 1000;
+/// Returns the latest lines, each with its time before it.
+[[nodiscard]] std::string recent_log();
+
+/// Logs one event. Safe from any thread. Control characters are escaped: a name from the network
+/// must not forge a line.
 void log_line(LogLevel level, std::string_view message) noexcept;
 
 }  // namespace digestfs

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <charconv>
+#include <ctime>
 #include <system_error>
 
 namespace digestfs {
@@ -85,6 +86,19 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
   const std::int64_t seconds = std::int64_t{::timegm(&parts)} - offset;
   if (seconds < 0) return std::nullopt;
   return Timestamp{seconds, nanoseconds};
+}
+
+std::string rfc3339_text(std::chrono::system_clock::time_point time) {
+  const auto milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+  const std::time_t seconds = milliseconds / 1000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  std::string fraction = std::to_string(milliseconds % 1000 + 1000);
+  fraction.front() = '.';
+  return std::string(text.data(), length) + fraction + "Z";
 }
 
 }  // namespace digestfs

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/problems.h"
 
-#include <ctime>
+#include <chrono>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/rfc3339.h"
 #include "base/text.h"
 
 namespace digestfs::cache {
@@ -16,15 +17,6 @@ constexpr std::size_t kMaxProblems = 10000;
 // What a line may quote of somebody else's names, and what the journal may hold, in bytes.
 constexpr std::size_t kMaxQuoted = 1024;
 constexpr std::size_t kMaxText = std::size_t{16} << 20U;
-
-std::string now_rfc3339() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  std::string text(32, '\0');
-  text.resize(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
-  return text;
-}
 
 nlohmann::ordered_json to_json(const Claim& claim) {
   nlohmann::ordered_json json;
@@ -85,7 +77,7 @@ void Problems::report(const Problem& problem) {
   const auto replace = nlohmann::ordered_json::error_handler_t::replace;
   const std::string key = str_cat(source_, " ", json.dump(-1, ' ', true, replace));
   nlohmann::ordered_json line;
-  line["time"] = now_rfc3339();
+  line["time"] = rfc3339_text(std::chrono::system_clock::now());
   line.update(json);
   line["source"] = source_;
   const std::string text = line.dump(-1, ' ', true, replace) + '\n';

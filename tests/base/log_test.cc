@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
+#include <algorithm>
+#include <functional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -12,7 +15,11 @@ namespace {
 /// Sets the level back at the end; it is the one global of the program.
 class Log : public testing::Test {
  protected:
-  ~Log() override { set_log_level(LogLevel::warning); }
+  Log() { set_log_level(LogLevel::debug); }
+  ~Log() override {
+    set_log_level(LogLevel::warning);
+    log_to_stderr();
+  }
 
   static std::string written_by(const std::function<void()>& act) {
     testing::internal::CaptureStderr();
@@ -58,11 +65,7 @@ TEST_F(Log, EvaluatesNothingThatIsNotLogged) {
   set_log_level(LogLevel::warning);
   int evaluated = 0;
   const auto count = [&] { return ++evaluated; };
-  EXPECT_EQ(written_by([&] {
-              DIGESTFS_LOG(debug, "n=", count());
-              DIGESTFS_LOG(info, "n=", count());
-            }),
-            "");
+  EXPECT_EQ(written_by([&] { DIGESTFS_LOG(debug, "n=", count()); }), "");
   EXPECT_EQ(evaluated, 0);
   EXPECT_EQ(written_by([&] { DIGESTFS_LOG(warning, "n=", count(), " of ", 2); }),
             "warning: n=1 of 2\n");
@@ -76,7 +79,8 @@ TEST_F(Log, OffersALevelAndAllThatMatterMore) {
   for (std::size_t threshold = 0; threshold < levels.size(); ++threshold) {
     set_log_level(levels[threshold]);
     for (std::size_t level = 0; level < levels.size(); ++level) {
-      EXPECT_EQ(log_enabled(levels[level]), level <= threshold);
+      // Those of `info` and above are kept in any case.
+      EXPECT_EQ(log_enabled(levels[level]), level <= std::max<std::size_t>(threshold, 2));
     }
   }
 }
@@ -99,6 +103,37 @@ TEST_F(Log, KeepsTheLinesOfThreadsApart) {
     at = end + 1;
   }
   EXPECT_EQ(lines, 200U);
+}
+
+TEST_F(Log, WritesNothingThatItOnlyKeeps) {
+  set_log_level(LogLevel::warning);
+  EXPECT_EQ(written_by([] { DIGESTFS_LOG(info, "fetched the thing that is only kept"); }), "");
+  EXPECT_NE(recent_log().find("Z info: fetched the thing that is only kept\n"), std::string::npos);
+}
+
+TEST_F(Log, KeepsTheLatestLinesAndNoMore) {
+  static_cast<void>(written_by([] {
+    for (std::size_t i = 0; i <= kRecentLogLines; ++i) {
+      log_line(LogLevel::warning, str_cat("line ", i, i == 5 ? std::string(100'000, 'x') : ""));
+    }
+  }));
+  const std::string recent = recent_log();
+  EXPECT_EQ(std::ranges::count(recent, '\n'), kRecentLogLines);
+  EXPECT_EQ(recent.find("warning: line 0\n"), std::string::npos);
+  EXPECT_NE(recent.find("warning: line 1\n"), std::string::npos);
+  EXPECT_NE(recent.find(str_cat("warning: line ", kRecentLogLines, "\n")), std::string::npos);
+  EXPECT_LT(recent.size(), 100'000U);
+}
+
+TEST_F(Log, GoesWhereItIsSent) {
+  std::vector<std::string> lines;
+  log_to([&lines](LogLevel level, const std::string& line) {
+    lines.push_back(str_cat(static_cast<int>(level), " ", line));
+  });
+  EXPECT_EQ(written_by([] { log_line(LogLevel::error, "a\nb"); }), "");
+  log_to_stderr();
+  EXPECT_EQ(written_by([] { log_line(LogLevel::error, "c"); }), "error: c\n");
+  EXPECT_EQ(lines, std::vector<std::string>{"0 error: a\\x0ab"});
 }
 
 }  // namespace

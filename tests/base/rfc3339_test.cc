@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/rfc3339.h"
 
+#include <chrono>
+#include <cstdint>
+
 #include <gtest/gtest.h>
 
 namespace digestfs {
@@ -19,6 +22,15 @@ TEST(Rfc3339, IsNothingWhereTheTextGivesNoneSince1970) {
                            "2001-09-09", "-001-09-09T01:46:40Z", "2001-09-09T01:46:40+2:00"}) {
     EXPECT_FALSE(parse_rfc3339(text)) << text;
   }
+}
+
+TEST(Rfc3339, IsWrittenInUtcToTheMillisecond) {
+  using std::chrono::milliseconds;
+  const auto at = [](std::int64_t count) {
+    return std::chrono::system_clock::time_point(milliseconds(count));
+  };
+  EXPECT_EQ(rfc3339_text(at(0)), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(rfc3339_text(at(1'000'000'000'007)), "2001-09-09T01:46:40.007Z");
 }
 
 }  // namespace
