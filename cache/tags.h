@@ -65,6 +65,8 @@ class Tags {
 
   /// Believes nothing any longer that was asked for before now, whatever the time to live says.
   void ask_again();
+  /// Returns how often `ask_again` was called. What was made of tags before the last call is old.
+  [[nodiscard]] std::uint64_t round() const { return memory_.lock()->round; }
 
   /// Whether `name` may be taken for a tag without asking: it is in a list that is still believed,
   /// or was resolved not long ago.

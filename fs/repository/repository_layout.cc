@@ -123,7 +123,7 @@ std::string repository_index(const ImageContext& context, const Patience& patien
 }
 
 /// The repository's `oci/`. Its index is made when it is opened, and made anew, as another file,
-/// once the tags in it are no longer believed.
+/// once the tags in it are no longer believed or are to be asked for again.
 class RepositoryLayout final : public Directory {
  public:
   RepositoryLayout(InodeNumber inode, const ImageContext& context)
@@ -155,13 +155,17 @@ class RepositoryLayout final : public Directory {
     const MadeTextFile* index = nullptr;
     const MadeTextFile* before = nullptr;  ///< the one that `index` took the place of
     std::int64_t count = 0;
+    std::uint64_t round = 0;  ///< of the tags, when `index` was new
   };
 
   [[nodiscard]] const Node* index() const {
     const Generations last = *generations_.lock();
+    const std::uint64_t round = context_.tags.round();
     if (last.index != nullptr) {
       const auto made_at = last.index->made_at();
-      if (!made_at || Clock::now() < *made_at + context_.selection.tag_ttl) return last.index;
+      const bool is_believed =
+          made_at && last.round == round && Clock::now() < *made_at + context_.selection.tag_ttl;
+      if (!made_at || is_believed) return last.index;
     }
     const auto make = [&context = context_](const Patience& patience) {
       return repository_index(context, patience);
@@ -170,7 +174,7 @@ class RepositoryLayout final : public Directory {
         context_.nodes.intern<MadeTextFile>(str_cat("oci/index.json#", last.count + 1), make);
     // The kernel may still lead somebody to the last one, and no longer to the one before.
     if (last.before != nullptr) last.before->retire();
-    *generations_.lock() = {made, last.index, last.count + 1};
+    *generations_.lock() = {made, last.index, last.count + 1, round};
     return made;
   }
 
