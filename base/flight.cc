@@ -8,9 +8,28 @@
 
 namespace digestfs {
 
-void Flight::begin(std::uint64_t total) noexcept {
-  done_ = 0;
+std::uint64_t Progress::bytes_per_second() const noexcept {
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  if (milliseconds <= 0 || done <= already) return 0;
+  return static_cast<std::uint64_t>(static_cast<double>(done - already) * 1000 /
+                                    static_cast<double>(milliseconds));
+}
+
+std::optional<std::chrono::seconds> Progress::time_left() const noexcept {
+  const std::uint64_t rate = bytes_per_second();
+  if (rate == 0 || total < done) return std::nullopt;
+  return std::chrono::seconds((total - done) / rate);
+}
+
+void Flight::begin(std::uint64_t total, std::uint64_t already) noexcept {
+  done_ = already;
+  already_ = already;
   total_ = total;
+  began_ = Clock::now();
+}
+
+Progress Flight::progress() const noexcept {
+  return {done_, total_, already_, Clock::now() - began_.load()};
 }
 
 void Flight::on_interest(std::function<void()> changed) {
@@ -113,7 +132,7 @@ Patience Patience::at_most(Clock::duration most) const {
 }
 
 void await(const std::shared_ptr<Flight>& flight, const Patience& patience) {
-  if (flight->has_landed()) {
+  if (flight->has_landed() && !flight->has_given_up()) {
     flight->rethrow_failure();
     return;
   }

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/guarded.h"
@@ -33,7 +34,14 @@ inline constexpr Clock::duration kBriefMemory = kLookupPatience;
 /// How far a piece of work has come, in bytes.
 struct Progress {
   std::uint64_t done = 0;
-  std::uint64_t total = 0;  ///< 0 if the work does not know
+  std::uint64_t total = 0;    ///< 0 if the work does not know
+  std::uint64_t already = 0;  ///< what was done when the work began
+  Clock::duration time{};     ///< since the work began
+
+  /// Returns how many bytes were done in each second, or 0 if that cannot be told yet.
+  [[nodiscard]] std::uint64_t bytes_per_second() const noexcept;
+  /// Returns how long the rest takes at that rate, or nothing if that cannot be told.
+  [[nodiscard]] std::optional<std::chrono::seconds> time_left() const noexcept;
 };
 
 /// One piece of work under way, and its outcome. The worker that does the work shares the flight
@@ -41,15 +49,19 @@ struct Progress {
 class Flight {
  public:
   /// `name` says what the work does, and to what: "fetch sha256:…".
-  explicit Flight(std::string name = {}) : name_(std::move(name)) {}
+  explicit Flight(std::string name = {}) : name_(std::move(name)), began_(launched_) {}
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
-  /// Says how many bytes the work is about, and begins to count them anew.
-  void begin(std::uint64_t total) noexcept;
+  /// Returns since when somebody wants this.
+  [[nodiscard]] Clock::time_point launched_at() const noexcept { return launched_; }
+
+  /// Says how many bytes the work is about, and begins to count them anew, from those that are done
+  /// `already`.
+  void begin(std::uint64_t total, std::uint64_t already = 0) noexcept;
   /// Adds `bytes` to what is done.
   void advance(std::uint64_t bytes) noexcept { done_ += bytes; }
-  [[nodiscard]] Progress progress() const noexcept { return {done_, total_}; }
+  [[nodiscard]] Progress progress() const noexcept;
 
   /// Returns how many callers wait for this flight: the `Waiter`s that live.
   [[nodiscard]] std::size_t waiters() const noexcept { return waiters_; }
@@ -73,6 +85,11 @@ class Flight {
   /// Calls `wake` once, from the landing thread. Returns false, and never calls `wake`, if the
   /// flight has landed already.
   [[nodiscard]] bool on_landing(std::function<void()> wake);
+
+  /// Says that the work ends because no caller waited for it, before the flight lands. Such a flight
+  /// tells nothing of what it was to bring: whoever has joined it meanwhile asks again.
+  void give_up() noexcept { has_given_up_ = true; }
+  [[nodiscard]] bool has_given_up() const noexcept { return has_given_up_; }
 
   /// Ends the flight and wakes everybody. `failure` is null if all went well. Call once.
   void land(std::exception_ptr failure);
@@ -104,11 +121,15 @@ class Flight {
 
   // Constant after construction.
   std::string name_;
+  Clock::time_point launched_ = Clock::now();
   // Synchronise themselves.
+  std::atomic<Clock::time_point> began_;
+  std::atomic<std::uint64_t> already_ = 0;
   std::atomic<std::uint64_t> done_ = 0;
   std::atomic<std::uint64_t> total_ = 0;
   std::atomic<std::size_t> waiters_ = 0;
   std::atomic<bool> was_awaited_ = false;
+  std::atomic<bool> has_given_up_ = false;
   // Guarded by the lock it lives in.
   Guarded<State> state_;
 };
@@ -154,7 +175,8 @@ struct Pending {
 };
 
 /// Returns if `flight` has landed well, throws its failure if it has landed badly, and throws
-/// `Pending` if it has not landed. Throws `Errc::timed_out` once `patience` is used up.
+/// `Pending` if it has not landed or has given up. Throws `Errc::timed_out` once `patience` is used
+/// up.
 void await(const std::shared_ptr<Flight>& flight, const Patience& patience);
 
 }  // namespace digestfs

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/flights.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -8,14 +9,19 @@
 namespace digestfs {
 namespace {
 
-/// Returns true for a failure that others who want the same should share.
-bool is_shared(const std::exception_ptr& failure) {
+enum class FailureKind {
+  shared,  ///< Others who want the same should share it.
+  stop,    ///< The work was asked to stop.
+  limit,   ///< A limit of this machine, which may have passed when the next caller comes.
+};
+
+FailureKind kind_of(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
   } catch (const Error& error) {
-    return error.code() != Errc::interrupted;
+    return error.code() == Errc::interrupted ? FailureKind::stop : FailureKind::shared;
   } catch (...) {
-    return false;
+    return FailureKind::limit;
   }
 }
 
@@ -33,6 +39,14 @@ void Flights::Table::forget_old_failures(Clock::time_point now) {
     forget(failures.front().key, failures.front().flight);
     failures.pop_front();
   }
+}
+
+std::shared_ptr<const Flight> Flights::find(std::string_view beginning) const {
+  const auto table = table_.lock();
+  for (const auto& [key, flight] : table->flights) {
+    if (key.starts_with(beginning) && !flight->has_landed()) return flight;
+  }
+  return nullptr;
 }
 
 std::shared_ptr<Flight> Flights::join(const std::string& key, Lane lane, Workers::Work work) {
@@ -87,8 +101,10 @@ void Flights::launch(const std::string& key, Lane lane, const std::shared_ptr<Fl
 void Flights::settle(const std::string& key, const std::shared_ptr<Flight>& flight,
                      const std::exception_ptr& failure) {
   const auto now = Clock::now();
+  const auto kind = failure ? std::optional(kind_of(failure)) : std::nullopt;
+  if (kind == FailureKind::stop) flight->give_up();
   const auto table = table_.lock();
-  if (!failure || !is_shared(failure)) {
+  if (kind != FailureKind::shared) {
     table->forget(key, flight);
     if (!failure) {
       // Whoever asks next has patience of its own again.

@@ -7,6 +7,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "base/flight.h"
@@ -33,6 +34,9 @@ class Flights {
   /// next one (promise 5).
   [[nodiscard]] std::shared_ptr<Flight> join(const std::string& key, Lane lane, Workers::Work work);
   [[nodiscard]] std::shared_ptr<Flight> join(const std::string& key, Lane lane, TrackedWork work);
+
+  /// Returns a flight that is under way and whose key begins with `beginning`, or nothing.
+  [[nodiscard]] std::shared_ptr<const Flight> find(std::string_view beginning) const;
 
   /// Returns how many flights the table holds: those under way, and the latest failures.
   [[nodiscard]] std::size_t size() const { return table_.lock()->flights.size(); }

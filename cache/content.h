@@ -112,6 +112,10 @@ class Content {
   /// Returns the size, or nothing if not even a placeholder is known. Asks no source.
   [[nodiscard]] std::optional<Size> size(const Digest& digest) const;
   [[nodiscard]] State state(const Digest& digest) const { return open_objects_.state(digest); }
+  /// See `Downloads::fetched`.
+  [[nodiscard]] std::optional<std::uint64_t> fetched(const Digest& digest) const {
+    return downloads_.fetched(digest);
+  }
   /// See `Layers::diff_of`.
   [[nodiscard]] std::optional<Digest> diff_of(const Digest& blob) const {
     return layers_.diff_of(blob);

@@ -93,6 +93,12 @@ std::shared_ptr<Flight> Downloads::start(const Digest& digest, const KnownObject
       });
 }
 
+std::optional<std::uint64_t> Downloads::fetched(const Digest& digest) const {
+  const auto flight = flights_.find(str_cat("fetch ", digest, " "));
+  if (!flight) return std::nullopt;
+  return flight->progress().done;
+}
+
 void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& request,
                       Flight& flight) {
   const Digest digest = partial.digest();

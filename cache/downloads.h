@@ -40,6 +40,9 @@ class Downloads {
   [[nodiscard]] std::shared_ptr<Flight> start(const Digest& digest, const KnownObject& known,
                                               Lane lane, std::uint64_t limit);
 
+  /// Returns how many bytes of `digest` have come, while this process downloads it.
+  [[nodiscard]] std::optional<std::uint64_t> fetched(const Digest& digest) const;
+
  private:
   /// One download under way.
   struct Download {

@@ -30,8 +30,7 @@ void Receiver::begin(const registry::Beginning& beginning) {
   if (!bounds_.most) bounds_.most = total_.value_or(store_.limits().unsized);
   check(total_.value_or(0));
   if (total_.value_or(0) > size_) disk_.expect(*total_ - size_);
-  flight_.begin(total_.value_or(0));
-  flight_.advance(size_);
+  flight_.begin(total_.value_or(0), size_);
 }
 
 void Receiver::write(std::span<const std::byte> bytes) {

@@ -15,6 +15,7 @@ inline constexpr const char* kFactMediaType = "user.oci.mediaType";
 inline constexpr const char* kFactArtifactType = "user.oci.artifactType";
 inline constexpr const char* kFactDiffId = "user.oci.diffID";
 inline constexpr const char* kFactState = "user.digestfs.state";
+inline constexpr const char* kFactFetched = "user.digestfs.fetched";
 inline constexpr const char* kFactSizeKind = "user.digestfs.size";
 inline constexpr const char* kFactLayer = "user.digestfs.layer";
 inline constexpr const char* kFactMade = "user.digestfs.made";

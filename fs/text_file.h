@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -67,6 +68,30 @@ class GrowingTextFile final : public File {
   }
   [[nodiscard]] Opened open(const Patience& /*patience*/) const override {
     return {std::make_unique<OpenText>(source_.text()), Opened::Caching::bypass};
+  }
+
+ private:
+  Source source_;
+};
+
+/// A file whose text says how things are now. It is another text at each open.
+class LiveTextFile final : public File {
+ public:
+  /// Returns the text. Called from any thread.
+  using Source = std::function<std::string()>;
+
+  LiveTextFile(InodeNumber inode, Source source) : File(inode), source_(std::move(source)) {}
+
+  [[nodiscard]] Attributes attributes() const override {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return {.type = FileType::file,
+            .size = source_().size(),
+            .modified =
+                from_nanoseconds(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()),
+            .valid = Clock::duration::zero()};
+  }
+  [[nodiscard]] Opened open(const Patience& /*patience*/) const override {
+    return {std::make_unique<OpenText>(source_()), Opened::Caching::bypass};
   }
 
  private:

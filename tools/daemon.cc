@@ -77,7 +77,6 @@ Daemon Daemon::start() {
 void Daemon::is_ready() {
   if (!parent_) return;
   ::setsid();
-  log_to_syslog();
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (null) {
     for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {

@@ -28,8 +28,8 @@ class Daemon {
   /// For a program that stays in the foreground: does nothing, now or later.
   static Daemon in_foreground() { return Daemon(UniqueFd()); }
 
-  /// Lets the parent exit, and leaves the terminal: the standard streams become /dev/null, and the
-  /// log goes to syslog.
+  /// Lets the parent exit, and leaves the terminal: the standard streams become /dev/null. The log
+  /// must not go to stderr any longer.
   void is_ready();
 
  private:

@@ -2,11 +2,12 @@
 
 // digestfs(1): puts the parts together and runs them.
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -20,10 +21,16 @@
 #include <utility>
 #include <vector>
 
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/handle.h"
 #include "base/log.h"
+#include "base/log_file.h"
 #include "base/text.h"
 #include "base/workers.h"
 #include "cache/housekeeper.h"
@@ -35,6 +42,7 @@
 #include "fs/repository/repository.h"
 #include "tools/daemon.h"
 #include "tools/exit_code.h"
+#include "tools/live_progress.h"
 #include "tools/options.h"
 #include "tools/password.h"
 #include "tools/scheme.h"
@@ -46,9 +54,36 @@ namespace {
 // How long the end waits for a thread that a slow disk holds in fdatasync(2) (design 3). What the
 // thread was writing is no object yet: an object gets its name afterwards, by rename.
 constexpr std::chrono::seconds kGrace{1};
+// The same for the thread that keeps the cache in its bounds. It has had time to end since.
+constexpr std::chrono::milliseconds kShortGrace{200};
 
-/// Runs `work` until it no longer throws `Pending`. The signals that end the program end it too. At
-/// a SIGHUP there is nothing to ask again yet.
+/// Waits until `flight` has landed, or until a signal ends the program. At a SIGHUP there is
+/// nothing to ask again yet.
+void wait_for_landing(Flight& flight) {
+  const sigset_t watched = watched_signals();
+  const UniqueFd signals(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+  const auto landing = std::make_shared<UniqueFd>(::eventfd(0, EFD_CLOEXEC));
+  if (!signals || !*landing) throw_system_error("wait for the source");
+  const bool is_under_way = flight.on_landing([landing] {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t ignored = ::write(landing->get(), &one, sizeof(one));
+  });
+  while (is_under_way) {
+    std::array<pollfd, 2> waited{pollfd{landing->get(), POLLIN, 0},
+                                 pollfd{signals.get(), POLLIN, 0}};
+    if (::poll(waited.data(), waited.size(), -1) < 0) continue;
+    signalfd_siginfo signal{};
+    if (::read(signals.get(), &signal, sizeof(signal)) == sizeof(signal)) {
+      if (signal.ssi_signo != SIGHUP) {
+        throw Failure(ExitCode::other, "interrupted before the mount was ready");
+      }
+      DIGESTFS_LOG(info, "nothing is mounted yet that could change");
+    }
+    if (waited[0].revents != 0) return;
+  }
+}
+
+/// Runs `work` until it no longer throws `Pending`. The signals that end the program end it too.
 template <class Work>
 void wait_for(const Work& work) {
   for (;;) {
@@ -57,15 +92,7 @@ void wait_for(const Work& work) {
       return;
     } catch (const Pending& pending) {
       const auto waiters = pending.waiters();
-      const sigset_t signals = watched_signals();
-      constexpr timespec kStep = {0, 20'000'000};
-      while (!pending.flight->has_landed()) {
-        const int signal = ::sigtimedwait(&signals, nullptr, &kStep);
-        if (signal == SIGHUP) DIGESTFS_LOG(info, "nothing is mounted yet that could change");
-        if (signal > 0 && signal != SIGHUP) {
-          throw Failure(ExitCode::other, "interrupted before the mount was ready");
-        }
-      }
+      wait_for_landing(*pending.flight);
       pending.flight->rethrow_limit();
     }
   }
@@ -84,18 +111,19 @@ std::string resolve_mountpoint(const std::string& mountpoint) {
   throw Failure(ExitCode::cannot_mount, message);
 }
 
-/// Does `work`, which blocks, in a worker.
+/// Does `work`, which blocks, in a worker. `name` says what it does.
 template <class Work>
-void fly(Workers& workers, Lane lane, const Work& work) {
-  const auto flight = std::make_shared<Flight>();
+void fly(Workers& workers, Lane lane, const std::string& name, const Work& work) {
+  const auto flight = std::make_shared<Flight>(name);
   workers.launch(lane, flight, [&](const std::stop_token& stop) { work(stop); });
   wait_for([&] { await(flight, Patience::unlimited()); });
 }
 
 /// Calls `start` of `list`, which blocks, in a worker.
 template <class List>
-void start(List& list, Workers& workers) {
-  fly(workers, Lane::question, [&](const std::stop_token& stop) { list.start(stop); });
+void start(List& list, Workers& workers, const std::string& name) {
+  fly(workers, Lane::question, "list " + name,
+      [&](const std::stop_token& stop) { list.start(stop); });
 }
 
 /// Asks for the first page of tags, or for what SOURCE names: a wrong repository or credential
@@ -113,7 +141,7 @@ void greet(fs::Repository& repository, Workers& workers, const fs::Selection& se
       }
     });
   } else {
-    start(repository.tags(), workers);
+    start(repository.tags(), workers, name);
   }
 }
 
@@ -136,15 +164,54 @@ void raise_file_limit() {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) DIGESTFS_LOG(warning, "cannot open more files");
 }
 
-void mount_and_serve(const Options& options, const std::string& mountpoint, Daemon daemon) {
+/// What tells people how things are: the log, and the transfers.
+struct Reporting {
+  std::shared_ptr<LogFile> file;
+  std::optional<LiveProgress> progress;
+
+  ~Reporting() {
+    // Lines of the log may still come, from a thread that hangs.
+    if (!file) log_to_stderr();
+  }
+};
+
+/// Begins to tell what `workers` do, as `options` say.
+void begin_reporting(Reporting& reporting, const Workers& workers, const Options& options) {
+  if (options.quiet) return;
+  const bool is_terminal = ::isatty(STDERR_FILENO) == 1 && !options.trace;
+  auto& progress = reporting.progress.emplace(
+      workers, is_terminal ? LiveProgress::Where::terminal : LiveProgress::Where::log);
+  if (!is_terminal || reporting.file) return;
+  log_to([&progress](LogLevel /*level*/, const std::string& line) { progress.write_above(line); });
+}
+
+/// Lets the parent exit. From then on nothing goes to the terminal.
+void go_to_background(Daemon& daemon, Reporting& reporting) {
+  if (reporting.progress) reporting.progress->leave_terminal();
+  if (!reporting.file) log_to_syslog();
+  daemon.is_ready();
+}
+
+void open_log_again(const Reporting& reporting) {
+  try {
+    if (reporting.file) reporting.file->open_again();
+  } catch (const std::exception& error) {
+    DIGESTFS_LOG(warning, error.what());
+  }
+}
+
+void mount_and_serve(const Options& options, const std::string& mountpoint, Daemon daemon,
+                     std::shared_ptr<LogFile> log_file) {
   const auto store = open_cache(options);
-  const cache::Housekeeper housekeeper(*store);
+  cache::Housekeeper housekeeper(*store);
   OpenedSource origin;
   // Objects live in the order of their use: what is below uses what is above.
   Workers workers(
       {/*question=*/16, /*download=*/options.jobs, /*disk=*/2, /*light=*/2, /*small=*/4});
+  Reporting reporting{.file = std::move(log_file), .progress = std::nullopt};
+  begin_reporting(reporting, workers, options);
   // A large archive is read for a while; the signals end that as well.
-  fly(workers, Lane::disk,
+  fly(workers, Lane::disk, "open " + options.source,
       [&](const std::stop_token& stop) { origin = open_source(options, stop); });
   cache::Problems problems(origin.name());
   fs::Inodes inodes;
@@ -171,7 +238,7 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
     greet(*repository, workers, selection, origin.name());
   } else {
     place.emplace(parts, origin.repositories, "", selection);
-    start(*place, workers);
+    start(*place, workers, options.source);
   }
   std::optional<fs::Session> session;
   try {
@@ -179,19 +246,24 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
         inodes, mountpoint,
         fs::SessionOptions{
             .name = options.source, .mount_options = options.mount_options, .trace = options.trace},
-        [&daemon] { daemon.is_ready(); });
+        [&] {
+          if (!options.foreground) go_to_background(daemon, reporting);
+        });
   } catch (const Error& error) {
     throw Failure(ExitCode::cannot_mount, error.what());
   }
   DIGESTFS_LOG(info, "mounted source=", origin.name(), " at=", mountpoint);
-  bool has_ended = true;
-  session->run([&] { has_ended = workers.stop_within(kGrace); },
-               [&] {
-                 if (repository) repository->ask_again();
-                 if (place) place->ask_again();
-               });
+  bool have_workers_ended = true;
+  const bool has_session_ended =
+      session->run([&] { have_workers_ended = workers.stop_within(kGrace); },
+                   [&] {
+                     open_log_again(reporting);
+                     if (repository) repository->ask_again();
+                     if (place) place->ask_again();
+                   });
   DIGESTFS_LOG(info, "unmounted source=", origin.name(), " at=", mountpoint);
-  if (has_ended) return;
+  const bool has_housekeeper_ended = housekeeper.stop_within(kShortGrace);
+  if (has_session_ended && have_workers_ended && has_housekeeper_ended) return;
   DIGESTFS_LOG(warning, "ending without a thread that waits for the disk");
   std::_Exit(0);
 }
@@ -209,6 +281,11 @@ int run(const std::vector<std::string>& arguments) {
   }
   static_cast<void>(recognise(options.source));
   set_log_level(options.log_level);
+  std::shared_ptr<LogFile> log_file;
+  if (options.log_file) {
+    log_file = std::make_shared<LogFile>(std::filesystem::absolute(*options.log_file));
+    log_to([log_file](LogLevel /*level*/, const std::string& line) { log_file->write(line); });
+  }
   const std::string mountpoint = resolve_mountpoint(options.mountpoint);
   Options absolute = options;
   // A daemon leaves its working directory.
@@ -227,7 +304,8 @@ int run(const std::vector<std::string>& arguments) {
   std::signal(SIGPIPE, SIG_IGN);
   raise_file_limit();
   mount_and_serve(absolute, mountpoint,
-                  options.foreground ? Daemon::in_foreground() : Daemon::start());
+                  options.foreground ? Daemon::in_foreground() : Daemon::start(),
+                  std::move(log_file));
   return 0;
 }
 

@@ -51,6 +51,10 @@ cxxopts::Options definition() {
         cxxopts::value<std::string>()->implicit_value("true"), "BOOL")
     ("log-level", "error, warning, info or debug",
         cxxopts::value<std::string>()->default_value("warning"), "LEVEL")
+    ("log-file", "where the log goes, instead of stderr or syslog",
+        cxxopts::value<std::string>(), "FILE")
+    ("q,quiet", "show no progress, and of the log only errors",
+        cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
     ("f,foreground", "do not become a daemon",
         cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
     ("d,debug", "foreground, --log-level debug, and every message of FUSE",
@@ -237,6 +241,9 @@ Options parse_options(const std::vector<std::string>& arguments) {
   const auto level = parse_log_level(text("log-level"));
   if (!level) throw UsageError("--log-level takes error, warning, info or debug");
   options.log_level = *level;
+  if (parsed.count("log-file") > 0) options.log_file = text("log-file");
+  options.quiet = is_on("quiet");
+  if (options.quiet && parsed.count("log-level") == 0) options.log_level = LogLevel::error;
   options.trace = is_on("debug");
   options.foreground = is_on("foreground") || options.trace;
   if (options.trace) options.log_level = LogLevel::debug;

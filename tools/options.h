@@ -38,6 +38,8 @@ struct Options {
   /// Whether listings show the trees of files. Without it, those of one repository do.
   std::optional<bool> list_trees;
   LogLevel log_level = LogLevel::warning;
+  std::optional<std::filesystem::path> log_file;
+  bool quiet = false;
   bool foreground = false;
   bool trace = false;  ///< `-d`
   /// `-o transform_symlinks`

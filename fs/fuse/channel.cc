@@ -46,6 +46,10 @@ ssize_t Channel::read(int fd, void* buffer, std::size_t size) {
 }
 
 ssize_t Channel::write(int fd, iovec* parts, int count) {
+  if (is_closed_) {
+    errno = ENOTCONN;
+    return -1;
+  }
   fuse_out_header header{};
   if (count == 2 && parts[0].iov_len == sizeof header) {
     std::memcpy(&header, parts[0].iov_base, sizeof header);

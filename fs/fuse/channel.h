@@ -27,9 +27,12 @@ class Channel {
 
   /// Ends all reads, those under way and those to come.
   void stop() noexcept;
+  /// Lets nothing be written any longer: the number of the connection soon belongs to another file.
+  void close() noexcept { is_closed_ = true; }
 
  private:
   UniqueFd stop_;
+  std::atomic<bool> is_closed_{false};
   std::atomic<std::uint64_t> init_unique_{0};
 };
 

@@ -5,6 +5,8 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdarg>
 #include <cstdio>
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/guarded.h"
 #include "base/handle.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -34,6 +37,8 @@ namespace {
 
 // None of them ever waits for the network, so a few do.
 constexpr std::size_t kThreads = 4;
+// How long the end waits for them (design 3: all of it takes less than two seconds).
+constexpr std::chrono::milliseconds kGrace(500);
 
 using SessionHandle = std::unique_ptr<fuse_session, Deleter<fuse_session_destroy>>;
 
@@ -123,25 +128,32 @@ class Session::Impl {
     if (!mounted_) socket_ = UniqueFd(fd);
   }
 
-  void run(const std::function<void()>& quiesce, const std::function<void()>& ask_again) {
-    std::vector<std::jthread> threads;
+  bool run(const std::function<void()>& quiesce, const std::function<void()>& ask_again) {
     std::exception_ptr failure;
     try {
       // In here: where one thread cannot be started, those before it are told to end.
-      for (std::size_t i = 0; i < kThreads; ++i) threads.emplace_back([this] { loop(); });
+      for (std::size_t i = 0; i < kThreads; ++i) {
+        threads_.emplace_back([this] {
+          loop();
+          ++*ended_threads_.lock();
+          a_thread_ended_.notify_all();
+        });
+      }
       watch(ask_again);
     } catch (...) {
       failure = std::current_exception();  // the end is the same
     }
     fuse_session_exit(session_.get());
     operations_.channel().stop();
-    threads.clear();
+    const bool have_ended = await_threads();
     // Whoever still waits is told while there is a connection to tell it over.
     parking_.close();
     quiesce();
+    operations_.channel().close();
     if (mounted_) fuse_session_unmount(session_.get());
     mounted_ = false;
     if (failure) std::rethrow_exception(failure);
+    return have_ended;
   }
 
   ~Impl() {
@@ -152,6 +164,13 @@ class Session::Impl {
   Impl& operator=(const Impl&) = delete;
 
  private:
+  /// Waits until the threads have left their loops. Returns false if one has not after `kGrace`.
+  bool await_threads() {
+    auto ended = ended_threads_.lock();
+    return a_thread_ended_.wait_for(ended.native(), kGrace,
+                                    [&] { return *ended == threads_.size(); });
+  }
+
   /// What each of the threads does: take a request, answer or park it.
   void loop() {
     fuse_buf buffer{};
@@ -219,6 +238,10 @@ class Session::Impl {
   UniqueFd socket_;
   std::optional<MountTable> table_;
   bool mounted_ = false;
+  Guarded<std::size_t> ended_threads_;
+  std::condition_variable_any a_thread_ended_;
+  // Last: they use all of the above.
+  std::vector<std::jthread> threads_;
 };
 
 Session::Session(const Inodes& inodes, const std::string& mountpoint, const SessionOptions& options,
@@ -234,8 +257,8 @@ Session::Session(const Inodes& inodes, int socket, std::function<void()> ready)
 
 Session::~Session() = default;
 
-void Session::run(const std::function<void()>& quiesce, const std::function<void()>& ask_again) {
-  impl_->run(quiesce, ask_again);
+bool Session::run(const std::function<void()>& quiesce, const std::function<void()>& ask_again) {
+  return impl_->run(quiesce, ask_again);
 }
 
 }  // namespace digestfs::fs

@@ -38,9 +38,12 @@ class Session {
   /// Serves until the file system is unmounted, or SIGINT or SIGTERM comes. At each SIGHUP calls
   /// `ask_again`, which must not block. The caller has blocked these signals in all threads. At the
   /// end, ends all waiting, calls `quiesce`, and unmounts what is still mounted. `quiesce` ends
-  /// whatever could still wake a request: once it has returned nobody may write to the connection,
-  /// whose number soon belongs to another file.
-  void run(
+  /// whatever could still wake a request.
+  ///
+  /// Returns false if a thread that serves requests has not ended after half a second, because the
+  /// system holds it in a call that cannot be ended, such as a read of a disk that does not answer.
+  /// The destructor would wait for that thread; end the process without it.
+  [[nodiscard]] bool run(
       const std::function<void()>& quiesce, const std::function<void()>& ask_again = [] {});
 
  private:

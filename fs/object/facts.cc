@@ -35,6 +35,7 @@ Xattrs content_facts(const cache::Content& content, const Digest& digest,
     facts[kFactSizeKind] = size->exact ? "exact" : "estimate";
   }
   facts[kFactState] = to_word(content.state(digest));
+  if (const auto fetched = content.fetched(digest)) facts[kFactFetched] = std::to_string(*fetched);
   return facts;
 }
 

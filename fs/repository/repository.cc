@@ -37,7 +37,8 @@ class RootDirectory final : public Directory {
     const auto parts = [&repository = repository_] {
       return std::vector<QuarantinePart>{repository.quarantine()};
     };
-    return {".digestfs", state_directory(Nodes(mount_.inodes, ""), mount_.problems, parts)};
+    return {".digestfs",
+            state_directory(Nodes(mount_.inodes, ""), mount_.problems, mount_.workers, parts)};
   }
 
   // Constant after construction.

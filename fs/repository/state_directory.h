@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/workers.h"
 #include "cache/problems.h"
 #include "fs/node.h"
 #include "fs/nodes.h"
@@ -10,6 +11,7 @@ namespace digestfs::fs {
 
 /// Returns `.digestfs/`: what the daemon knows. A mount has one.
 [[nodiscard]] const Directory* state_directory(const Nodes& nodes, const cache::Problems& problems,
+                                               const Workers& workers,
                                                const QuarantineParts& parts);
 
 }  // namespace digestfs::fs

@@ -136,6 +136,16 @@ TEST(Await, ThrowsWhatTheFlightEndedWith) {
   }
 }
 
+// A caller that joined a flight just before it gave up its place got EINTR, without any signal.
+TEST(Await, AsksAgainWhereAFlightHasGivenUp) {
+  const auto flight = std::make_shared<Flight>();
+  flight->give_up();
+  flight->land(failure(Errc::interrupted));
+  EXPECT_THROW(await(flight, Patience::unlimited()), Pending);
+  EXPECT_THROW(await(flight, Patience::of_lookup()), Pending);
+  EXPECT_THROW(await(flight, {Clock::now() - seconds(60), seconds(5)}), Error);
+}
+
 TEST(Await, SaysWhatToWaitForAndUntilWhen) {
   const auto flight = std::make_shared<Flight>();
   const Patience patience = Patience::of_lookup();
@@ -187,8 +197,10 @@ TEST(Flight, SaysWhatItDoesAndHowFarItIs) {
   flight.advance(4);
   EXPECT_EQ(flight.progress().done, 7U);
   EXPECT_EQ(flight.progress().total, 10U);
-  flight.begin(20);
-  EXPECT_EQ(flight.progress().done, 0U);
+  flight.begin(20, 5);
+  EXPECT_EQ(flight.progress().done, 5U);
+  EXPECT_EQ(flight.progress().already, 5U);
+  EXPECT_LE(flight.launched_at(), Clock::now());
 }
 
 TEST(Flight, CountsTheCallersThatWait) {

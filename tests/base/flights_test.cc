@@ -149,7 +149,9 @@ TEST(Flights, DoNotShareWhatGaveUpItsPlace) {
     throw Error(Errc::interrupted, "it gave up its place");
   });
   wait_for(*given_up);
+  EXPECT_TRUE(given_up->has_given_up());
   const auto again = flights.join("a", Lane::download, [](std::stop_token) {});
+  EXPECT_FALSE(again->has_given_up());
   EXPECT_NE(again, given_up);
   wait_for(*again);
 }

@@ -47,7 +47,9 @@ FakeKernel::FakeKernel(const fs::Inodes& inodes, std::function<void()> quiesce) 
   ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   session_ = std::make_unique<fs::Session>(inodes, ends[1], [] {});
-  serving_ = std::jthread([this, quiesce = std::move(quiesce)] { session_->run(quiesce); });
+  serving_ = std::jthread([this, quiesce = std::move(quiesce)] {
+    static_cast<void>(session_->run(quiesce));  // a busy machine may take longer
+  });
   fuse_init_in hello{};
   hello.major = FUSE_KERNEL_VERSION;
   hello.minor = FUSE_KERNEL_MINOR_VERSION;

@@ -126,6 +126,14 @@ TEST(Options, CallTheLevelOfWarningsWarnToo) {
   EXPECT_EQ(parse({"--log-level=warn"}).log_level, LogLevel::warning);
 }
 
+TEST(Options, KeepQuiet) {
+  EXPECT_FALSE(parse({}).quiet);
+  EXPECT_TRUE(parse({"-q"}).quiet);
+  EXPECT_EQ(parse({"--quiet"}).log_level, LogLevel::error);
+  EXPECT_EQ(parse({"-o", "quiet,log-level=debug"}).log_level, LogLevel::debug);
+  EXPECT_EQ(parse({"--log-file", "a/b"}).log_file, "a/b");
+}
+
 // A cache of 0 or 500 bytes once was accepted, and nothing fitted into it.
 TEST(Options, RefuseACacheThatIsTooSmallToUse) {
   EXPECT_EQ(parse({"--cache-size=16M"}).cache_size, std::uint64_t{16} << 20U);
@@ -165,9 +173,10 @@ TEST(Options, SizesAreInPowersOf1024) {
 
 TEST(Options, HelpNamesEveryOption) {
   const std::string help = help_text();
-  for (const char* option : {"--cache-dir", "--cache-size", "--tag-ttl", "--platform", "--offline",
-                             "--jobs", "--timeout", "--creds", "--authfile", "--cert-dir",
-                             "--tls-verify", "--log-level", "-f,", "-d,", "-o,", "-h,", "-V,"}) {
+  for (const char* option :
+       {"--cache-dir", "--cache-size", "--tag-ttl", "--platform", "--offline", "--jobs",
+        "--timeout", "--creds", "--authfile", "--cert-dir", "--tls-verify", "--log-level",
+        "--log-file", "-q,", "-f,", "-d,", "-o,", "-h,", "-V,"}) {
     EXPECT_NE(help.find(option), std::string::npos) << option;
   }
   EXPECT_EQ(parse_options({"--help"}).action, Action::help);

@@ -4,18 +4,25 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
+#include <future>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/fuse.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/handle.h"
@@ -110,6 +117,67 @@ TEST(Limits, ARequestThatFindsNoMemoryToWaitWithIsAnsweredOnce) {
   }
 }
 
+/// A directory on a disk that does not answer until it is told to.
+class StuckDirectory final : public Directory {
+ public:
+  StuckDirectory(InodeNumber inode, std::promise<void>& is_asked, std::shared_future<void> answer)
+      : Directory(inode), is_asked_(is_asked), answer_(std::move(answer)) {}
+
+  [[nodiscard]] Attributes attributes() const override {
+    is_asked_.set_value();
+    answer_.wait();
+    return {.type = FileType::directory};
+  }
+  [[nodiscard]] std::optional<Entry> lookup(std::string_view /*name*/,
+                                            const Patience& /*patience*/) const override {
+    return std::nullopt;
+  }
+  [[nodiscard]] Listing list(const Patience& /*patience*/) const override {
+    return make_listing({});
+  }
+
+ private:
+  std::promise<void>& is_asked_;
+  std::shared_future<void> answer_;
+};
+
+// A read of a disk that hangs held the end of the mount for as long as it took.
+TEST(Limits, AThreadThatTheDiskHoldsDoesNotHoldTheEnd) {
+  std::promise<void> is_asked;
+  std::promise<void> answer;
+  Inodes inodes;
+  inodes.intern<StuckDirectory>("/", is_asked, answer.get_future().share());
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+  UniqueFd kernel(ends[0]);
+  const auto send = [&](std::uint32_t opcode, std::uint64_t inode, const auto& body) {
+    fuse_in_header header{};
+    header.len = sizeof header + sizeof body;
+    header.opcode = opcode;
+    header.unique = 2 + opcode;
+    header.nodeid = inode;
+    std::array<iovec, 2> parts{
+        iovec{&header, sizeof header},
+        iovec{const_cast<void*>(static_cast<const void*>(&body)), sizeof body}};
+    return ::writev(kernel.get(), parts.data(), parts.size()) == static_cast<ssize_t>(header.len);
+  };
+  Session session(inodes, ends[1], [] {});
+  auto has_ended = std::async(std::launch::async, [&] { return session.run([] {}); });
+  fuse_init_in hello{};
+  hello.major = FUSE_KERNEL_VERSION;
+  hello.minor = FUSE_KERNEL_MINOR_VERSION;
+  ASSERT_TRUE(send(FUSE_INIT, 0, hello));
+  std::array<char, 1024> greeting{};
+  ASSERT_GT(::read(kernel.get(), greeting.data(), greeting.size()), 0);
+  ASSERT_TRUE(send(FUSE_GETATTR, FUSE_ROOT_ID, fuse_getattr_in{}));
+  is_asked.get_future().wait();
+  kernel = UniqueFd();
+  const bool is_in_time = has_ended.wait_for(std::chrono::seconds(60)) == std::future_status::ready;
+  answer.set_value();
+  EXPECT_TRUE(is_in_time);
+  EXPECT_FALSE(has_ended.get());
+}
+
 /// Lets this process start two more threads, and no more. Only root can change to a user whose
 /// threads are these alone.
 void leave_room_for_two_threads(rlim_t running) {
@@ -132,7 +200,7 @@ TEST(LimitsDeathTest, ASessionThatCannotStartAllItsThreadsEnds) {
     Session session(inodes, ends[1], [] {});
     leave_room_for_two_threads(2);  // this one, and the one of the parking
     try {
-      session.run([] {});
+      static_cast<void>(session.run([] {}));
     } catch (const std::exception&) {
       ::_exit(7);
     }

@@ -424,5 +424,32 @@ TEST(Waiting, ForTheDiskDelaysNothingSmall) {
   for (const auto open : opens) EXPECT_EQ(served.kernel().wait(open).error, 0);
 }
 
+TEST(Waiting, IsExplained) {
+  Stalling stalling;
+  const auto& layer = stalling.cold.layers[0];
+  const std::string path = "blobs/" + layer.digest.str();
+  const auto inode = stalling.walk(path);
+  EXPECT_FALSE(stalling.served.xattr(path, "user.digestfs.fetched"));
+  stalling.served.source.stall_after(layer.digest, 10);
+  const auto first = stalling.served.kernel().send_open(inode);
+  const auto second = stalling.served.kernel().send_open(inode);
+  stalling.served.source.await_stalled(1);
+  EXPECT_EQ(stalling.served.xattr(path, "user.digestfs.fetched"), "10");
+  const std::string table = stalling.served.read(".digestfs/transfers").text;
+  const std::string row = table.substr(table.find('\n') + 1);
+  EXPECT_NE(table.find("DONE"), std::string::npos);
+  EXPECT_NE(row.find("10B"), std::string::npos) << table;
+  EXPECT_NE(row.find(" 2  fetch    " + layer.digest.str() + "\n"), std::string::npos) << table;
+  stalling.served.source.release();
+  for (const auto request : {first, second}) {
+    EXPECT_EQ(stalling.served.kernel().wait(request).error, 0);
+  }
+  EXPECT_FALSE(stalling.served.xattr(path, "user.digestfs.fetched"));
+  EXPECT_EQ(stalling.served.read(".digestfs/transfers").text,
+            table.substr(0, table.find('\n') + 1));
+  EXPECT_NE(stalling.served.read(".digestfs/log").text.find("fetched digest=" + layer.digest.str()),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace digestfs::fs
