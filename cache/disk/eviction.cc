@@ -28,7 +28,7 @@ struct Eviction::Candidate {
 namespace {
 
 // Where objects are.
-constexpr std::array kAreas{"blobs", "diffs", "quarantine"};
+constexpr std::array<std::string_view, 3> kAreas{"blobs", "diffs", "quarantine"};
 
 // Other processes add files too: the folder is looked at anew at least this often, in bytes.
 constexpr std::uint64_t kLookAgainAfter = std::uint64_t{256} << 20U;
@@ -43,6 +43,11 @@ bool is_object_name(std::string_view folder, const std::string& algorithm,
 bool is_used_now(const Directory& directory, const std::string& path) {
   const auto file = directory.open(path);
   return file && is_in_use(file->get());
+}
+
+/// Returns whether an object lies at `path`. Only objects have a note of their last use.
+bool is_object_path(std::string_view path) {
+  return std::ranges::find(kAreas, path.substr(0, path.find('/'))) != kAreas.end();
 }
 
 /// Where the last use of the object at `path` is noted.
@@ -92,7 +97,7 @@ bool Eviction::remove_unused(const Candidate& candidate) const {
     return false;
   }
   if (!directory_.remove(candidate.path)) return false;
-  if (!candidate.path.starts_with("partial/")) directory_.remove(used_path_of(candidate.path));
+  if (is_object_path(candidate.path)) directory_.remove(used_path_of(candidate.path));
   return true;
 }
 
@@ -168,7 +173,7 @@ void Eviction::remove_orphaned_uses() const {
   for (const std::string& algorithm : directory_.names_in("used")) {
     for (const std::string& name : directory_.names_in(str_cat("used/", algorithm))) {
       if (!is_object_name("used", algorithm, name)) continue;
-      const bool is_used = std::ranges::any_of(kAreas, [&](const char* area) {
+      const bool is_used = std::ranges::any_of(kAreas, [&](std::string_view area) {
         return directory_.status(str_cat(area, "/", algorithm, "/", name)).has_value();
       });
       if (!is_used) directory_.remove(str_cat("used/", algorithm, "/", name));

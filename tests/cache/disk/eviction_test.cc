@@ -218,6 +218,17 @@ TEST_F(EvictionTest, DoesNotCountOnWhatIsInUseForRoomOnTheDisk) {
   EXPECT_TRUE(store.open(Area::blobs, unused)) << "thrown out for nothing";
 }
 
+TEST_F(EvictionTest, GoesOnTidyingUpAfterADraftOfTheFolderItself) {
+  const Store store(path(), {.free_percent = 0});
+  const Digest removed = keep(store, "removed");
+  store.touch(removed);
+  fs::remove(path("blobs", removed));
+  plant(path() / "CACHEDIR.TAG.123.4.new", "left by a process that was killed");
+  store.tidy();
+  EXPECT_FALSE(fs::exists(path() / "CACHEDIR.TAG.123.4.new"));
+  EXPECT_FALSE(fs::exists(path("used", removed))) << "what comes after the drafts was not done";
+}
+
 TEST_F(EvictionTest, RemovesPartialFilesThatNobodyGoesOnWith) {
   const Store store(path(), {});
   const Digest digest = digest_of("content");
