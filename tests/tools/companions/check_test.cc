@@ -278,6 +278,17 @@ TEST_F(Check, FindsAnIndexUnsoundThatLeadsToNoImage) {
   EXPECT_NE(findings(index).find("there is nothing where "), std::string::npos) << findings(index);
 }
 
+TEST_F(Check, BreaksAVerdictBetweenWords) {
+  Verdict verdict{.path = "mnt/tags/demo", .soundness = Soundness::unsound};
+  verdict.digest = digest_of("x");
+  verdict.platform = "linux/amd64";
+  verdict.layers = 3;
+  std::ostringstream out;
+  write_verdict(out, {.is_terminal = true, .width = 30, .has_colours = true}, verdict);
+  EXPECT_EQ(out.str(),
+            "\x1b[31mNOT SOUND\x1b[0m mnt/tags/demo\n  (linux/amd64, 3 layers, 0 B\n  read)\n");
+}
+
 TEST_F(Check, WritesVerdictsForPeopleAndPrograms) {
   damage("blobs", first_.blob);
   const auto verdicts = of(amd64_);

@@ -2,7 +2,10 @@
 #include "tools/companions/check/report.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <ostream>
+#include <string_view>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -14,6 +17,21 @@ namespace digestfs::companions {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// No word of a verdict is longer, so that none is broken.
+constexpr std::size_t kNarrowest = 10;
+
+std::pair<std::string_view, Colour> word_of(Soundness soundness) {
+  switch (soundness) {
+    case Soundness::sound:
+      return {"sound", Colour::green};
+    case Soundness::unsound:
+      return {"NOT SOUND", Colour::red};
+    case Soundness::failed:
+      break;
+  }
+  return {"UNKNOWN", Colour::yellow};
+}
 
 std::string what_was_checked(const Verdict& verdict) {
   if (!verdict.digest) return {};
@@ -28,21 +46,12 @@ std::string what_was_checked(const Verdict& verdict) {
 }  // namespace
 
 void write_verdict(std::ostream& out, const Terminal& terminal, const Verdict& verdict) {
-  switch (verdict.soundness) {
-    case Soundness::sound:
-      out << coloured(terminal, Colour::green, "sound");
-      break;
-    case Soundness::unsound:
-      out << coloured(terminal, Colour::red, "NOT SOUND");
-      break;
-    case Soundness::failed:
-      out << coloured(terminal, Colour::yellow, "UNKNOWN");
-      break;
-  }
+  const auto [word, colour] = word_of(verdict.soundness);
   const std::string what = what_was_checked(verdict);
-  out << ' ' << shown(verdict.path);
-  if (!what.empty()) out << " (" << shown(what) << ')';
-  out << '\n';
+  const std::string line = wrapped(
+      str_cat(word, " ", shown(verdict.path), what.empty() ? "" : str_cat(" (", shown(what), ")")),
+      terminal.width < kNarrowest ? 0 : terminal.width, 2);
+  out << coloured(terminal, colour, word) << line.substr(word.size()) << '\n';
   for (const Finding& finding : verdict.findings) {
     // The path is in the line above.
     const std::string about = finding.object == verdict.path ? "" : finding.object + ": ";
