@@ -224,10 +224,10 @@ elsewhere 'the index says that it is for …, but its config says …' mount/com
 
 cat "$log" >>"$said"
 messages=0
+# shellcheck disable=SC2016 # the quotes of Markdown
 while IFS= read -r message; do
   messages=$((messages + 1))
   [[ -z ${elsewhere[$message]:-} ]] || { unset "elsewhere[$message]" && continue; }
-  # shellcheck disable=SC2016 # of sed
   pattern=$(sed -e 's/[][\.*^$]/\\&/g' -e 's/…/.*/g' <<<"$message")
   grep -q -- "$pattern" "$said" || fail "nothing says what the page explains: $message"
 done < <(sed -nE 's/^\| `([^`]* [^`]*)` \|.*/\1/p' "$page")
