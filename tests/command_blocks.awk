@@ -11,7 +11,7 @@ function begin() {
   kind = ""
 }
 function show(line) {
-  if (kind == "") kind = line ~ /^\$ / ? "run" : excuse ? "excused" : "plain"
+  if (kind == "") kind = excuse ? "excused" : line ~ /^\$ / ? "run" : "plain"
   print kind "\t" line
 }
 function finish() {
