@@ -75,7 +75,9 @@ std::vector<std::string> progress_lines(const std::vector<cache::Transfer>& tran
     lines.resize(kept);
     if (most > 0) lines.push_back(str_cat("and ", left_out, " more"));
   }
-  for (std::string& line : lines) line = shortened(line, width);
+  for (std::string& line : lines) {
+    if (line.size() > width) line = shortened(line, std::max<std::size_t>(width, 1) - 1);
+  }
   return lines;
 }
 

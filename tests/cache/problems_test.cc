@@ -53,7 +53,7 @@ TEST(Problems, AreOneObjectALine) {
   EXPECT_EQ(line["source"], "docker://quay.io/a/b");
   // RFC 3339.
   const std::string time = line["time"];
-  ASSERT_EQ(time.size(), std::string_view("2024-01-02T03:04:05Z").size());
+  ASSERT_EQ(time.size(), std::string_view("2024-01-02T03:04:05.678Z").size());
   for (std::size_t i = 0; i < time.size(); ++i) {
     const char expected = "0000-00-00T00:00:00Z"[i];
     EXPECT_TRUE(expected == '0' ? std::isdigit(static_cast<unsigned char>(time[i])) != 0

@@ -50,7 +50,7 @@ TEST(ProgressLines, FitTheTerminal) {
   const std::vector<Transfer> many = {fetch('a'), fetch('b'), fetch('c'), fetch('d')};
   const auto lines = progress_lines(many, 30, 3);
   ASSERT_EQ(lines.size(), 3U);
-  EXPECT_EQ(lines[0], "fetch aaaaaaaaaaaa  12.3 MB…");
+  EXPECT_EQ(lines[0], "fetch aaaaaaaaaaaa  12.3 MB o…");
   EXPECT_EQ(lines[2], "and 2 more");
   EXPECT_TRUE(progress_lines(many, 30, 0).empty());
 }

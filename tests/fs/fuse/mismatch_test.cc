@@ -49,7 +49,7 @@ TEST(Mismatch, OfABlobServesNoByteAndLeavesARecord) {  // promises 1 and 3
     EXPECT_EQ(problems[0].actual, digest_of(wrong).str()) << name;
     EXPECT_EQ(problems[0].actual_size, wrong.size()) << name;
     EXPECT_EQ(problems[0].source, served.source.name()) << name;
-    EXPECT_EQ(problems[0].time.size(), std::string("2026-01-01T00:00:00Z").size()) << name;
+    EXPECT_EQ(problems[0].time.size(), std::string("2026-01-01T00:00:00.000Z").size()) << name;
     EXPECT_FALSE(problems[0].detail.empty()) << name;
     EXPECT_EQ(served.xattr(pair.blob(), "user.digestfs.state"), "remote") << name;
     pair.expect_sound(served);
