@@ -76,6 +76,14 @@ std::unique_ptr<Inflater> make_inflater() {
 #endif
 }
 
+std::string inflating_library() {
+#ifdef DIGESTFS_ISAL
+  return isal_library();
+#else
+  return zlib_library();
+#endif
+}
+
 std::unique_ptr<Decompressor> make_gzip_decompressor(ByteSink& output,
                                                      std::unique_ptr<Inflater> inflater) {
   return std::make_unique<GzipDecompressor>(output, std::move(inflater));

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 
 namespace digestfs::archive {
 
@@ -36,5 +37,12 @@ class Inflater {
 [[nodiscard]] std::unique_ptr<Inflater> make_isal_inflater();
 /// Returns the faster of those that are there.
 [[nodiscard]] std::unique_ptr<Inflater> make_inflater();
+
+/// Returns the name and the version of zlib.
+[[nodiscard]] std::string zlib_library();
+/// Returns the name and the version of ISA-L; is there only if `make_isal_inflater` is.
+[[nodiscard]] std::string isal_library();
+/// Returns the name and the version of the library that `make_inflater` uses.
+[[nodiscard]] std::string inflating_library();
 
 }  // namespace digestfs::archive

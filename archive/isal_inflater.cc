@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include <isa-l.h>
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 
@@ -166,5 +167,10 @@ class IsalInflater final : public Inflater {
 }  // namespace
 
 std::unique_ptr<Inflater> make_isal_inflater() { return std::make_unique<IsalInflater>(); }
+
+// ISA-L has no function that says which version is loaded.
+std::string isal_library() {
+  return str_cat("ISA-L ", ISAL_MAJOR_VERSION, ".", ISAL_MINOR_VERSION, ".", ISAL_PATCH_VERSION);
+}
 
 }  // namespace digestfs::archive

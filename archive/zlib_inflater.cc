@@ -54,4 +54,6 @@ class ZlibInflater final : public Inflater {
 
 std::unique_ptr<Inflater> make_zlib_inflater() { return std::make_unique<ZlibInflater>(); }
 
+std::string zlib_library() { return str_cat("zlib ", ::zlibVersion()); }
+
 }  // namespace digestfs::archive

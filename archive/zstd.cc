@@ -99,4 +99,6 @@ std::unique_ptr<Decompressor> make_zstd_decompressor(ByteSink& output) {
   return std::make_unique<ZstdDecompressor>(output);
 }
 
+std::string zstd_library() { return str_cat("libzstd ", ::ZSTD_versionString()); }
+
 }  // namespace digestfs::archive

@@ -5,6 +5,7 @@
 #include <array>
 #include <ostream>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "base/error.h"
@@ -142,6 +143,10 @@ Digest digest_of(std::string_view bytes, std::string_view algorithm) {
   Hasher hasher(algorithm);
   hasher.update(as_bytes(bytes));
   return hasher.finish();
+}
+
+std::string hashing_library() {
+  return str_cat("OpenSSL ", ::OpenSSL_version(OPENSSL_VERSION_STRING));
 }
 
 }  // namespace digestfs

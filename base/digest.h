@@ -70,6 +70,9 @@ class Hasher {
 /// Returns the digest of `bytes`.
 [[nodiscard]] Digest digest_of(std::string_view bytes, std::string_view algorithm = "sha256");
 
+/// Returns the name and the version of the library that hashes.
+[[nodiscard]] std::string hashing_library();
+
 }  // namespace digestfs
 
 template <>

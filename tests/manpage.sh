@@ -33,7 +33,7 @@ done
 page=man/digestfs.1
 same_options "$DIGESTFS"
 same transports \
-  "$("$DIGESTFS" --help | sed '1,/^SOURCE is one of/d' | grep -oE '[a-z-]+:(//)?' )" \
+  "$("$DIGESTFS" --help | sed '1,/^SOURCE is one of/d; /^$/,$d' | grep -oE '[a-z-]+:(//)?' )" \
   "$(items Sources | grep -oE 'Cm [a-z-]+:(//)?' | sed 's/^Cm //')"
 same 'exit codes' \
   "$(sed -n '/^enum class ExitCode/,/^}/s/.*= \([0-9]*\),/\1/p' tools/exit_code.h)" \

@@ -47,6 +47,7 @@
 #include "tools/password.h"
 #include "tools/scheme.h"
 #include "tools/source.h"
+#include "tools/version.h"
 
 namespace digestfs::tools {
 namespace {
@@ -276,7 +277,7 @@ int run(const std::vector<std::string>& arguments) {
     return 0;
   }
   if (options.action == Action::version) {
-    std::cout << "digestfs " DIGESTFS_VERSION "\n";
+    std::cout << version_text();
     return 0;
   }
   static_cast<void>(recognise(options.source));

@@ -20,22 +20,32 @@
 namespace digestfs::tools {
 namespace {
 
+constexpr std::string_view kExamples =
+    "  digestfs quay.io/openshift-examples/multi-arch ~/mnt\n"
+    "  digestfs --platform linux/arm64 docker://alpine:3.20 ~/mnt\n"
+    "  digestfs oci:$HOME/layout ~/mnt && ls ~/mnt/tags; fusermount3 -u ~/mnt\n";
+
+/// The options in their groups. `--help` shows the groups in the order that `help_text` gives.
 cxxopts::Options definition() {
   cxxopts::Options options(
       "digestfs", "Mounts a container registry repository: files and directories named by digest.");
   options.custom_help("[options]");
   options.positional_help("SOURCE MOUNTPOINT");
   // clang-format off
-  options.add_options()
+  options.add_options("source")
+    ("platform", "what 'host' points to (default: this machine's)",
+        cxxopts::value<std::string>(), "OS/ARCH[/VARIANT]")
+    ("list-trees", "whether listings show rootfs, tree and oci (default: of one repository)",
+        cxxopts::value<std::string>()->implicit_value("true"), "BOOL");
+  options.add_options("cache")
     ("cache-dir", "where verified content is kept", cxxopts::value<std::string>(), "DIR")
     ("cache-size", "bound on the cache",
         cxxopts::value<std::string>()->default_value("10G"), "SIZE")
     ("tag-ttl", "how long a tag's digest is believed",
         cxxopts::value<std::string>()->default_value("60"), "SECONDS")
-    ("platform", "what 'host' points to (default: this machine's)",
-        cxxopts::value<std::string>(), "OS/ARCH[/VARIANT]")
     ("offline", "show what is cached, ask nobody",
-        cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
+        cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL");
+  options.add_options("network")
     ("creds", "who to be for the registry; asks for a missing password",
         cxxopts::value<std::string>(), "USER[:PASSWORD]")
     ("authfile", "where credentials are (default: what podman and docker keep)",
@@ -46,23 +56,23 @@ cxxopts::Options definition() {
         cxxopts::value<std::string>()->default_value("true")->implicit_value("true"), "BOOL")
     ("jobs", "parallel downloads", cxxopts::value<std::string>()->default_value("4"), "N")
     ("timeout", "the longest that a transfer may stand still",
-        cxxopts::value<std::string>()->default_value("30"), "SECONDS")
-    ("list-trees", "whether listings show rootfs, tree and oci (default: of one repository)",
-        cxxopts::value<std::string>()->implicit_value("true"), "BOOL")
+        cxxopts::value<std::string>()->default_value("30"), "SECONDS");
+  options.add_options("mount")
+    ("f,foreground", "do not become a daemon",
+        cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
+    ("d,debug", "foreground, --log-level debug, and every message of FUSE",
+        cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
+    ("o,options", "mount options; every long option works here too",
+        cxxopts::value<std::string>(), "OPT[,OPT...]");
+  options.add_options("other")
     ("log-level", "error, warning, info or debug",
         cxxopts::value<std::string>()->default_value("warning"), "LEVEL")
     ("log-file", "where the log goes, instead of stderr or syslog",
         cxxopts::value<std::string>(), "FILE")
     ("q,quiet", "show no progress, and of the log only errors",
         cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
-    ("f,foreground", "do not become a daemon",
-        cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
-    ("d,debug", "foreground, --log-level debug, and every message of FUSE",
-        cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
-    ("o,options", "mount options; every long option works here too",
-        cxxopts::value<std::string>(), "OPT[,OPT...]")
     ("h,help", "print this help")
-    ("V,version", "print the version");
+    ("V,version", "print the version, and those of the libraries");
   // clang-format on
   options.add_options("positional")("source", "", cxxopts::value<std::string>())(
       "mountpoint", "", cxxopts::value<std::string>());
@@ -159,7 +169,8 @@ std::uint64_t parse_size(const std::string& text) {
 }
 
 std::string help_text() {
-  return str_cat(definition().help({""}), "\nSOURCE is one of\n", scheme_help());
+  return str_cat(definition().help({"source", "cache", "network", "mount", "other"}),
+                 "\nSOURCE is one of\n", scheme_help(), "\nExamples:\n", kExamples);
 }
 
 void hide_passwords(std::span<char* const> words) noexcept {

@@ -261,4 +261,6 @@ bool Session::run(const std::function<void()>& quiesce, const std::function<void
   return impl_->run(quiesce, ask_again);
 }
 
+std::string fuse_library() { return str_cat("libfuse ", ::fuse_pkgversion()); }
+
 }  // namespace digestfs::fs

@@ -51,4 +51,7 @@ class Session {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Returns the name and the version of the library that speaks the kernel's protocol.
+[[nodiscard]] std::string fuse_library();
+
 }  // namespace digestfs::fs

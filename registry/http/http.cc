@@ -310,4 +310,8 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   throw error;
 }
 
+std::string http_library() {
+  return str_cat("libcurl ", ::curl_version_info(CURLVERSION_NOW)->version);
+}
+
 }  // namespace digestfs::registry

@@ -121,4 +121,7 @@ class Http {
   std::unique_ptr<Pool> pool_;
 };
 
+/// Returns the name and the version of the library that speaks HTTP.
+[[nodiscard]] std::string http_library();
+
 }  // namespace digestfs::registry

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/options.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -181,6 +182,21 @@ TEST(Options, HelpNamesEveryOption) {
   }
   EXPECT_EQ(parse_options({"--help"}).action, Action::help);
   EXPECT_EQ(parse_options({"-V"}).action, Action::version);
+}
+
+TEST(Options, HelpHasItsGroupsInOrderAndEndsWithThreeExamples) {
+  const std::string help = help_text();
+  std::size_t at = 0;
+  for (const char* title :
+       {" source options:", " cache options:", " network options:", " mount options:",
+        " other options:", "SOURCE is one of", "Examples:"}) {
+    const std::size_t found = help.find(title);
+    ASSERT_NE(found, std::string::npos) << title;
+    EXPECT_GT(found, at) << title;
+    at = found;
+  }
+  const std::string examples = help.substr(at);
+  EXPECT_EQ(std::ranges::count(examples, '\n'), 4) << examples;
 }
 
 TEST(Options, HidePasswordsFromWhoListsProcesses) {  // promise 8
