@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The man pages list what there is, and nothing else: options, transports, exit codes, kinds of problems.
+# The man page lists what there is, and nothing else: exit codes, kinds of problems. Options and
+# transports are for command_line.sh.
 set -euo pipefail
 cd "${SOURCE_DIR:-$(dirname "$0")/..}"
 page=man/digestfs.1
@@ -19,22 +20,6 @@ same() {
 # items SECTION: the tags of the lists in that section of the page.
 items() { sed -n "/^\.S[hs] $1\$/,/^\.S[hs] /s/^\.It //p" "$page"; }
 
-# same_options PROGRAM: its options and those of $page are the same.
-same_options() {
-  same "options of $(basename "$1")" \
-    "$("$1" --help | sed -nE 's/^ +(-[^ ]*,? ?--?[^ ]+).*/\1/p' | grep -oE -- '--?[A-Za-z-]+')" \
-    "$(items OPTIONS | grep -oE 'Fl [^ ]+' | sed 's/^Fl /-/')"
-}
-
-for companion in images graph compare check cache; do
-  page=man/digestfs-$companion.1
-  same_options "$(dirname "$DIGESTFS")/digestfs-$companion"
-done
-page=man/digestfs.1
-same_options "$DIGESTFS"
-same transports \
-  "$("$DIGESTFS" --help | sed '1,/^SOURCE is one of/d; /^$/,$d' | grep -oE '[a-z-]+:(//)?' )" \
-  "$(items Sources | grep -oE 'Cm [a-z-]+:(//)?' | sed 's/^Cm //')"
 same 'exit codes' \
   "$(sed -n '/^enum class ExitCode/,/^}/s/.*= \([0-9]*\),/\1/p' tools/exit_code.h)" \
   "$(items 'EXIT STATUS')"
