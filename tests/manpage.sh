@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The man page lists what there is, and nothing else: exit codes, kinds of problems. Options and
-# transports are for command_line.sh.
+# The man pages list what there is, and nothing else: exit codes, kinds of problems, extended
+# attributes. Options and transports are for command_line.sh.
 set -euo pipefail
 cd "${SOURCE_DIR:-$(dirname "$0")/..}"
 page=man/digestfs.1
@@ -23,8 +23,13 @@ items() { sed -n "/^\.S[hs] $1\$/,/^\.S[hs] /s/^\.It //p" "$page"; }
 same 'exit codes' \
   "$(sed -n '/^enum class ExitCode/,/^}/s/.*= \([0-9]*\),/\1/p' tools/exit_code.h)" \
   "$(items 'EXIT STATUS')"
-same 'kinds of problems' \
-  "$(sed -n '/to_string(ProblemKind/,/^}/s/.*return "\(.*\)";/\1/p' cache/problems.cc | grep -v unknown)" \
-  "$(items Problems)"
+kinds=$(sed -n '/to_string(ProblemKind/,/^}/s/.*return "\(.*\)";/\1/p' cache/problems.cc |
+  grep -v unknown)
+same 'kinds of problems' "$kinds" "$(items Problems)"
+
+page=man/digestfs-tree.5
+same 'kinds of problems' "$kinds" "$(items "THE DAEMON'S FILES" | grep -E '^[a-z]+(-[a-z]+)?$')"
+same 'extended attributes' "$(grep -ohE '"user\.(oci|digestfs)\.[A-Za-z.]+' fs/fact_names.h fs/object/facts.cc | tr -d '"')" \
+  "$(items 'EXTENDED ATTRIBUTES' | sed 's/^Va //; s/<key>//')"
 
 exit "$status"
