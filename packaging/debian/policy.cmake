@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # What Debian's policy wants of the files of a package. CPack runs this before it packs them.
 
-file(GLOB_RECURSE pages ${CPACK_TEMPORARY_DIRECTORY}/usr/share/man/*.[1-8])
-set(documents ${CPACK_TEMPORARY_DIRECTORY}/usr/share/doc/digestfs)
-file(INSTALL ${CMAKE_CURRENT_LIST_DIR}/copyright DESTINATION ${documents})
-file(INSTALL ${CMAKE_CURRENT_LIST_DIR}/changelog DESTINATION ${documents})
-file(RENAME ${documents}/changelog ${documents}/changelog.Debian)
-file(INSTALL ${CMAKE_CURRENT_LIST_DIR}/../../CHANGELOG.md DESTINATION ${documents})
-file(RENAME ${documents}/CHANGELOG.md ${documents}/changelog)
-execute_process(
-  COMMAND gzip -9n ${pages} ${documents}/changelog ${documents}/changelog.Debian
-  COMMAND_ERROR_IS_FATAL ANY)
-file(INSTALL ${CMAKE_CURRENT_LIST_DIR}/overrides
-  DESTINATION ${CPACK_TEMPORARY_DIRECTORY}/usr/share/lintian/overrides)
-file(RENAME ${CPACK_TEMPORARY_DIRECTORY}/usr/share/lintian/overrides/overrides
-  ${CPACK_TEMPORARY_DIRECTORY}/usr/share/lintian/overrides/digestfs)
+set(shared ${CPACK_TEMPORARY_DIRECTORY}/usr/share)
+set(here ${CMAKE_CURRENT_LIST_DIR})
+configure_file(${here}/copyright ${shared}/doc/digestfs/copyright COPYONLY)
+configure_file(${here}/changelog ${shared}/doc/digestfs/changelog.Debian COPYONLY)
+configure_file(${here}/../../CHANGELOG.md ${shared}/doc/digestfs/changelog COPYONLY)
+configure_file(${here}/overrides ${shared}/lintian/overrides/digestfs COPYONLY)
+file(GLOB_RECURSE pages ${shared}/man/*.[1-8])
+file(GLOB changelogs ${shared}/doc/digestfs/changelog*)
+execute_process(COMMAND gzip -9n ${pages} ${changelogs} COMMAND_ERROR_IS_FATAL ANY)
