@@ -78,8 +78,8 @@ same transports "$transports" "$(in_fish 'digestfs ')" fish
 same transports "$transports" "$(in_zsh digestfs _digestfs_source | grep :)" zsh
 
 # What is behind a prefix, and what bash itself would take apart.
-same 'directory behind oci:' oci:examples/multi-arch/ "$(in_fish 'digestfs oci:examples/')" fish
-same 'directory behind oci:' examples/multi-arch "$(in_bash 'digestfs oci:examples/' digestfs oci : examples/)" bash
+same 'directory behind oci:' oci:examples/multi-arch/ "$(in_fish 'digestfs oci:examples/mu')" fish
+same 'directory behind oci:' examples/multi-arch "$(in_bash 'digestfs oci:examples/mu' digestfs oci : examples/mu)" bash
 same 'level behind =' debug "$(in_bash 'digestfs --log-level=d' digestfs --log-level = d)" bash
 same 'option in -o' $'ro,cache-dir=\nro,cache-size=' "$(in_bash 'digestfs -o ro,cache' digestfs -o ro,cache)" bash
 
