@@ -10,7 +10,7 @@ __digestfs_options() {
     digestfs)
       echo '--platform= --list-trees[=] --cache-dir= --cache-size= --tag-ttl= --offline[=]' \
         '--creds= --authfile= --cert-dir= --tls-verify[=] --jobs= --timeout=' \
-        '-f --foreground[=] -d --debug[=] -o= --options= --log-level= -h --help -V --version'
+        '-f --foreground[=] -d --debug[=] -o= --options= --log-level= --log-file= -q --quiet[=] -h --help -V --version'
       ;;
     digestfs-images)
       echo '-a --all --tag= --repository= --platform= --digest= --no-trunc --stream --jobs='
@@ -46,13 +46,13 @@ __digestfs_value() {
   local place tag all before
   case $1 in
     --cache-dir | --cert-dir | --links-from) __digestfs_directory "$2" "$3" ;;
-    --authfile) __digestfs_file "$2" "$3" ;;
+    --authfile | --log-file) __digestfs_file "$2" "$3" ;;
     --log-level) __digestfs_word "$2" "$3" 'error warning info debug' ;;
     --platform)
       __digestfs_word "$2" "$3" 'linux/386 linux/amd64 linux/arm/v6 linux/arm/v7 linux/arm64
         linux/ppc64le linux/riscv64 linux/s390x windows/amd64'
       ;;
-    --offline | --tls-verify | --list-trees | --foreground | --debug)
+    --offline | --tls-verify | --list-trees | --foreground | --debug | --quiet)
       __digestfs_word "$2" "$3" 'true false'
       ;;
     --sort) __digestfs_word "$2" "$3" 'use size' ;;
@@ -68,7 +68,7 @@ __digestfs_value() {
       before=
       [[ $2 == *,* ]] && before=${2%,*},
       all=" $(__digestfs_options digestfs) "
-      all=${all//' -'[fdohV]/} all=${all//'[=]'/} all=${all// --/ }
+      all=${all//' -'[fdohqV]/} all=${all//'[=]'/} all=${all// --/ }
       __digestfs_word "${2#"$before"}" "$3$before" "${all/ options= / } allow_other allow_root
         auto_unmount default_permissions transform_symlinks"
       ;;
