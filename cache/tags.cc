@@ -336,7 +336,12 @@ std::optional<Tag> Tags::known(const std::string& name) const {
   const auto memory = memory_.lock();
   const auto at = memory->answers.find(name);
   if (at == memory->answers.end() || !at->second.descriptor) return std::nullopt;
-  return Tag{*at->second.descriptor, at->second.stale || network_ == Network::offline, {}};
+  const bool is_offline = network_ == Network::offline;
+  // What an earlier mount was told is nothing yet to a mount that can ask.
+  const bool is_asked_for = at->second.asked_at != Clock::time_point{} ||
+                            at->second.believed_until != Clock::time_point{};
+  if (!is_asked_for && !is_offline) return std::nullopt;
+  return Tag{*at->second.descriptor, at->second.stale || is_offline, {}};
 }
 
 std::int64_t Tags::list_version() const {

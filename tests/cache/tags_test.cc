@@ -538,6 +538,19 @@ TEST_F(TagsTest, AreKnownOnceTheyWereResolved) {
   EXPECT_EQ(source_.resolves(), 2U);
 }
 
+// What an earlier mount was told looked like the last answer of a source that is silent.
+TEST_F(TagsTest, AreNotKnownBecauseAnEarlierMountResolvedThem) {
+  static_cast<void>(Mount(cache(), source_, kBelieved).resolve("a"));
+  Mount later(cache(), source_, kBelieved);
+  EXPECT_FALSE(later.tags.known("a"));
+  static_cast<void>(later.resolve("a"));
+  ASSERT_TRUE(later.tags.known("a"));
+  EXPECT_FALSE(later.tags.known("a")->stale);
+  const Mount offline(cache(), source_, kBelieved, Network::offline);
+  ASSERT_TRUE(offline.tags.known("a"));
+  EXPECT_TRUE(offline.tags.known("a")->stale);
+}
+
 // Or the kernel goes on showing what it has.
 TEST_F(TagsTest, HaveAVersionThatMovesWithEachChange) {
   Mount mount(cache(), source_, kNotBelieved);
