@@ -50,8 +50,10 @@ Xattrs TagDirectory::xattrs() const {
   // Only once it was entered: `ls -l tags` asks for attributes of all of them.
   const auto tag = context_.tags.known(tag_);
   if (!tag) return {};
-  Xattrs facts = view_of(*tag).xattrs();
+  // What the source says of the tag goes before what it says of the same image elsewhere.
+  Xattrs facts;
   add_annotations(facts, tag->descriptor.annotations);
+  facts.merge(view_of(*tag).xattrs());
   if (tag->stale) facts[kFactStale] = "true";
   return facts;
 }

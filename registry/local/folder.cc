@@ -61,7 +61,9 @@ std::optional<Folder> Folder::open(const std::filesystem::path& path) {
 }
 
 Folder Folder::open_source(const std::string& name, const std::filesystem::path& path) {
-  auto fd = open_folder(AT_FDCWD, path.native(), Links::followed, name);
+  // The folder that has the name which the source goes by: with a link before a `..` it is not the
+  // one that `path` leads to.
+  auto fd = open_folder(AT_FDCWD, absolute_path(path).native(), Links::followed, name);
   if (!fd) {
     throw Error(Errc::not_found, str_cat("cannot open ", name, ": there is no such directory"));
   }
