@@ -144,4 +144,19 @@ for path in "localhost/demo/_/tags/demo" "_/images/$list"; do
     user.oci.annotation.containers-storage.image.id "$mnt/store/$path")" "$list_id" "$path"
 done
 
+blob=$(linked "$mnt/disk/test/demo:demo-amd64/layers/00/blob")
 for place in "$mnt"/*; do unmount "$place"; done
+
+# S4: a blob was altered on the registry's disk. Not one byte of it is shown, and its problem is told.
+expect_errors
+rm -rf "$cache"
+data=$work/registry/docker/registry/v2/blobs/sha256/${blob:7:2}/${blob#sha256:}/data
+printf 'X' | dd of="$data" bs=1 seek=20 conv=notrunc status=none
+mount_at "$mnt/disk" "registry-storage:$work/registry"
+status=0
+cat "$mnt/disk/test/demo/_/blobs/$blob" >"$work/shown" 2>"$work/words" || status=$?
+expect_eq "$status $(wc -c <"$work/shown") $(grep -c 'Input/output error' "$work/words")" '1 0 1' \
+  'what is shown of a damaged blob'
+expect_eq "$(jq -r 'select(.kind == "digest-mismatch").object' "$mnt/disk/.digestfs/problems.jsonl")" \
+  "$blob" 'what the problem is about'
+unmount "$mnt/disk"
