@@ -29,7 +29,8 @@ class GraphOfImages : public testing::Test {
   }
 
   FakeMount mount_;
-  Graph graph_;
+  Progress progress_{ShowProgress::no};
+  Graph graph_{progress_};
   FakeMount::Layer first_ = FakeMount::gzip("diff");
   FakeMount::Layer shared_ = FakeMount::zstd("shared diff");
   Digest amd64_ = mount_.add_image("amd64", {first_, shared_});

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tools/companions/common/program.h"
+#include "tools/companions/common/progress.h"
 #include "tools/companions/graph/drawing.h"
 #include "tools/companions/graph/graph.h"
 #include "tools/companions/mount/files.h"
@@ -48,8 +49,10 @@ Answer show_graph(const Arguments& arguments) {
   if (arguments.has("links-from") && !arguments.has("dot") && !arguments.has("svg")) {
     throw tools::UsageError("--links-from is for --dot and --svg");
   }
-  Graph graph;
+  Progress progress(arguments.has("quiet") ? ShowProgress::no : ShowProgress::yes);
+  Graph graph(progress);
   for (const std::string& path : arguments.words()) graph.add(path);
+  progress.clear();
   if (arguments.has("json")) {
     std::cout << graph_json(graph) << '\n';
   } else if (arguments.has("dot")) {

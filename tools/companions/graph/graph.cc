@@ -38,6 +38,7 @@ std::pair<std::size_t, bool> Graph::object(const std::string& kind, const Digest
 
 /// Returns the node of an index or a manifest, with all that it is made of.
 std::size_t Graph::document(const ImageDirectory& directory, int depth) {
+  progress_.show(str_cat("reading ", directory.digest, ", ", nodes_.size(), " objects so far"));
   const std::string kind = directory.is_index ? "index" : "manifest";
   const auto [node, is_new] =
       object(kind, directory.digest, size_of(directory.path / "manifest.json"),

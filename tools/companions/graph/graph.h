@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "tools/companions/common/progress.h"
 #include "tools/companions/mount/image.h"
 
 // What images are made of, as a graph in which every object is one node.
@@ -33,6 +34,9 @@ struct GraphNode {
 /// The objects of several images.
 class Graph {
  public:
+  /// `progress` is told how many objects were looked at.
+  explicit Graph(Progress& progress) : progress_(progress) {}
+
   /// Adds the image or index at `path`, a way to it that is shown. Throws `Error` if there is none.
   void add(const std::string& path);
 
@@ -58,6 +62,7 @@ class Graph {
                                       std::optional<std::uint64_t> size,
                                       const std::filesystem::path& file);
 
+  Progress& progress_;
   std::vector<GraphNode> nodes_;
   std::vector<Root> roots_;
   std::map<std::string, std::size_t> by_name_;  ///< by kind and digest
