@@ -19,7 +19,7 @@ namespace digestfs {
 [[nodiscard]] UniqueFd open_file(int directory, const std::filesystem::path& path, int flags,
                                  unsigned mode = 0);
 
-/// Whether `open_regular` follows a link that has the name of the file.
+/// Says whether `open_regular` follows a link that has the name of the file.
 enum class Links { followed, refused };
 
 /// Opens a regular file for reading. Returns nothing where there is no file of that name, or where

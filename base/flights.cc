@@ -41,12 +41,13 @@ void Flights::Table::forget_old_failures(Clock::time_point now) {
   }
 }
 
-std::shared_ptr<const Flight> Flights::find(std::string_view beginning) const {
+std::vector<std::shared_ptr<const Flight>> Flights::find_all(std::string_view beginning) const {
+  std::vector<std::shared_ptr<const Flight>> found;
   const auto table = table_.lock();
   for (const auto& [key, flight] : table->flights) {
-    if (key.starts_with(beginning) && !flight->has_landed()) return flight;
+    if (key.starts_with(beginning)) found.push_back(flight);
   }
-  return nullptr;
+  return found;
 }
 
 std::shared_ptr<Flight> Flights::join(const std::string& key, Lane lane, Workers::Work work) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/flight.h"
 #include "base/guarded.h"
@@ -35,8 +36,10 @@ class Flights {
   [[nodiscard]] std::shared_ptr<Flight> join(const std::string& key, Lane lane, Workers::Work work);
   [[nodiscard]] std::shared_ptr<Flight> join(const std::string& key, Lane lane, TrackedWork work);
 
-  /// Returns a flight that is under way and whose key begins with `beginning`, or nothing.
-  [[nodiscard]] std::shared_ptr<const Flight> find(std::string_view beginning) const;
+  /// Returns the flights whose key begins with `beginning`: those under way, and the latest
+  /// failures.
+  [[nodiscard]] std::vector<std::shared_ptr<const Flight>> find_all(
+      std::string_view beginning) const;
 
   /// Returns how many flights the table holds: those under way, and the latest failures.
   [[nodiscard]] std::size_t size() const { return table_.lock()->flights.size(); }

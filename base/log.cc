@@ -6,8 +6,10 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include <syslog.h>
 #include <unistd.h>
@@ -23,12 +25,17 @@ constexpr std::size_t kMaxKept = 2000;
 constexpr std::array<std::string_view, 4> kWords = {"error", "warning", "info", "debug"};
 constexpr std::array<int, 4> kPriorities = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
+// How long a line waits for another one that a disk or a terminal holds. It is lost then, but for
+// `recent_log`: nothing in the program may hang because its log does.
+constexpr std::chrono::milliseconds kPatience(100);
+
 /// Where the lines go, and the latest of them.
 struct Log {
-  std::mutex writing;  ///< held while a line is written, so that lines do not mix
-  LogWriter writer;    ///< guarded by `writing`
+  std::timed_mutex writing;  ///< held while a line is written, so that lines do not mix
+  LogWriter writer;          ///< guarded by `writing`
   std::mutex keeping;
-  std::deque<std::string> recent;  ///< guarded by `keeping`
+  std::deque<std::string> news;      ///< lines that only inform; guarded by `keeping`
+  std::deque<std::string> failures;  ///< warnings and errors; guarded by `keeping`
 };
 
 // The one global of the program. The log is never destroyed, because a thread may outlive the end
@@ -44,12 +51,13 @@ void write_to_stderr(LogLevel /*level*/, const std::string& line) {
   [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, whole.data(), whole.size());
 }
 
-void keep(const std::string& line) {
+void keep(LogLevel level, const std::string& line) {
   std::string kept =
       str_cat(rfc3339_text(std::chrono::system_clock::now()), " ", shortened(line, kMaxKept), "\n");
   const std::lock_guard lock(log().keeping);
-  log().recent.push_back(std::move(kept));
-  if (log().recent.size() > kRecentLogLines) log().recent.pop_front();
+  auto& lines = level <= LogLevel::warning ? log().failures : log().news;
+  lines.push_back(std::move(kept));
+  if (lines.size() > kRecentLogLines) lines.pop_front();
 }
 
 }  // namespace
@@ -84,16 +92,24 @@ void log_to_syslog() {
 
 std::string recent_log() {
   const std::lock_guard lock(log().keeping);
+  std::vector<std::string> lines;
+  lines.reserve(log().failures.size() + log().news.size());
+  // Each begins with its time, in a form that sorts as the time does.
+  const auto time_of = [](const std::string& line) {
+    return std::string_view(line).substr(0, line.find(' '));
+  };
+  std::ranges::merge(log().failures, log().news, std::back_inserter(lines), {}, time_of, time_of);
   std::string text;
-  for (const std::string& line : log().recent) text += line;
+  for (const std::string& line : lines) text += line;
   return text;
 }
 
 void log_line(LogLevel level, std::string_view message) noexcept try {
   const std::string line = str_cat(kWords[static_cast<std::size_t>(level)], ": ", escaped(message));
-  keep(line);
+  keep(level, line);
   if (level > threshold.load()) return;
-  const std::lock_guard lock(log().writing);
+  const std::unique_lock lock(log().writing, kPatience);
+  if (!lock) return;
   if (log().writer) {
     log().writer(level, line);
   } else {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <filesystem>
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -32,7 +32,7 @@ void set_log_level(LogLevel level) noexcept;
 [[nodiscard]] bool log_enabled(LogLevel level) noexcept;
 
 /// Writes one line, which has no line break at its end. Called from any thread, never from two at
-/// once.
+/// once. A line that comes while this function does not return is lost, but for `recent_log`.
 using LogWriter = std::function<void(LogLevel level, const std::string& line)>;
 
 /// Writes the lines with `writer` from now on.
@@ -42,9 +42,10 @@ void log_to_stderr();
 /// Sends the lines to syslog(3).
 void log_to_syslog();
 
-/// How many lines are kept for `recent_log`.
+/// How many warnings and errors are kept for `recent_log`, and how many lines that only inform:
+/// many of these must not push out the failure that somebody looks for.
 inline constexpr std::size_t kRecentLogLines = 1000;
-/// Returns the latest lines, each with its time before it.
+/// Returns the latest lines in the order of their times, each with its time before it.
 [[nodiscard]] std::string recent_log();
 
 /// Logs one event. Safe from any thread. Control characters are escaped: a name from the network

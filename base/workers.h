@@ -37,9 +37,8 @@ struct NotYet {
 /// The threads that work off flights. Each is started when it is first needed.
 ///
 /// Work that a caller waits for goes first (promise 10). If all threads of a lane are busy while
-/// such work is queued, work of that lane that no caller waits
-/// for any longer is asked to stop. It lands as
-/// `Errc::interrupted`, and what it left behind, such as a partial download, stays.
+/// such work is queued, work of that lane that no caller waits for any longer is asked to stop. It
+/// lands as `Errc::interrupted`, and what it left behind, such as a partial download, stays.
 ///
 /// Destruction stops all work: work under way is asked to end by its stop token, and work that has
 /// not begun lands as `Errc::interrupted`. Safe for concurrent use.
@@ -54,9 +53,8 @@ class Workers {
   ~Workers();
 
   /// Queues `work`. `flight` lands when the work returns or throws, anything but `NotYet`. Returns
-  /// false if the work will
-  /// never begin: `flight` has landed then, because the workers were stopped or because the system
-  /// gives no thread.
+  /// false if the work will never begin: `flight` has landed then, because the workers were stopped
+  /// or because the system gives no thread.
   bool launch(Lane lane, const std::shared_ptr<Flight>& flight, Work work);
 
   /// Returns the flights that are queued or under way, in no order.

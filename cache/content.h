@@ -34,7 +34,7 @@ struct Size {
   bool proven = false;
 };
 
-/// Whether the source may be asked at all.
+/// Says whether the source may be asked at all.
 enum class Network { allowed, offline };
 
 /// Verified content by digest. An object comes from the cache if the cache has it, else from its

@@ -94,9 +94,12 @@ std::shared_ptr<Flight> Downloads::start(const Digest& digest, const KnownObject
 }
 
 std::optional<std::uint64_t> Downloads::fetched(const Digest& digest) const {
-  const auto flight = flights_.find(str_cat("fetch ", digest, " "));
-  if (!flight) return std::nullopt;
-  return flight->progress().done;
+  // One of several flights for an object downloads it; the others wait for the partial file.
+  std::optional<std::uint64_t> most;
+  for (const auto& flight : flights_.find_all(str_cat("fetch ", digest, " "))) {
+    if (!flight->has_landed()) most = std::max(most.value_or(0), flight->progress().done);
+  }
+  return most;
 }
 
 void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& request,

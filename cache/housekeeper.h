@@ -2,12 +2,8 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
-#include <stop_token>
 #include <thread>
 
-#include "base/flight.h"
-#include "base/guarded.h"
 #include "cache/store.h"
 
 namespace digestfs::cache {
@@ -23,16 +19,7 @@ class Housekeeper {
 
   explicit Housekeeper(const Store& store, std::chrono::milliseconds period = kPeriod);
 
-  /// Ends its work. Returns false if the thread has not ended after `limit`, because the disk holds
-  /// it. The destructor would wait for the thread.
-  [[nodiscard]] bool stop_within(Clock::duration limit);
-
  private:
-  void run(const Store& store, std::chrono::milliseconds period, const std::stop_token& stop);
-
-  Guarded<bool> has_ended_;
-  std::condition_variable_any ended_;
-  // Last: it uses all of the above.
   std::jthread thread_;
 };
 

@@ -134,7 +134,9 @@ void Store::remove(Area area, const Digest& digest, int damaged) const {
   if (!directory_.remove(path)) throw_system_error(str_cat("remove the damaged ", path));
 }
 
-void Store::tidy() const noexcept try { eviction_.tidy(); } catch (const std::exception& error) {
+void Store::tidy(const std::stop_token& stop) const noexcept try {
+  eviction_.tidy(stop);
+} catch (const std::exception& error) {
   DIGESTFS_LOG(warning, "cannot tidy up the cache ", directory_.path().native(), ": ",
                error.what());
 }

@@ -68,14 +68,15 @@ class Tags {
   /// Returns how often `ask_again` was called. What was made of tags before the last call is old.
   [[nodiscard]] std::uint64_t round() const { return memory_.lock()->round; }
 
-  /// Whether `name` may be taken for a tag without asking: it is in a list that is still believed,
-  /// or was resolved not long ago.
+  /// Returns true if `name` may be taken for a tag without asking: it is in a list that is still
+  /// believed, or was resolved not long ago.
   [[nodiscard]] bool is_listed(const std::string& name) const;
 
-  /// Whether a list that is still believed, and whole, says that there is no such tag.
+  /// Returns true if a list that is still believed, and whole, says that there is no such tag.
   [[nodiscard]] bool is_unlisted(const std::string& name) const;
 
-  /// What `name` named last, if it was ever resolved. Never asks.
+  /// Returns what `name` named last, if it was resolved through this mount. A mount that can ask
+  /// nobody takes what an earlier one was told. Never asks.
   [[nodiscard]] std::optional<Tag> known(const std::string& name) const;
 
   /// When the list changed last, or stopped being believed: a number that moves with each change.

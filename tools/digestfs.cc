@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -55,8 +56,9 @@ namespace {
 // How long the end waits for a thread that a slow disk holds in fdatasync(2) (design 3). What the
 // thread was writing is no object yet: an object gets its name afterwards, by rename.
 constexpr std::chrono::seconds kGrace{1};
-// The same for the thread that keeps the cache in its bounds. It has had time to end since.
-constexpr std::chrono::milliseconds kShortGrace{200};
+// How long the end takes at most, whatever hangs: a disk, the terminal, the file of the log. All
+// that is lost is the note of the tags that were asked for in the last two seconds.
+constexpr std::chrono::milliseconds kLongestEnd{1900};
 
 /// Waits until `flight` has landed, or until a signal ends the program. At a SIGHUP there is
 /// nothing to ask again yet.
@@ -179,11 +181,26 @@ struct Reporting {
 /// Begins to tell what `workers` do, as `options` say.
 void begin_reporting(Reporting& reporting, const Workers& workers, const Options& options) {
   if (options.quiet) return;
-  const bool is_terminal = ::isatty(STDERR_FILENO) == 1 && !options.trace;
-  auto& progress = reporting.progress.emplace(
-      workers, is_terminal ? LiveProgress::Where::terminal : LiveProgress::Where::log);
+  const bool is_terminal = can_show_lines() && !options.trace;
+  try {
+    reporting.progress.emplace(
+        workers, is_terminal ? LiveProgress::Where::terminal : LiveProgress::Where::log);
+  } catch (const std::system_error& error) {
+    DIGESTFS_LOG(warning, "cannot show progress: ", error.what());
+    return;
+  }
   if (!is_terminal || reporting.file) return;
-  log_to([&progress](LogLevel /*level*/, const std::string& line) { progress.write_above(line); });
+  log_to([&progress = *reporting.progress](LogLevel /*level*/, const std::string& line) {
+    progress.write_above(line);
+  });
+}
+
+/// Ends the process after `kLongestEnd`, unless it has ended before.
+void end_in_time() {
+  std::thread([] {
+    std::this_thread::sleep_for(kLongestEnd);
+    std::_Exit(0);
+  }).detach();
 }
 
 /// Lets the parent exit. From then on nothing goes to the terminal.
@@ -204,7 +221,7 @@ void open_log_again(const Reporting& reporting) {
 void mount_and_serve(const Options& options, const std::string& mountpoint, Daemon daemon,
                      std::shared_ptr<LogFile> log_file) {
   const auto store = open_cache(options);
-  cache::Housekeeper housekeeper(*store);
+  const cache::Housekeeper housekeeper(*store);
   OpenedSource origin;
   // Objects live in the order of their use: what is below uses what is above.
   Workers workers(
@@ -261,10 +278,10 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
                      open_log_again(reporting);
                      if (repository) repository->ask_again();
                      if (place) place->ask_again();
-                   });
+                   },
+                   end_in_time);
   DIGESTFS_LOG(info, "unmounted source=", origin.name(), " at=", mountpoint);
-  const bool has_housekeeper_ended = housekeeper.stop_within(kShortGrace);
-  if (has_session_ended && have_workers_ended && has_housekeeper_ended) return;
+  if (has_session_ended && have_workers_ended) return;
   DIGESTFS_LOG(warning, "ending without a thread that waits for the disk");
   std::_Exit(0);
 }
@@ -303,6 +320,9 @@ int run(const std::vector<std::string>& arguments) {
   const sigset_t signals = watched_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  // A line of the log from the background must not stop the daemon, whatever the terminal is set
+  // to.
+  std::signal(SIGTTOU, SIG_IGN);
   raise_file_limit();
   mount_and_serve(absolute, mountpoint,
                   options.foreground ? Daemon::in_foreground() : Daemon::start(),

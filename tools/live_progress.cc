@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -30,6 +32,14 @@ winsize window() {
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) size.ws_col = 80;
   if (size.ws_row == 0) size.ws_row = 24;
   return size;
+}
+
+/// Returns true if the terminal is ours and takes text: a write to one that was stopped would
+/// block.
+bool is_ready() {
+  pollfd terminal{STDERR_FILENO, POLLOUT, 0};
+  return ::tcgetpgrp(STDERR_FILENO) == ::getpgrp() && ::poll(&terminal, 1, 0) == 1 &&
+         (terminal.revents & POLLOUT) != 0;
 }
 
 void write_text(std::string_view text) {
@@ -63,6 +73,12 @@ std::string line_of(const cache::Transfer& transfer) {
 
 }  // namespace
 
+bool can_show_lines() {
+  const char* const kind = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) == 1 && kind != nullptr && *kind != '\0' &&
+         std::string_view(kind) != "dumb";
+}
+
 std::vector<std::string> progress_lines(const std::vector<cache::Transfer>& transfers,
                                         std::size_t width, std::size_t most) {
   std::vector<std::string> lines;
@@ -94,13 +110,19 @@ LiveProgress::~LiveProgress() {
 
 void LiveProgress::leave_terminal() {
   const std::lock_guard lock(mutex_);
-  write_text(erasure());
+  if (!shown_.empty() && is_ready()) write_text(erasure());
   shown_.clear();
   where_ = Where::log;
 }
 
 void LiveProgress::write_above(const std::string& line) {
   const std::lock_guard lock(mutex_);
+  if (!is_ready()) {
+    // What was drawn is no longer ours to take away.
+    shown_.clear();
+    write_text(line + '\n');
+    return;
+  }
   std::string text = erasure() + line + '\n';
   for (const std::string& shown : shown_) text += shown + '\n';
   write_text(text);
@@ -137,6 +159,7 @@ void LiveProgress::draw() {
                      std::min<std::size_t>(kMostLines, std::max<std::size_t>(size.ws_row, 2) - 1));
   const std::lock_guard lock(mutex_);
   if (where_ != Where::terminal || (lines.empty() && shown_.empty())) return;
+  if (!is_ready()) return;
   std::string text = erasure();
   for (const std::string& line : lines) text += line + '\n';
   write_text(text);

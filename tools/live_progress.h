@@ -19,8 +19,12 @@ namespace digestfs::tools {
 [[nodiscard]] std::vector<std::string> progress_lines(const std::vector<cache::Transfer>& transfers,
                                                       std::size_t width, std::size_t most);
 
+/// Returns true if standard error is a terminal that can take lines away again.
+[[nodiscard]] bool can_show_lines();
+
 /// Tells people what the daemon transfers. On a terminal, there is a line for each transfer on
-/// standard error, which is gone when the transfer has ended; lines of the log go above them.
+/// standard error, which is gone when the transfer has ended; lines of the log go above them. While
+/// the program is in the background of its terminal, or the terminal is stopped, nothing is drawn.
 /// Anywhere else, the log gets a line about each long transfer every ten seconds (`info`). Safe for
 /// concurrent use. Must not outlive the workers.
 class LiveProgress {

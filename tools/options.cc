@@ -253,6 +253,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
   if (!level) throw UsageError("--log-level takes error, warning, info or debug");
   options.log_level = *level;
   if (parsed.count("log-file") > 0) options.log_file = text("log-file");
+  if (options.log_file && options.log_file->empty()) throw UsageError("--log-file takes a FILE");
   options.quiet = is_on("quiet");
   if (options.quiet && parsed.count("log-level") == 0) options.log_level = LogLevel::error;
   options.trace = is_on("debug");

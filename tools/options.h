@@ -35,7 +35,7 @@ struct Options {
   std::optional<std::filesystem::path> auth_file;
   std::optional<std::filesystem::path> certificates;
   bool verify_tls = true;
-  /// Whether listings show the trees of files. Without it, those of one repository do.
+  /// True if listings show the trees of files. Without it, those of one repository do.
   std::optional<bool> list_trees;
   LogLevel log_level = LogLevel::warning;
   std::optional<std::filesystem::path> log_file;

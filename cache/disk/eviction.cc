@@ -154,24 +154,31 @@ void Eviction::make_room_in_quarantine(std::uint64_t bytes) const {
   }
 }
 
-void Eviction::tidy() const {
+void Eviction::tidy(const std::stop_token& stop) const {
   for (const std::string& algorithm : directory_.names_in("partial")) {
     for (const std::string& name : directory_.names_in(str_cat("partial/", algorithm))) {
+      if (stop.stop_requested()) return;
       if (!is_own_partial_name(name) || !is_partial_name(algorithm, name)) continue;
       static_cast<void>(remove_unused({.path = str_cat("partial/", algorithm, "/", name)}));
     }
   }
-  for (const char* folder : {"", "layers", "tags"}) remove_drafts_in(folder);
-  remove_orphaned_uses();
+  for (const char* folder : {"", "layers", "tags"}) {
+    if (stop.stop_requested()) return;
+    remove_drafts_in(folder);
+  }
+  remove_orphaned_uses(stop);
+  if (stop.stop_requested()) return;
   make_room_in_quarantine(0);
+  if (stop.stop_requested()) return;
   keep_size();
 }
 
 /// Removes the notes of use of objects that a user has removed. If such an object comes back just
 /// now, it counts as used when it was made.
-void Eviction::remove_orphaned_uses() const {
+void Eviction::remove_orphaned_uses(const std::stop_token& stop) const {
   for (const std::string& algorithm : directory_.names_in("used")) {
     for (const std::string& name : directory_.names_in(str_cat("used/", algorithm))) {
+      if (stop.stop_requested()) return;
       if (!is_object_name("used", algorithm, name)) continue;
       const bool is_used = std::ranges::any_of(kAreas, [&](std::string_view area) {
         return directory_.status(str_cat(area, "/", algorithm, "/", name)).has_value();

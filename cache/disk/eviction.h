@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,7 @@ class Eviction {
   void make_room_after(std::uint64_t bytes) const;
 
   /// Keeps the bounds, and removes what a killed process has left and no later one can go on with.
-  void tidy() const;
+  void tidy(const std::stop_token& stop) const;
 
   /// Keeps the bound on what is in quarantine so that `bytes` can be added.
   void make_room_in_quarantine(std::uint64_t bytes) const;
@@ -51,7 +52,7 @@ class Eviction {
   void evict(std::vector<Candidate> candidates, std::uint64_t most_left,
              std::uint64_t wanted_free) const;
   [[nodiscard]] bool remove_unused(const Candidate& candidate) const;
-  void remove_orphaned_uses() const;
+  void remove_orphaned_uses(const std::stop_token& stop) const;
   void remove_drafts_in(const std::string& folder) const;
 
   // Constant after construction.

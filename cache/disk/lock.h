@@ -10,7 +10,7 @@
 
 namespace digestfs::cache {
 
-/// Whether a lock was taken. It is impossible on file systems that have no locks.
+/// Says whether a lock was taken. It is impossible on file systems that have no locks.
 enum class Locked { yes, no, impossible };
 
 /// Takes the lock of `fd` for one holder, if the file still has the name `path`: an earlier holder

@@ -128,7 +128,8 @@ class Session::Impl {
     if (!mounted_) socket_ = UniqueFd(fd);
   }
 
-  bool run(const std::function<void()>& quiesce, const std::function<void()>& ask_again) {
+  bool run(const std::function<void()>& quiesce, const std::function<void()>& ask_again,
+           const std::function<void()>& ending) {
     std::exception_ptr failure;
     try {
       // In here: where one thread cannot be started, those before it are told to end.
@@ -143,6 +144,8 @@ class Session::Impl {
     } catch (...) {
       failure = std::current_exception();  // the end is the same
     }
+    ending();
+    DIGESTFS_LOG(info, "the mount ends");
     fuse_session_exit(session_.get());
     operations_.channel().stop();
     const bool have_ended = await_threads();
@@ -190,10 +193,7 @@ class Session::Impl {
   static bool is_told_to_stop(int signalled, const std::function<void()>& ask_again) {
     signalfd_siginfo signal{};
     if (::read(signalled, &signal, sizeof signal) != sizeof signal) return false;
-    if (signal.ssi_signo != SIGHUP) {
-      DIGESTFS_LOG(info, "stopping on a signal");
-      return true;
-    }
+    if (signal.ssi_signo != SIGHUP) return true;
     DIGESTFS_LOG(info, "asking again for tags, lists and credentials, on a signal");
     try {
       ask_again();
@@ -257,8 +257,9 @@ Session::Session(const Inodes& inodes, int socket, std::function<void()> ready)
 
 Session::~Session() = default;
 
-bool Session::run(const std::function<void()>& quiesce, const std::function<void()>& ask_again) {
-  return impl_->run(quiesce, ask_again);
+bool Session::run(const std::function<void()>& quiesce, const std::function<void()>& ask_again,
+                  const std::function<void()>& ending) {
+  return impl_->run(quiesce, ask_again, ending);
 }
 
 std::string fuse_library() { return str_cat("libfuse ", ::fuse_pkgversion()); }

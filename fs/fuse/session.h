@@ -43,8 +43,11 @@ class Session {
   /// Returns false if a thread that serves requests has not ended after half a second, because the
   /// system holds it in a call that cannot be ended, such as a read of a disk that does not answer.
   /// The destructor would wait for that thread; end the process without it.
+  ///
+  /// `ending` is called when the end begins, before anything that may take long.
   [[nodiscard]] bool run(
-      const std::function<void()>& quiesce, const std::function<void()>& ask_again = [] {});
+      const std::function<void()>& quiesce, const std::function<void()>& ask_again = [] {},
+      const std::function<void()>& ending = [] {});
 
  private:
   class Impl;

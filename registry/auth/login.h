@@ -104,7 +104,7 @@ class Login {
     CredentialOptions credentials;
     std::string domain;     ///< The host as people write it, for messages.
     Clock::duration pause;  ///< For how long a refused password is not sent, the first time.
-    bool insecure = false;  ///< Whether `--tls-verify=false` was given.
+    bool insecure = false;  ///< True if `--tls-verify=false` was given.
   };
 
   /// `servers` must outlive this object.

@@ -91,7 +91,7 @@ class Tokens {
   struct Options {
     /// For how long a credential that was refused is not sent again, the first time (AUTH-6).
     Clock::duration pause;
-    /// Whether `--tls-verify=false` was given.
+    /// True if `--tls-verify=false` was given.
     bool insecure = false;
     /// What a message says when there is no credential: where credentials were looked for.
     std::string nobody;

@@ -43,7 +43,7 @@ class Transport {
   [[nodiscard]] const Url& origin() const noexcept { return origin_; }
   /// The kind of the address that the host answered from last.
   [[nodiscard]] HostKind reached() const { return *reached_.lock(); }
-  /// Whether `--tls-verify=false` was given.
+  /// True if `--tls-verify=false` was given.
   [[nodiscard]] bool is_insecure() const noexcept { return is_insecure_; }
 
  private:

@@ -15,7 +15,7 @@
 
 namespace digestfs::registry {
 
-/// Whether two names at the top level that differ only in case are the same name, and thus a
+/// Says whether two names at the top level that differ only in case are the same name, and thus a
 /// duplicate, as they are for Go's decoders (MT-4).
 enum class NameCase { matters, folded };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <future>
 #include <string>
 #include <thread>
 #include <vector>
@@ -116,13 +117,31 @@ TEST_F(Log, KeepsTheLatestLinesAndNoMore) {
     for (std::size_t i = 0; i <= kRecentLogLines; ++i) {
       log_line(LogLevel::warning, str_cat("line ", i, i == 5 ? std::string(100'000, 'x') : ""));
     }
+    // News do not push out what failed.
+    for (std::size_t i = 0; i <= kRecentLogLines; ++i) log_line(LogLevel::info, "news");
   }));
   const std::string recent = recent_log();
-  EXPECT_EQ(std::ranges::count(recent, '\n'), kRecentLogLines);
+  EXPECT_EQ(std::ranges::count(recent, '\n'), 2 * kRecentLogLines);
   EXPECT_EQ(recent.find("warning: line 0\n"), std::string::npos);
   EXPECT_NE(recent.find("warning: line 1\n"), std::string::npos);
   EXPECT_NE(recent.find(str_cat("warning: line ", kRecentLogLines, "\n")), std::string::npos);
   EXPECT_LT(recent.size(), 100'000U);
+}
+
+// A log file on a disk that hangs held every thread that had something to say.
+TEST_F(Log, HoldsNobodyUpWhoseLineComesWhileAnotherOneHangs) {
+  std::promise<void> begun;
+  std::promise<void> answer;
+  const auto answered = answer.get_future().share();
+  log_to([&](LogLevel /*level*/, const std::string& /*line*/) {
+    begun.set_value();
+    answered.wait();
+  });
+  std::jthread stuck([] { log_line(LogLevel::error, "the line that hangs"); });
+  begun.get_future().wait();
+  log_line(LogLevel::error, "the line after it");
+  EXPECT_NE(recent_log().find("the line after it"), std::string::npos);
+  answer.set_value();
 }
 
 TEST_F(Log, GoesWhereItIsSent) {

@@ -17,14 +17,14 @@ using HousekeeperTest = test::CacheFolder;
 TEST_F(HousekeeperTest, ThrowsOutAtTheStartWhatIsTooMuch) {
   const Digest digest = test::keep(Store(path(), {.free_percent = 0}), std::string(1000, 'a'));
   const Store store(path(), {.size = 999, .free_percent = 0});
-  Housekeeper housekeeper(store);
+  const Housekeeper housekeeper(store);
   while (store.open(Area::blobs, digest)) std::this_thread::yield();
 }
 
 // What was in use when something was added.
 TEST_F(HousekeeperTest, ThrowsOutWhatIsTooMuchOnceItIsClosed) {
   const Store store(path(), {.size = 999, .free_percent = 0});
-  Housekeeper housekeeper(store, std::chrono::milliseconds(1));
+  const Housekeeper housekeeper(store, std::chrono::milliseconds(1));
   auto file = std::optional<UniqueFd>();
   const Digest digest = digest_of(std::string(1000, 'a'));
   while (!file) {
@@ -37,7 +37,7 @@ TEST_F(HousekeeperTest, ThrowsOutWhatIsTooMuchOnceItIsClosed) {
 
 TEST_F(HousekeeperTest, EndsAtOnce) {
   const Store store(path(), {});
-  Housekeeper housekeeper(store, std::chrono::hours(1));
+  const Housekeeper housekeeper(store, std::chrono::hours(1));
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ TEST(Problems, AreOneObjectALine) {
   const std::string time = line["time"];
   ASSERT_EQ(time.size(), std::string_view("2024-01-02T03:04:05.678Z").size());
   for (std::size_t i = 0; i < time.size(); ++i) {
-    const char expected = "0000-00-00T00:00:00Z"[i];
+    const char expected = "0000-00-00T00:00:00.000Z"[i];
     EXPECT_TRUE(expected == '0' ? std::isdigit(static_cast<unsigned char>(time[i])) != 0
                                 : time[i] == expected)
         << time;

@@ -133,6 +133,7 @@ TEST(Options, KeepQuiet) {
   EXPECT_EQ(parse({"--quiet"}).log_level, LogLevel::error);
   EXPECT_EQ(parse({"-o", "quiet,log-level=debug"}).log_level, LogLevel::debug);
   EXPECT_EQ(parse({"--log-file", "a/b"}).log_file, "a/b");
+  EXPECT_THROW(static_cast<void>(parse({"--log-file="})), UsageError);
 }
 
 // A cache of 0 or 500 bytes once was accepted, and nothing fitted into it.

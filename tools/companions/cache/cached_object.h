@@ -31,7 +31,7 @@ struct CachedObject {
 /// objects are removed from the folder.
 [[nodiscard]] cache::Directory open_cache(const std::string& path);
 
-/// Whether a file was removed.
+/// Says whether a file was removed.
 enum class Removal {
   removed,
   in_use,

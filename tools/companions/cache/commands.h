@@ -29,7 +29,7 @@ enum class CacheOrder { use, size };
 /// Lists all objects: the last used or the largest first.
 Answer list_cache(const cache::Directory& directory, const CacheOutput& output, CacheOrder order);
 
-/// Whether a command changes the cache or only says what it would do.
+/// Says whether a command changes the cache or only says what it would do.
 enum class Effect { real, dry_run };
 
 /// Hashes every object, and removes those that do not hash to their names. Answers `no` if there

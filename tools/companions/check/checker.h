@@ -59,7 +59,7 @@ struct Requirements {
   std::vector<std::string> labels = {};
 };
 
-/// Whether the layers are read.
+/// Says whether the layers are read.
 enum class Depth { shallow, layers };
 
 /// Checks images. An object that several images have is read once.

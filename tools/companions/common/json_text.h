@@ -7,7 +7,7 @@
 
 namespace digestfs::companions {
 
-/// Whether JSON is written for people too, or on one line.
+/// Says whether JSON is written for people too, or on one line.
 enum class JsonLayout { indented, one_line };
 
 /// Returns `json` as text that is harmless on a terminal: every character that is not ASCII is

@@ -7,7 +7,7 @@
 
 namespace digestfs::companions {
 
-/// Whether a program may show how far it is.
+/// Says whether a program may show how far it is.
 enum class ShowProgress { yes, no };
 
 /// One line on the terminal that says how far the program is, and that is gone afterwards. Nothing

@@ -23,7 +23,7 @@ namespace digestfs::companions {
 /// Returns `count` and its noun: `1 layer`, `2 layers`.
 [[nodiscard]] std::string counted(std::size_t count, std::string_view noun);
 
-/// Whether digests are written whole or as the first twelve digits of their hash.
+/// Says whether digests are written whole or as the first twelve digits of their hash.
 enum class Digests { whole, brief };
 
 /// Returns `digest` in that length.

@@ -12,7 +12,7 @@ namespace digestfs::companions {
 
 /// How digestfs-images writes its rows.
 enum class ImageFormat { table, json };
-/// Whether a row is written as soon as it is known.
+/// Says whether a row is written as soon as it is known.
 enum class RowsAtOnce { yes, no };
 
 /// Writes rows as they are passed in, and keeps no more than a thousand of them.
