@@ -42,8 +42,8 @@ struct Log {
 // of main.
 std::atomic<LogLevel> threshold{LogLevel::warning};
 Log& log() {
-  static Log* const kLog = new Log;
-  return *kLog;
+  static Log* const the_log = new Log;
+  return *the_log;
 }
 
 void write_to_stderr(LogLevel /*level*/, const std::string& line) {

@@ -66,8 +66,8 @@ void Tags::take_page(const registry::TagPage& page, Listing& listing,
   }
   listing.untagged.insert(listing.untagged.end(), page.untagged.begin(), page.untagged.end());
   for (const Descriptor& image : page.untagged) {
-    if (!image.annotations.empty())
-      listing.annotations.try_emplace(image.digest, image.annotations);
+    if (image.annotations.empty()) continue;
+    listing.annotations.try_emplace(image.digest, image.annotations);
   }
   listing.next = page.next;
   listing.complete = !page.next;

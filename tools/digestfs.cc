@@ -118,7 +118,8 @@ std::string resolve_mountpoint(const std::string& mountpoint) {
 template <class Work>
 void fly(Workers& workers, Lane lane, const std::string& name, const Work& work) {
   const auto flight = std::make_shared<Flight>(name);
-  workers.launch(lane, flight, [&](const std::stop_token& stop) { work(stop); });
+  // A copy: when a signal ends the wait, the work may be under way yet.
+  workers.launch(lane, flight, [work](const std::stop_token& stop) { work(stop); });
   wait_for([&] { await(flight, Patience::unlimited()); });
 }
 

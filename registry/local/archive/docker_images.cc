@@ -118,6 +118,7 @@ DockerImages Reader::read() {
   left_out_.add_all(manifest.left_out);
   read_layout();
   for (const SavedImage& image : manifest.images) {
+    if (stop_.stop_requested()) throw Error(Errc::interrupted, "stopped while reading the images");
     try {
       read_image(image);
     } catch (const Error& error) {
