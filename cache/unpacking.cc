@@ -79,6 +79,9 @@ void Unpacking::unpack(Partial partial, const VerifiedFile& layer, TarObserver* 
   std::optional<LayerContent> content;
   std::optional<HashedFile> hashed;
   try {
+    // A tar is about as large as its layer, or larger: how much larger, nobody knows. If not even
+    // this fits, nothing is thrown out for it.
+    store_.reserve(layer.size());
     DiskSink disk(store_, partial);
     TarTaker tar(disk, diff.algorithm(), observer);
     PipedSink pipe(tar);

@@ -35,3 +35,12 @@ for closed in '' 0 1 2 01 02 12 012; do
   fusermount3 -u "$mnt"
   eventually 10 no_daemon || fail "with ${closed:-nothing} closed the daemon does not end"
 done
+
+# Each file that somebody has open in the mount takes a descriptor: as many as the process may have.
+require prlimit
+prlimit --nofile=64:1024 "$DIGESTFS" --cache-dir "$cache" "$example" "$mnt"
+pid=$(daemon_of)
+started "$pid"
+expect_eq "$(awk '/^Max open files/ { print $4 }' "/proc/$pid/limits")" 1024 'the limit of open files'
+fusermount3 -u "$mnt"
+eventually 10 no_daemon || fail 'the daemon does not end'
