@@ -94,11 +94,10 @@ void StoreFolder::read_layers(StoreRecords& records, const Request& request) con
 }
 
 StoreFolder::Marks StoreFolder::marks() const {
-  const auto mark_of = [](const fs::path& path) {
+  const auto mark_of = [](const fs::path& path) -> std::optional<Fingerprint> {
     struct stat status {};
-    if (path.is_relative() || ::stat(path.c_str(), &status) != 0) return Mark{};
-    return Mark{status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
-                status.st_mtim.tv_nsec};
+    if (path.is_relative() || ::stat(path.c_str(), &status) != 0) return std::nullopt;
+    return Fingerprint::of(status);
   };
   return {mark_of(images_ / kImages), mark_of(layers_ / kLayers),
           mark_of(layers_ / kVolatileLayers), mark_of(volatile_layers_ / kVolatileLayers)};

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/fingerprint.h"
 #include "base/guarded.h"
 #include "base/request.h"
 #include "registry/local/containers/image_record.h"
@@ -56,18 +56,9 @@ class StoreFolder {
   [[nodiscard]] bool has_layer(const LayerRecord& layer) const;
 
  private:
-  /// What tells if a file of records has changed: it is replaced by rename. Zeros if it is absent.
-  struct Mark {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    std::int64_t size = 0;
-    std::int64_t seconds = 0;
-    std::int64_t nanoseconds = 0;
-
-    friend bool operator==(const Mark&, const Mark&) = default;
-  };
   /// The files of records: images, layers, layers of containers, the same until the next start.
-  using Marks = std::array<Mark, 4>;
+  /// Nothing stands for a file that is absent.
+  using Marks = std::array<std::optional<Fingerprint>, 4>;
   struct Read {
     Marks marks;
     std::shared_ptr<const StoreRecords> records;

@@ -303,6 +303,21 @@ TEST_P(ContainersStorageTest, SeesWhatPodmanChangesMeanwhile) {
             Errc::not_found);
 }
 
+// Such as after a backup was put back.
+TEST_P(ContainersStorageTest, SeesRecordsThatChangeWithinTheirOldTimeAndSize) {
+  store_.add_manifest(hex('a'), {"localhost/demo:one"}, "{}");
+  const auto source = open("localhost/demo");
+  EXPECT_EQ(source->list_tags({}, {}).tags, List{"one"});
+  const fs::path records = store_.images() / "images.json";
+  const auto time = fs::last_write_time(records);
+  std::string text =
+      read_rest(UniqueFd(::open(records.c_str(), O_RDONLY | O_CLOEXEC)).get(), 10'000);
+  text.replace(text.find("demo:one"), 8, "demo:two");
+  test::write_file_at(records, text);
+  fs::last_write_time(records, time);
+  EXPECT_EQ(source->list_tags({}, {}).tags, List{"two"});
+}
+
 TEST_P(ContainersStorageTest, FailsWhileTheRecordsAreNone_S3) {
   store_.add_manifest(hex('a'), {"localhost/demo:one"}, "{}");
   const auto source = open("localhost/demo");
