@@ -134,18 +134,10 @@ void start(List& list, Workers& workers, const std::string& name) {
 /// fails here, not in some later `ls` (promise 4).
 void greet(fs::Repository& repository, Workers& workers, const fs::Selection& selection,
            const std::string& name) {
-  if (selection.digest) {
-    wait_for([&, patience = Patience::unlimited()] {
-      static_cast<void>(repository.document(*selection.digest, patience));
-    });
-  } else if (selection.tag) {
-    wait_for([&, patience = Patience::unlimited()] {
-      if (!repository.tags().resolve(*selection.tag, patience)) {
-        throw Error(Errc::not_found, str_cat(name, " has no tag ", *selection.tag));
-      }
-    });
+  if (selection.digest || selection.tag) {
+    wait_for([&, patience = Patience::unlimited()] { repository.find_selected(patience); });
   } else {
-    start(repository.tags(), workers, name);
+    start(repository, workers, name);
   }
 }
 

@@ -69,7 +69,7 @@ void OpenedRepositories::add(const std::string& name, std::shared_ptr<registry::
   }
   auto made = std::make_unique<Repository>(mount_, std::move(source), path, selection_);
   const bool is_offline = mount_.network == cache::Network::offline;
-  if (is_offline && !name.empty() && !made->tags().is_anything_known()) {
+  if (is_offline && !name.empty() && !made->is_anything_known()) {
     throw Error(Errc::timed_out, str_cat("cannot open the repository ", name, " of ", place_.name(),
                                          ": nothing of it is cached, and --offline was given"));
   }
@@ -110,20 +110,18 @@ std::int64_t OpenedRepositories::version() const {
 }
 
 void OpenedRepositories::ask_again() {
-  std::vector<Repository*> open;
-  {
-    const auto table = table_.lock();
-    table->absent.clear();
-    open = table->in_order;
-  }
-  for (Repository* repository : open) repository->ask_again();
+  table_.lock()->absent.clear();
+  for (Repository* repository : in_order()) repository->ask_again();
 }
 
-std::vector<QuarantinePart> OpenedRepositories::quarantine() const {
-  std::vector<QuarantinePart> parts;
-  const auto table = table_.lock();
-  for (const Repository* repository : table->in_order) parts.push_back(repository->quarantine());
-  return parts;
+QuarantinedFiles OpenedRepositories::quarantined() const {
+  QuarantinedFiles all;
+  for (const Repository* repository : in_order()) {
+    const QuarantinedFiles found = repository->quarantined();
+    all.entries.insert(all.entries.end(), found.entries.begin(), found.entries.end());
+    all.version += found.version;
+  }
+  return all;
 }
 
 }  // namespace digestfs::fs

@@ -43,8 +43,8 @@ class OpenedRepositories {
   [[nodiscard]] std::int64_t version() const;
   /// Believes nothing any longer that was asked for before now.
   void ask_again();
-  /// Returns what each of them has in quarantine, the newest last.
-  [[nodiscard]] std::vector<QuarantinePart> quarantine() const;
+  /// Returns what all of them have in quarantine, the newest last.
+  [[nodiscard]] QuarantinedFiles quarantined() const;
 
  private:
   struct Absence {
@@ -58,6 +58,7 @@ class OpenedRepositories {
     std::size_t sweep_at = 0;  ///< how many absences there are when they are swept next
   };
 
+  [[nodiscard]] std::vector<Repository*> in_order() const { return table_.lock()->in_order; }
   void ask(const std::string& name, const std::stop_token& stop);
   void add(const std::string& name, std::shared_ptr<registry::Source> source);
   void note_absence(const std::string& name);

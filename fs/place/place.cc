@@ -23,7 +23,7 @@ Place::Place(const MountParts& mount, std::shared_ptr<registry::Repositories> re
           .state = [this, is_root = path.empty(), &workers = mount.workers]() -> const Directory* {
             if (!is_root) return nullptr;
             return state_directory(nodes_, problems_, workers,
-                                   [this] { return opened_.quarantine(); });
+                                   [this] { return opened_.quarantined(); });
           }},
       root_(nodes_.intern<PlaceDirectory>("/", context_, "")) {}
 

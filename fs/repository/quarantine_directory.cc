@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/repository/quarantine_directory.h"
 
+#include <string>
 #include <unordered_set>
 
+#include "base/digest.h"
 #include "base/text.h"
+#include "base/timestamp.h"
 #include "fs/static_directory.h"
 
 namespace digestfs::fs {
 
 Attributes QuarantineDirectory::attributes() const {
-  std::int64_t version = 0;
-  for (const QuarantinePart& part : parts_()) version += part.content.quarantined().version;
   return {.type = FileType::directory,
-          .modified = from_nanoseconds(version),
+          .modified = from_nanoseconds(quarantined_().version),
           .valid = Clock::duration::zero()};
 }
 
@@ -25,15 +26,10 @@ std::optional<Entry> QuarantineDirectory::lookup(std::string_view name,
 }
 
 Listing QuarantineDirectory::list(const Patience& /*patience*/) const {
-  std::vector<Entry> entries;
+  std::vector<Entry> entries = quarantined_().entries;
   // What two repositories put there is the file of the one that was opened first.
-  std::unordered_set<Digest> listed;
-  for (const QuarantinePart& part : parts_()) {
-    for (const Digest& digest : part.content.quarantined().digests) {
-      if (!listed.insert(digest).second) continue;
-      entries.push_back({digest.str(), part.digests.file(digest)});
-    }
-  }
+  std::unordered_set<std::string> listed;
+  std::erase_if(entries, [&](const Entry& entry) { return !listed.insert(entry.name).second; });
   return make_listing(std::move(entries));
 }
 

@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <utility>
 #include <vector>
 
-#include "cache/content.h"
 #include "fs/node.h"
 #include "fs/nodes.h"
-#include "fs/object/digest_file.h"
 
 namespace digestfs::fs {
 
-/// What one repository put into quarantine, and the nodes that show it.
-struct QuarantinePart {
-  const DigestNodes& digests;
-  const cache::Content& content;
+/// The files in quarantine, named by the digests that they really have. Two repositories may have a
+/// file of one name.
+struct QuarantinedFiles {
+  std::vector<Entry> entries;
+  std::int64_t version = 0;  ///< changes whenever a file comes or goes
 };
 
-/// Returns the parts of all repositories that this mount has opened, the newest last.
-using QuarantineParts = std::function<std::vector<QuarantinePart>()>;
+/// Returns the files of all repositories that this mount has opened, those of the newest last.
+using FindQuarantined = std::function<QuarantinedFiles()>;
 
 /// `.digestfs/quarantine/`: the bytes that a source sent instead of what a digest promises, under
 /// the digest that they really have (promise 3). Lists what came through this mount and is still in
 /// the cache.
 class QuarantineDirectory final : public Directory {
  public:
-  QuarantineDirectory(InodeNumber inode, Nodes nodes, QuarantineParts parts)
-      : Directory(inode), nodes_(std::move(nodes)), parts_(std::move(parts)) {}
+  QuarantineDirectory(InodeNumber inode, Nodes nodes, FindQuarantined quarantined)
+      : Directory(inode), nodes_(std::move(nodes)), quarantined_(std::move(quarantined)) {}
 
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name,
@@ -38,7 +38,7 @@ class QuarantineDirectory final : public Directory {
  private:
   // Constant after construction.
   Nodes nodes_;
-  QuarantineParts parts_;
+  FindQuarantined quarantined_;
 };
 
 }  // namespace digestfs::fs

@@ -4,6 +4,8 @@
 #include <functional>
 #include <utility>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "fs/repository/digest_directory.h"
 #include "fs/repository/images_directory.h"
 #include "fs/repository/repository_layout.h"
@@ -34,11 +36,9 @@ class RootDirectory final : public Directory {
 
  private:
   [[nodiscard]] Entry state() const {
-    const auto parts = [&repository = repository_] {
-      return std::vector<QuarantinePart>{repository.quarantine()};
-    };
     return {".digestfs",
-            state_directory(Nodes(mount_.inodes, ""), mount_.problems, mount_.workers, parts)};
+            state_directory(Nodes(mount_.inodes, ""), mount_.problems, mount_.workers,
+                            [&repository = repository_] { return repository.quarantined(); })};
   }
 
   // Constant after construction.
@@ -72,6 +72,23 @@ Repository::Repository(const MountParts& mount, std::shared_ptr<registry::Source
                .referrers = referrers_,
                .problems = problems_,
                .selection = selection_} {}
+
+void Repository::find_selected(const Patience& patience) {
+  if (selection_.digest) {
+    static_cast<void>(images_.document(*selection_.digest, {}, patience));
+  } else if (selection_.tag && !tags_.resolve(*selection_.tag, patience)) {
+    throw Error(Errc::not_found, str_cat(source_->name(), " has no tag ", *selection_.tag));
+  }
+}
+
+QuarantinedFiles Repository::quarantined() const {
+  const auto [digests, version] = content_.quarantined();
+  QuarantinedFiles found{.entries = {}, .version = version};
+  for (const Digest& digest : digests) {
+    found.entries.push_back({digest.str(), digests_.file(digest)});
+  }
+  return found;
+}
 
 void Repository::ask_again() {
   source_->ask_again();

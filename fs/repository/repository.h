@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/workers.h"
@@ -52,19 +54,21 @@ class Repository {
   /// Returns the entries that the repository's directory lists.
   [[nodiscard]] std::vector<Entry> list() const;
 
-  /// Returns the index or manifest `digest`. Throws `Errc::not_found` if the source does not have
-  /// it, and `Pending` if it is not there yet.
-  [[nodiscard]] std::shared_ptr<const Document> document(const Digest& digest,
-                                                         const Patience& patience) {
-    return images_.document(digest, {}, patience);
-  }
+  /// Takes the first page of tags from the source. Blocks; a wrong repository or credential fails
+  /// here (promise 4). If the source cannot be reached, what an earlier mount knew is enough.
+  void start(std::stop_token stop) { tags_.start(std::move(stop)); }
+  /// Asks for the one image that the selection names by its tag or digest. Throws `Errc::not_found`
+  /// if the source does not have it, and `Pending` if the answer is not there yet.
+  void find_selected(const Patience& patience);
+  /// Returns true if a list of tags, or what a tag names, is known from this mount or an earlier
+  /// one.
+  [[nodiscard]] bool is_anything_known() const { return tags_.is_anything_known(); }
+  /// Returns what the source sent through this mount that was not what it had to be.
+  [[nodiscard]] QuarantinedFiles quarantined() const;
 
   /// Believes nothing any longer that was asked for before now, and has the source read its
   /// credentials again.
   void ask_again();
-
-  [[nodiscard]] cache::Tags& tags() noexcept { return tags_; }
-  [[nodiscard]] QuarantinePart quarantine() const noexcept { return {digests_, content_}; }
 
  private:
   // Constant after construction.

@@ -11,11 +11,11 @@
 namespace digestfs::fs {
 
 const Directory* state_directory(const Nodes& nodes, const cache::Problems& problems,
-                                 const Workers& workers, const QuarantineParts& parts) {
+                                 const Workers& workers, const FindQuarantined& quarantined) {
   const Node* journal = nodes.intern<GrowingTextFile>(
       ".digestfs/problems.jsonl", GrowingTextFile::Source{[&problems] { return problems.text(); },
                                                           [&problems] { return problems.size(); }});
-  const Node* bad = nodes.intern<QuarantineDirectory>(".digestfs/quarantine", nodes, parts);
+  const Node* bad = nodes.intern<QuarantineDirectory>(".digestfs/quarantine", nodes, quarantined);
   const Node* transfers =
       nodes.intern<LiveTextFile>(".digestfs/transfers", LiveTextFile::Source{[&workers] {
                                    return cache::transfer_table(cache::transfers(workers));

@@ -12,6 +12,6 @@ namespace digestfs::fs {
 /// Returns `.digestfs/`: what the daemon knows. A mount has one.
 [[nodiscard]] const Directory* state_directory(const Nodes& nodes, const cache::Problems& problems,
                                                const Workers& workers,
-                                               const QuarantineParts& parts);
+                                               const FindQuarantined& quarantined);
 
 }  // namespace digestfs::fs

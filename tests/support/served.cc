@@ -83,15 +83,10 @@ struct Served::Mount {
   }
 
   void greet() {
-    const auto patience = Patience::unlimited();
-    if (selected.digest) {
-      landed([&] { return repository->document(*selected.digest, patience); });
-    } else if (selected.tag) {
-      if (!landed([&] { return repository->tags().resolve(*selected.tag, patience); })) {
-        throw Error(Errc::not_found, "there is no such tag");
-      }
+    if (selected.digest || selected.tag) {
+      landed([&, patience = Patience::unlimited()] { repository->find_selected(patience); });
     } else {
-      repository->tags().start({});
+      repository->start({});
     }
   }
 
