@@ -32,6 +32,13 @@ Descriptor describe(const StoredImage& stored, const BigData& manifest) {
   return descriptor;
 }
 
+/// Says of a layer that has no diff_id why there is no tar of it. The config of its image names it
+/// by the diff_id all the same.
+std::string without_diff_id(const LayerRecord& layer) {
+  return str_cat("the layer ", layer.id, " is stored without its diff_id, as of zstd:chunked and ",
+                 "composefs, and its tar cannot be made");
+}
+
 /// The images of one repository of the store, or all of them.
 class StoreSource final : public Source {
  public:
@@ -225,6 +232,7 @@ class StoreSource final : public Source {
 
   [[nodiscard]] static std::string why_missing(const std::vector<StoredLayer>& layers,
                                                const Digest& digest) {
+    const LayerRecord* unknown = nullptr;
     for (const StoredLayer& stored : layers) {
       if (stored.layer->diff == digest) {
         return str_cat("cannot give ", digest, ": it did not keep what its tar consists of");
@@ -235,8 +243,14 @@ class StoreSource final : public Source {
                        stored.layer->diff ? str_cat(", and can give the tar ", *stored.layer->diff)
                                           : std::string());
       }
+      if (stored.layer->diff) continue;
+      if (stored.layer->claimed == digest) {
+        return str_cat("cannot give ", digest, ": ", without_diff_id(*stored.layer));
+      }
+      if (!stored.layer->claimed) unknown = stored.layer;
     }
-    return str_cat("has no ", digest);
+    return str_cat("has no ", digest,
+                   unknown != nullptr ? str_cat("; ", without_diff_id(*unknown)) : std::string());
   }
 
   // Constant after construction.

@@ -15,8 +15,7 @@ namespace {
 using nlohmann::json;
 
 /// Returns true if the layer is being written, or was when its writer ended.
-bool is_incomplete(const json& entry) {
-  const json* flags = member(entry, "flags");
+bool is_incomplete(const json* flags) {
   const json* flag = flags == nullptr ? nullptr : member(*flags, "incomplete");
   return flag != nullptr && flag->is_boolean() && flag->get<bool>();
 }
@@ -31,8 +30,12 @@ void add_layer_records(LayerRecords& records, std::string_view text) {
     LayerRecord record;
     record.id = text_member(entry, "id");
     record.parent = text_member(entry, "parent");
-    if (!is_store_id(record.id) || is_incomplete(entry)) continue;
+    const json* flags = member(entry, "flags");
+    if (!is_store_id(record.id) || is_incomplete(flags)) continue;
     record.diff = Digest::parse(text_member(entry, "diff-digest"));
+    if (flags != nullptr) {
+      record.claimed = Digest::parse(text_member(*flags, "expected-layer-diffid"));
+    }
     record.size = number_member(entry, "diff-size");
     record.compressed = Digest::parse(text_member(entry, "compressed-diff-digest"));
     std::string id = record.id;

@@ -18,6 +18,7 @@ struct LayerRecord {
   std::string id;
   std::string parent;                 ///< The ID of the layer below; empty for the lowest.
   std::optional<Digest> diff;         ///< Its diff_id. The store may not know it.
+  std::optional<Digest> claimed;      ///< The diff_id that an image claims of it; not checked.
   std::optional<std::uint64_t> size;  ///< The size of the diff.
   std::optional<Digest> compressed;   ///< The digest of the blob that the layer was made of.
 };

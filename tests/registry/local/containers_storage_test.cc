@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <set>
+#include <tuple>
 #include <vector>
 
 #include <fcntl.h>
@@ -261,6 +262,64 @@ TEST_P(ContainersStorageTest, SaysWhyItCannotGiveALayer) {
   fs::remove(store_.layers() / (hex('1') + ".tar-split.gz"));
   EXPECT_FALSE(source->find(Endpoint::blobs, digest_of(tar), {}));
   EXPECT_EQ(failure_of([&] { fetch(*source, digest_of(tar)); }).first, Errc::not_found);
+}
+
+// podman stores the layers of composefs and zstd:chunked like this.
+TEST_P(ContainersStorageTest, SaysThatALayerIsStoredWithoutItsDiffId_LOC4) {
+  const Digest named = digest_of(store_.add_layer(hex('1'), hex('2'), {{"a", "claimed"}}));
+  const Digest unnamed = digest_of(store_.add_layer(hex('2'), hex('3'), {{"b", "not claimed"}}));
+  const std::string whole = store_.add_layer(hex('3'), "", {{"c", "as usual"}});
+  for (const std::size_t layer : {0U, 1U}) {
+    store_.layer(layer)["diff-digest"] = "";
+    store_.layer(layer)["toc-digest"] = digest_of("table of contents").str();
+  }
+  store_.layer(0)["flags"]["expected-layer-diffid"] = named.str();
+  store_.add_manifest(hex('a'), {"localhost/demo:one"}, "{}");
+  store_.image(0)["layer"] = hex('1');
+  const auto source = open("localhost/demo");
+  for (const auto& [diff, layer, start] :
+       {std::tuple(named, hex('1'), "cannot give "), std::tuple(unnamed, hex('2'), "has no ")}) {
+    EXPECT_FALSE(source->find(Endpoint::blobs, diff, {}));
+    const auto failure = failure_of([&, &diff = diff] { fetch(*source, diff); });
+    EXPECT_EQ(failure.first, Errc::not_found);
+    for (const std::string& words : {start + diff.str(), layer, std::string("zstd:chunked")}) {
+      EXPECT_NE(failure.second.find(words), std::string::npos) << failure.second;
+    }
+  }
+  EXPECT_EQ(fetch(*source, digest_of(whole)), whole) << "a layer below it is given";
+}
+
+// A layer of a container that is gone after the next start, and the place for such layers in the
+// runroot.
+TEST_P(ContainersStorageTest, FindsVolatileLayers_LOC4) {
+  const std::string top = store_.add_layer(hex('1'), hex('2'), {{"a", "of the store"}});
+  const std::string middle = store_.add_layer(hex('2'), hex('3'), {{"b", "of the runroot"}});
+  const std::string base = store_.add_layer(hex('3'), "", {{"c", "stays"}});
+  store_.add_manifest(hex('a'), {"localhost/demo:one"}, "{}");
+  store_.image(0)["layer"] = hex('1');
+  store_.save();
+  const test::TemporaryDirectory run;
+  const fs::path in_run = run.path() / store_.layers().filename() / "volatile-layers.json";
+  const fs::path in_store = store_.layers() / "volatile-layers.json";
+  fs::create_directories(in_run.parent_path());
+  HandMade::write_records(store_.layers() / "layers.json", json::array({store_.layer(2)}));
+  HandMade::write_records(in_store, json::array({store_.layer(0)}));
+  HandMade::write_records(in_run, json::array({store_.layer(1)}));
+  StoreLocation location = store_.location();
+  location.run_root = run.path();
+  const auto source = ContainersStorage(location).open("localhost/demo", {});
+  for (const std::string& tar : {top, middle, base}) {
+    EXPECT_EQ(fetch(*source, digest_of(tar)), tar);
+  }
+  // The chain of the image leads through both.
+  for (const fs::path& records : {in_run, in_store}) {
+    HandMade::write_records(records, json::array());
+    static_cast<void>(source->list_tags({}, {}));
+    EXPECT_FALSE(source->find(Endpoint::blobs, digest_of(base), {})) << records;
+    HandMade::write_records(records, json::array({store_.layer(records == in_run ? 1U : 0U)}));
+    static_cast<void>(source->list_tags({}, {}));
+    EXPECT_TRUE(source->find(Endpoint::blobs, digest_of(base), {})) << records;
+  }
 }
 
 TEST_P(ContainersStorageTest, EndsAChainOfLayersThatNeverEnds) {
