@@ -3,6 +3,8 @@
 # An archive of several repositories, as skopeo writes it, is a tree of directories.
 . "$(dirname "$0")/lib.sh"
 
+require skopeo getfattr jq
+
 archive=$work/saved.tar
 skopeo copy -q --additional-tag quay.io/deep/er/name:v2 --additional-tag quay.io/deep:v3 \
   "oci:$SOURCE_DIR/examples/multi-arch:demo-x86_64" "docker-archive:$archive:docker.io/library/one:v1"
@@ -17,6 +19,20 @@ expect_eq "$(readlink "$mnt/quay.io/deep:v3/config.json")" "$config" 'the same i
 expect_eq "sha256:$(sha256sum <"$mnt/docker.io/library/one:v1/config.json" | cut -d ' ' -f 1)" \
   "${config##*/}" 'the config'
 expect_eq "${config##*/}" "$(skopeo inspect --raw "docker-archive:$archive:one:v1" | jq -r .config.digest)"
+
+# The archive keeps no manifests, so digestfs made them, and says so of each image, however it is found.
+made_says() { getfattr --absolute-names --only-values -n user.digestfs.made "$1"; }
+manifest=$(readlink "$mnt/quay.io/deep:v3/manifest.json")
+for image in docker.io/library/one:v1 quay.io/deep/er/name:v2 "quay.io/deep/_/images/${manifest##*/}"; do
+  expect_eq "$(made_says "$mnt/$image")" \
+    'the archive keeps no manifest of this image; digestfs made this one as skopeo makes it' "$image"
+done
+mount_at "$work/layout" "oci:$SOURCE_DIR/examples/multi-arch"
+for image in "$work/layout/tags"/*; do
+  ! made_says "$image" 2>"$work/why" || fail "$image has its own manifest"
+  grep -q 'No such attribute' "$work/why" || fail "$(<"$work/why")"
+done
+unmount "$work/layout"
 
 # What nobody can have called a repository is absent.
 for name in .git .Trash .hidden Upper quay.io/.git quay.io/deep:v4 quay.io/none; do
