@@ -105,13 +105,14 @@ class StoreSource final : public Source {
     return find_in(store_->view(request), digest);
   }
 
-  void fetch(Endpoint /*endpoint*/, const Digest& digest, const Range& range, ObjectSink& sink,
+  void fetch(Endpoint endpoint, const Digest& digest, const Range& range, ObjectSink& sink,
              const Request& request) override {
     if (fetch_from_view(store_->known_view(), digest, range, sink, request)) return;
     const auto view = store_->view(request);
     if (fetch_from_view(view, digest, range, sink, request)) return;
-    throw Error(Errc::not_found,
-                str_cat(name_, " ", why_missing(view.layers_of(images_of(view)), digest)));
+    throw Error(
+        Errc::not_found,
+        str_cat(name_, " ", why_missing(view.layers_of(images_of(view)), endpoint, digest)));
   }
 
  private:
@@ -231,7 +232,7 @@ class StoreSource final : public Source {
   }
 
   [[nodiscard]] static std::string why_missing(const std::vector<StoredLayer>& layers,
-                                               const Digest& digest) {
+                                               Endpoint endpoint, const Digest& digest) {
     const LayerRecord* unknown = nullptr;
     for (const StoredLayer& stored : layers) {
       if (stored.layer->diff == digest) {
@@ -249,8 +250,13 @@ class StoreSource final : public Source {
       }
       if (!stored.layer->claimed) unknown = stored.layer;
     }
-    return str_cat("has no ", digest,
-                   unknown != nullptr ? str_cat("; ", without_diff_id(*unknown)) : std::string());
+    std::string why = str_cat("has no ", digest);
+    if (unknown != nullptr) why += str_cat("; ", without_diff_id(*unknown));
+    // A layer that was there before an image was pulled keeps no digest of the blob of that image.
+    if (endpoint == Endpoint::blobs) {
+      why += "; it keeps the files of layers, and no layer as it was compressed";
+    }
+    return why;
   }
 
   // Constant after construction.

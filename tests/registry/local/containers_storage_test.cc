@@ -254,6 +254,12 @@ TEST_P(ContainersStorageTest, SaysWhyItCannotGiveALayer) {
   EXPECT_EQ(compressed.first, Errc::not_found);
   EXPECT_NE(compressed.second.find(digest_of(tar).str()), std::string::npos) << compressed.second;
 
+  // As of an image that was pulled when the store had its layers already.
+  const auto unknown = failure_of([&] { fetch(*source, digest_of("another blob of it")); });
+  EXPECT_EQ(unknown.first, Errc::not_found);
+  EXPECT_NE(unknown.second.find("no layer as it was compressed"), std::string::npos)
+      << unknown.second;
+
   test::write_file_at(store_.diff(hex('1')) / "a", "best");
   const auto changed = failure_of([&] { fetch(*source, digest_of(tar)); });
   EXPECT_EQ(changed.first, Errc::corrupt) << "S3";
