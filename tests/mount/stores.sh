@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A store whose images were made in all the ways there are: the mount shows of each what skopeo and
-# podman say of it, and digestfs-images makes the same table of the mount as podman makes.
+# podman say of it, and digestfs-images makes the same table of the mount as podman makes. No artifact
+# is among them: podman 4 has no `podman artifact`, and podman 5 keeps artifacts beside the store, in
+# an OCI layout.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/stores.inc"
 
@@ -149,6 +151,42 @@ while read -r repository tag digest id; do
   fi
 done <"$work/podman"
 
+# A blob as it was compressed when it was pulled is what the store did not keep. The mount says so, and
+# the blob of the layer leads to the tar. Of a layer that the store had before it was pulled, and did
+# not take again, it does not know which blob it is.
+# expect_blobs IMAGE LAYERS: sets `recorded` to how many blobs the store knows.
+expect_blobs() {
+  local image=$mnt/$1 blob diff path words number=0
+  recorded=0
+  jq -r '.layers[] | select(.mediaType | endswith("gzip")).digest' "$image/manifest.json" \
+    >"$work/blobs"
+  expect_eq "$(wc -l <"$work/blobs")" "$2" "the compressed layers of $1"
+  while read -r blob; do
+    diff=$(jq -r ".rootfs.diff_ids[$number]" "$image/config.json")
+    [[ $diff != "$blob" ]] || fail "layer $number of $1 is not compressed"
+    words="has no $blob; it keeps the files of layers, and no layer as it was compressed"
+    if grep -qF "\"compressed-diff-digest\":\"$blob\"" \
+      "$work/store/$store_driver/$store_driver-layers/layers.json"; then
+      words="cannot give $blob as it was compressed: it keeps the files of the layer"
+      words+=", and can give the tar $diff"
+      recorded=$((recorded + 1))
+    fi
+    for path in "_/blobs/$blob" "${1%:*}/_/blobs/$blob"; do
+      ! cat "$mnt/$path" >"$work/content" 2>"$work/why" || fail "$path can be read"
+      grep -q 'No such file or directory' "$work/why" || fail "$(<"$work/why")"
+      [[ ! -s $work/content ]] || fail "bytes of $path came"
+    done
+    jq -r --arg d "$blob" 'select(.object == $d).detail' "$mnt/.digestfs/problems.jsonl" \
+      >"$work/words"
+    grep -qF "$words" "$work/words" || fail "of $blob: $(<"$work/words")"
+    expect_eq "$(digest <"$image/layers/0$number/blob")" "$diff" "the blob of layer $number of $1"
+    number=$((number + 1))
+  done <"$work/blobs"
+}
+expect_blobs "$registry/test/schema2:v1" 2
+expect_blobs localhost/by-skopeo:example 3
+expect_eq "$recorded" 3 'blobs that the store knows'
+
 "$(dirname "$DIGESTFS")/digestfs-images" --json "$mnt" >"$work/images"
 jq -r '.images[] | select(.tag) | "\(.repository) \(.tag) \(.index // .digest)"' "$work/images" |
   sort -u >"$work/ours"
@@ -157,4 +195,20 @@ jq -r '.images[] | select(.tag and .index == null) | "\(.repository) \(.tag) \(.
   "$work/images" | sort >"$work/ours"
 expect_eq "$(<"$work/ours")" "$(awk '{ print $1, $2, $4 }' "$work/podman" |
   grep -v -e '<none>' -e '^localhost/list ' | sort)" 'the IDs of digestfs-images'
+unmount
+
+# The store that podman uses needs no brackets.
+cat >"$work/storage.conf" <<TOML
+[storage]
+driver = "$store_driver"
+graphroot = "$work/store/$store_driver"
+runroot = "$work/store/run-$store_driver"
+TOML
+mount_source "$(in_store_name)"
+CONTAINERS_STORAGE_CONF=$work/storage.conf mount_at "$work/plain" containers-storage:
+for directory in '' _/images localhost/by-buildah{,/_/tags}; do
+  expect_eq "$(ls "$work/plain/$directory")" "$(ls "$mnt/$directory")" "what is in /$directory"
+  [[ -n $(ls "$work/plain/$directory") ]] || fail "there is nothing in /$directory"
+done
+unmount "$work/plain"
 unmount
