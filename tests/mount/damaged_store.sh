@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/stores.inc"
 
-require buildah jq python3
+require skopeo buildah podman jq
 use_store vfs
 make_base_files
 expect_errors
@@ -52,18 +52,36 @@ grep -q 'did not keep what its tar consists of' <<<"$(problem "$(diff_of "$layer
 mv "$work/gone" "$gone"
 eventually 30 cmp "$layer/diff" "$layer/blob" 2>/dev/null || fail 'it does not come back'
 
-# A lock that is held. The records have changed, so they are not known.
-python3 - "$work/store/vfs" "$work/locked" <<'PYTHON' &
-import fcntl, sys, time
-locks = [open(f"{sys.argv[1]}/vfs-{what}/{what}.lock", "r+") for what in ("images", "layers")]
-for lock in locks:
-    fcntl.lockf(lock, fcntl.LOCK_EX)
-open(sys.argv[2], "w").close()
-time.sleep(600)
-PYTHON
-holder=$!
+# A lock that podman holds for a minute: it is stopped while it stores a layer. The records have
+# changed, so they are not known.
+locked=$work/store/vfs/vfs-layers/layers.lock
+# lock_holder: the process that has the layers locked for writing.
+lock_holder() {
+  awk -v inode="$(stat -c %i "$locked")" \
+    '$2 == "POSIX" && $4 == "WRITE" && $6 ~ ":" inode "$" { print $5 }' /proc/locks
+}
+is_stopped() { ! grep -q '^State:[[:space:]]*[^T[:space:]]' /proc/"$1"/task/*/status; }
+# stop_holder: podman is stopped, and has the lock. Sets `holder`.
+stop_holder() {
+  holder=$(lock_holder)
+  [[ -n $holder && $(cat "/proc/$holder/comm" 2>/dev/null) == podman ]] || return 1
+  kill -STOP "$holder"
+  eventually 10 is_stopped "$holder" || fail 'podman does not stop'
+  [[ $(lock_holder) != "$holder" ]] || return 0
+  kill -CONT "$holder"
+  return 1
+}
+head -c 256M /dev/zero >"$work/zeros"
+tar -C "$work" -cf "$work/new.tar" zeros
+rm "$work/zeros"
+skopeo inspect --raw "$(in_store_name localhost/base:amd64)" >"$work/unread"
+unread=sha256:$(sha256sum <"$work/unread" | cut -d ' ' -f 1)
+in_store podman import --quiet "$work/new.tar" localhost/demo:new >>"$log" 2>&1 &
+importer=$!
+started "$importer"
+until stop_holder; do is_running "$importer" || fail 'podman does not lock its store'; done
 started "$holder"
-eventually 30 test -e "$work/locked" || fail 'the store cannot be locked'
+minute_over=$((SECONDS + 60))
 touch "$work/store/vfs/vfs-images/images.json" "$records"
 for i in {1..20}; do
   stat "$mnt/_/images/sha256:$(printf '%064d' "$i")" >"$work/stat-$i" 2>&1 &
@@ -78,8 +96,18 @@ for i in {1..20}; do
   wait "${askers[i]}" && fail 'an image that nobody has is there'
   grep -q 'Connection timed out' "$work/stat-$i" || fail "$(<"$work/stat-$i")"
 done
-kill "$holder"
-wait "$holder" 2>/dev/null || true
+grep -q 'cannot read .*layers.json: another process has locked layers.lock' "$mnt/.digestfs/log" ||
+  fail 'there are no words about the lock'
+while ((SECONDS < minute_over)); do sleep 1; done
+expect_eq "$(lock_holder)" "$holder" 'who has the lock after a minute'
+cmp "$mnt/_/manifests/$unread" "$work/unread"
+fails_as 'Connection timed out' "$mnt/_/manifests/sha256:$(printf '%064d' 0)"
+kill -CONT "$holder"
+wait "$importer" || fail 'podman did not go on'
+# The image that podman stored is there.
+eventually 30 test -e "$mnt/localhost/demo:new" || fail 'the new image does not come'
+layer=$mnt/localhost/demo:new/layers/00
+cmp "$layer/diff" "$work/new.tar"
 # What failed is remembered for as long as it took.
 is_absent() {
   ! stat "$1" >"$work/stat" 2>&1 && grep -q 'No such file or directory' "$work/stat"
