@@ -132,6 +132,8 @@ class Session::Impl {
            const std::function<void()>& ending) {
     std::exception_ptr failure;
     try {
+      // Before any request, which may leave no descriptor for it.
+      const UniqueFd signalled = take_signals();
       // In here: where one thread cannot be started, those before it are told to end.
       for (std::size_t i = 0; i < kThreads; ++i) {
         threads_.emplace_back([this] {
@@ -140,7 +142,7 @@ class Session::Impl {
           a_thread_ended_.notify_all();
         });
       }
-      watch(ask_again);
+      watch(signalled.get(), ask_again);
     } catch (...) {
       failure = std::current_exception();  // the end is the same
     }
@@ -203,15 +205,20 @@ class Session::Impl {
     return false;
   }
 
-  /// Until the connection ends or a signal wants it to.
-  void watch(const std::function<void()>& ask_again) {
+  /// Opens the descriptor from which `watch` takes the signals.
+  static UniqueFd take_signals() {
     sigset_t signals;
     sigemptyset(&signals);
     for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
-    const UniqueFd signalled(::signalfd(-1, &signals, SFD_CLOEXEC));
+    UniqueFd signalled(::signalfd(-1, &signals, SFD_CLOEXEC));
     if (!signalled) throw_system_error("watch for signals");
+    return signalled;
+  }
+
+  /// Until the connection ends or a signal wants it to.
+  void watch(int signalled, const std::function<void()>& ask_again) {
     std::array<pollfd, 3> waiting = {{{ended_.get(), POLLIN, 0},
-                                      {signalled.get(), POLLIN, 0},
+                                      {signalled, POLLIN, 0},
                                       {table_ ? table_->fd() : -1, POLLPRI, 0}}};
     for (;;) {
       if (::poll(waiting.data(), waiting.size(), -1) < 0) {
@@ -219,7 +226,7 @@ class Session::Impl {
         throw_system_error("wait for the end of the mount");
       }
       if (waiting[0].revents != 0) return;
-      if (waiting[1].revents != 0 && is_told_to_stop(signalled.get(), ask_again)) return;
+      if (waiting[1].revents != 0 && is_told_to_stop(signalled, ask_again)) return;
       if (waiting[2].revents != 0 && !table_->is_mounted()) {
         // A lazy unmount, or another mount namespace that has the mount too. Cached content may be
         // read on; nobody waits any more.
