@@ -5,9 +5,11 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <deque>
 #include <iterator>
 #include <mutex>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -25,39 +27,75 @@ constexpr std::size_t kMaxKept = 2000;
 constexpr std::array<std::string_view, 4> kWords = {"error", "warning", "info", "debug"};
 constexpr std::array<int, 4> kPriorities = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
-// How long a line waits for another one that a disk or a terminal holds. It is lost then, but for
-// `recent_log`: nothing in the program may hang because its log does.
-constexpr std::chrono::milliseconds kPatience(100);
-
 /// Where the lines go, and the latest of them.
 struct Log {
-  std::timed_mutex writing;  ///< held while a line is written, so that lines do not mix
-  LogWriter writer;          ///< guarded by `writing`
-  std::mutex keeping;
-  std::deque<std::string> news;      ///< lines that only inform; guarded by `keeping`
-  std::deque<std::string> failures;  ///< warnings and errors; guarded by `keeping`
+  std::atomic<LogLevel> threshold{LogLevel::warning};
+
+  std::mutex
+      writing;       ///< Held while a line is written. Nothing else waits for it with a lock held.
+  LogWriter writer;  ///< guarded by `writing`
+
+  std::mutex keeping;                ///< guards what follows
+  std::deque<std::string> news;      ///< lines that only inform
+  std::deque<std::string> failures;  ///< warnings and errors
+  std::deque<LogLine> waiting;       ///< for the thread, if there is one
+  bool has_thread = false;
+  std::size_t lost = 0;  ///< how many lines found no place in `waiting`
+  std::condition_variable_any added;
 };
 
-// The one global of the program. The log is never destroyed, because a thread may outlive the end
-// of main.
-std::atomic<LogLevel> threshold{LogLevel::warning};
+/// Returns the one global of the program. It is never destroyed, because a thread may outlive the
+/// end of main.
 Log& log() {
   static Log* const the_log = new Log;
   return *the_log;
 }
 
-void write_to_stderr(LogLevel /*level*/, const std::string& line) {
-  const std::string whole = line + '\n';
+void write_to_stderr(const LogLine& line) {
+  const std::string whole = line.text + '\n';
   [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, whole.data(), whole.size());
 }
 
-void keep(LogLevel level, const std::string& line) {
-  std::string kept =
-      str_cat(rfc3339_text(std::chrono::system_clock::now()), " ", shortened(line, kMaxKept), "\n");
-  const std::lock_guard lock(log().keeping);
-  auto& lines = level <= LogLevel::warning ? log().failures : log().news;
-  lines.push_back(std::move(kept));
+LogLine line_of(LogLevel level, std::string_view message) {
+  return {.level = level,
+          .time = rfc3339_text(std::chrono::system_clock::now()),
+          .text = str_cat(kWords[static_cast<std::size_t>(level)], ": ", escaped(message))};
+}
+
+/// Keeps the line for `recent_log`. The caller holds the lock.
+void keep(const LogLine& line) {
+  auto& lines = line.level <= LogLevel::warning ? log().failures : log().news;
+  lines.push_back(str_cat(line.time, " ", shortened(line.text, kMaxKept), "\n"));
   if (lines.size() > kRecentLogLines) lines.pop_front();
+}
+
+void write(const LogLine& line) {
+  const std::lock_guard lock(log().writing);
+  if (log().writer) {
+    log().writer(line);
+  } else {
+    write_to_stderr(line);
+  }
+}
+
+/// Returns the lines that wait. Waits until there is one, or until `stop` is requested.
+std::deque<LogLine> take_waiting(const std::stop_token& stop) {
+  std::unique_lock lock(log().keeping);
+  log().added.wait(lock, stop, [] { return !log().waiting.empty(); });
+  auto lines = std::exchange(log().waiting, {});
+  if (const auto lost = std::exchange(log().lost, 0); lost > 0) {
+    lines.push_back(
+        line_of(LogLevel::warning, str_cat(lost, " lines came faster than they could be written")));
+  }
+  return lines;
+}
+
+void write_waiting(const std::stop_token& stop) noexcept try {
+  while (!stop.stop_requested()) {
+    for (const LogLine& line : take_waiting(stop)) write(line);
+  }
+} catch (const std::exception&) {
+  // Without memory the lines are only kept, until there is no thread any more.
 }
 
 }  // namespace
@@ -70,10 +108,10 @@ std::optional<LogLevel> parse_log_level(std::string_view word) noexcept {
   return std::nullopt;
 }
 
-void set_log_level(LogLevel level) noexcept { threshold = level; }
+void set_log_level(LogLevel level) noexcept { log().threshold = level; }
 
 bool log_enabled(LogLevel level) noexcept {
-  return level <= std::max(threshold.load(), LogLevel::info);
+  return level <= std::max(log().threshold.load(), LogLevel::info);
 }
 
 void log_to(LogWriter writer) {
@@ -85,8 +123,8 @@ void log_to_stderr() { log_to({}); }
 
 void log_to_syslog() {
   ::openlog("digestfs", LOG_PID, LOG_DAEMON);
-  log_to([](LogLevel level, const std::string& line) {
-    ::syslog(kPriorities[static_cast<std::size_t>(level)], "%s", line.c_str());
+  log_to([](const LogLine& line) {
+    ::syslog(kPriorities[static_cast<std::size_t>(line.level)], "%s", line.text.c_str());
   });
 }
 
@@ -105,18 +143,47 @@ std::string recent_log() {
 }
 
 void log_line(LogLevel level, std::string_view message) noexcept try {
-  const std::string line = str_cat(kWords[static_cast<std::size_t>(level)], ": ", escaped(message));
-  keep(level, line);
-  if (level > threshold.load()) return;
-  const std::unique_lock lock(log().writing, kPatience);
-  if (!lock) return;
-  if (log().writer) {
-    log().writer(level, line);
-  } else {
-    write_to_stderr(level, line);
+  LogLine line = line_of(level, message);
+  const bool is_written = level <= log().threshold.load();
+  {
+    const std::lock_guard lock(log().keeping);
+    keep(line);
+    if (!is_written) return;
+    if (log().has_thread) {
+      if (log().waiting.size() < kMaxWaitingLines) {
+        log().waiting.push_back(std::move(line));
+      } else {
+        ++log().lost;
+      }
+      log().added.notify_one();
+      return;
+    }
   }
+  write(line);
 } catch (...) {
   // A line that cannot be formatted is lost; there is nowhere left to say so.
+}
+
+LogThread::LogThread() : thread_(write_waiting) {
+  const std::lock_guard lock(log().keeping);
+  log().has_thread = true;
+}
+
+LogThread::~LogThread() {
+  {
+    const std::lock_guard lock(log().keeping);
+    log().has_thread = false;
+  }
+  thread_.request_stop();
+  thread_.join();
+  // What has come since the thread looked last.
+  try {
+    const std::stop_source stopped;
+    stopped.request_stop();
+    for (const LogLine& line : take_waiting(stopped.get_token())) write(line);
+  } catch (const std::exception&) {
+    // Without memory the lines are only kept.
+  }
 }
 
 }  // namespace digestfs

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "base/text.h"
 
@@ -31,11 +32,18 @@ void set_log_level(LogLevel level) noexcept;
 /// kept, whatever is written.
 [[nodiscard]] bool log_enabled(LogLevel level) noexcept;
 
-/// Writes one line, which has no line break at its end. Called from any thread, never from two at
-/// once. A line that comes while this function does not return is lost, but for `recent_log`.
-using LogWriter = std::function<void(LogLevel level, const std::string& line)>;
+/// One event.
+struct LogLine {
+  LogLevel level = LogLevel::error;
+  std::string time;  ///< when it happened, as in RFC 3339
+  std::string text;  ///< "level: message", without a line break at its end
+};
 
-/// Writes the lines with `writer` from now on.
+/// Writes one line. Called from any thread, but never from two at once.
+using LogWriter = std::function<void(const LogLine& line)>;
+
+/// Writes the lines with `writer` from now on. Returns when the writer before is not running and
+/// will not be called again.
 void log_to(LogWriter writer);
 /// Sends the lines to stderr, as at the start.
 void log_to_stderr();
@@ -49,8 +57,27 @@ inline constexpr std::size_t kRecentLogLines = 1000;
 [[nodiscard]] std::string recent_log();
 
 /// Logs one event. Safe from any thread. Control characters are escaped: a name from the network
-/// must not forge a line.
+/// must not forge a line. Waits for the writer, unless a `LogThread` lives.
 void log_line(LogLevel level, std::string_view message) noexcept;
+
+/// How many lines a `LogThread` has waiting at most.
+inline constexpr std::size_t kMaxWaitingLines = 1000;
+
+/// A thread that writes the lines for as long as this object lives, so that nobody waits for a
+/// terminal that was stopped or for a disk that hangs. Lines that come while `kMaxWaitingLines`
+/// wait are not written; a later line says how many. There is one such object at a time.
+class LogThread {
+ public:
+  /// Throws `std::system_error` if the system gives no thread.
+  LogThread();
+  LogThread(const LogThread&) = delete;
+  LogThread& operator=(const LogThread&) = delete;
+  /// Waits until all lines are written.
+  ~LogThread();
+
+ private:
+  std::jthread thread_;
+};
 
 }  // namespace digestfs
 

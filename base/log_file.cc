@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log_file.h"
 
-#include <chrono>
+#include <string>
 #include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/rfc3339.h"
 #include "base/text.h"
 
 namespace digestfs {
@@ -23,24 +22,27 @@ UniqueFd open_to_append(const std::filesystem::path& path) {
   return file;
 }
 
+void add(int file, const std::string& time, const std::string& text) {
+  const std::string whole = str_cat(time, " ", text, "\n");
+  [[maybe_unused]] const ssize_t ignored = ::write(file, whole.data(), whole.size());
+}
+
 }  // namespace
 
 LogFile::LogFile(std::filesystem::path path)
     : path_(std::move(path)), file_(open_to_append(path_)) {}
 
-void LogFile::write(const std::string& line) noexcept try {
-  const std::string whole =
-      str_cat(rfc3339_text(std::chrono::system_clock::now()), " ", line, "\n");
-  const std::lock_guard lock(mutex_);
-  [[maybe_unused]] const ssize_t ignored = ::write(file_.get(), whole.data(), whole.size());
+void LogFile::write(const LogLine& line) noexcept try {
+  if (is_to_be_opened_again_.exchange(false)) {
+    try {
+      file_ = open_to_append(path_);
+    } catch (const std::exception& error) {
+      add(file_.get(), line.time, str_cat("warning: ", error.what()));
+    }
+  }
+  add(file_.get(), line.time, line.text);
 } catch (...) {
   // There is nowhere left to say so.
-}
-
-void LogFile::open_again() {
-  UniqueFd file = open_to_append(path_);
-  const std::lock_guard lock(mutex_);
-  file_ = std::move(file);
 }
 
 }  // namespace digestfs

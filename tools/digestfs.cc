@@ -18,7 +18,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,6 +25,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -60,6 +60,30 @@ constexpr std::chrono::seconds kGrace{1};
 // that is lost is the note of the tags that were asked for in the last two seconds.
 constexpr std::chrono::milliseconds kLongestEnd{1900};
 
+// What the process ends with if it hangs at its end.
+volatile std::sig_atomic_t status_of_the_end = 0;
+
+/// Ends a process that hangs. It says so, for nobody else will.
+void end_now(int /*signal*/) {
+  pollfd stream{STDERR_FILENO, POLLOUT, 0};
+  constexpr std::string_view kWord = "error: something hangs, and is not waited for at the end\n";
+  if (::poll(&stream, 1, 0) == 1) {
+    [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, kWord.data(), kWord.size());
+  }
+  ::_exit(status_of_the_end);
+}
+
+/// Ends the process with `code` after `time`, wherever it hangs then; a `time` of 0 calls that off.
+/// This needs no thread, of which the system may give none.
+void end_after(std::chrono::microseconds time, ExitCode code) noexcept {
+  status_of_the_end = static_cast<int>(code);
+  std::signal(SIGALRM, end_now);
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+  itimerval timer{};
+  timer.it_value = {seconds.count(), (time - seconds).count()};
+  ::setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
 /// Waits until `flight` has landed, or until a signal ends the program. At a SIGHUP there is
 /// nothing to ask again yet.
 void wait_for_landing(Flight& flight) {
@@ -78,6 +102,7 @@ void wait_for_landing(Flight& flight) {
     signalfd_siginfo signal{};
     if (::read(signals.get(), &signal, sizeof(signal)) == sizeof(signal)) {
       if (signal.ssi_signo != SIGHUP) {
+        end_after(kLongestEnd, ExitCode::other);
         throw Failure(ExitCode::other, "interrupted before the mount was ready");
       }
       DIGESTFS_LOG(info, "nothing is mounted yet that could change");
@@ -162,10 +187,12 @@ void raise_file_limit() {
 
 /// What tells people how things are: the log, and the transfers.
 struct Reporting {
-  std::shared_ptr<LogFile> file;
-  std::optional<LiveProgress> progress;
+  std::shared_ptr<LogFile> file = nullptr;
+  std::optional<LiveProgress> progress = std::nullopt;
+  std::optional<LogThread> log_thread = std::nullopt;
 
   ~Reporting() {
+    log_thread.reset();
     // Lines of the log may still come, from a thread that hangs.
     if (!file) log_to_stderr();
   }
@@ -173,27 +200,19 @@ struct Reporting {
 
 /// Begins to tell what `workers` do, as `options` say.
 void begin_reporting(Reporting& reporting, const Workers& workers, const Options& options) {
-  if (options.quiet) return;
   const bool is_terminal = can_show_lines() && !options.trace;
   try {
+    reporting.log_thread.emplace();
+    if (options.quiet) return;
     reporting.progress.emplace(
         workers, is_terminal ? LiveProgress::Where::terminal : LiveProgress::Where::log);
   } catch (const std::system_error& error) {
-    DIGESTFS_LOG(warning, "cannot show progress: ", error.what());
+    DIGESTFS_LOG(warning, "the log and the progress have no thread of their own: ", error.what());
     return;
   }
   if (!is_terminal || reporting.file) return;
-  log_to([&progress = *reporting.progress](LogLevel /*level*/, const std::string& line) {
-    progress.write_above(line);
-  });
-}
-
-/// Ends the process after `kLongestEnd`, unless it has ended before.
-void end_in_time() {
-  std::thread([] {
-    std::this_thread::sleep_for(kLongestEnd);
-    std::_Exit(0);
-  }).detach();
+  log_to(
+      [&progress = *reporting.progress](const LogLine& line) { progress.write_above(line.text); });
 }
 
 /// Lets the parent exit. From then on nothing goes to the terminal.
@@ -201,14 +220,6 @@ void go_to_background(Daemon& daemon, Reporting& reporting) {
   if (reporting.progress) reporting.progress->leave_terminal();
   if (!reporting.file) log_to_syslog();
   daemon.is_ready();
-}
-
-void open_log_again(const Reporting& reporting) {
-  try {
-    if (reporting.file) reporting.file->open_again();
-  } catch (const std::exception& error) {
-    DIGESTFS_LOG(warning, error.what());
-  }
 }
 
 void mount_and_serve(const Options& options, const std::string& mountpoint, Daemon daemon,
@@ -219,7 +230,7 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   // Objects live in the order of their use: what is below uses what is above.
   Workers workers(
       {/*question=*/16, /*download=*/options.jobs, /*disk=*/2, /*light=*/2, /*small=*/4});
-  Reporting reporting{.file = std::move(log_file), .progress = std::nullopt};
+  Reporting reporting{.file = std::move(log_file)};
   begin_reporting(reporting, workers, options);
   // A large archive is read for a while; the signals end that as well.
   fly(workers, Lane::disk, "open " + options.source,
@@ -268,11 +279,11 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   const bool has_session_ended =
       session->run([&] { have_workers_ended = workers.stop_within(kGrace); },
                    [&] {
-                     open_log_again(reporting);
+                     if (reporting.file) reporting.file->open_again();
                      if (repository) repository->ask_again();
                      if (place) place->ask_again();
                    },
-                   end_in_time);
+                   [] { end_after(kLongestEnd, ExitCode::ok); });
   DIGESTFS_LOG(info, "unmounted source=", origin.name(), " at=", mountpoint);
   if (has_session_ended && have_workers_ended) return;
   DIGESTFS_LOG(warning, "ending without a thread that waits for the disk");
@@ -295,7 +306,7 @@ int run(const std::vector<std::string>& arguments) {
   std::shared_ptr<LogFile> log_file;
   if (options.log_file) {
     log_file = std::make_shared<LogFile>(std::filesystem::absolute(*options.log_file));
-    log_to([log_file](LogLevel /*level*/, const std::string& line) { log_file->write(line); });
+    log_to([log_file](const LogLine& line) { log_file->write(line); });
   }
   const std::string mountpoint = resolve_mountpoint(options.mountpoint);
   Options absolute = options;
@@ -320,6 +331,7 @@ int run(const std::vector<std::string>& arguments) {
   mount_and_serve(absolute, mountpoint,
                   options.foreground ? Daemon::in_foreground() : Daemon::start(),
                   std::move(log_file));
+  end_after({}, ExitCode::ok);
   return 0;
 }
 

@@ -56,7 +56,7 @@ std::string line_of(const cache::Transfer& transfer) {
   std::string line = str_cat(transfer.work, " ", brief(transfer.object));
   if (!transfer.has_begun) {
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(transfer.age);
-    return str_cat(line, "  waiting for ", cache::duration_text(age));
+    return str_cat(line, "  waiting for ", duration_text(age));
   }
   line += "  " + size_text(progress.done);
   if (progress.total > 0) {
@@ -67,7 +67,7 @@ std::string line_of(const cache::Transfer& transfer) {
   }
   if (const auto rate = progress.bytes_per_second()) line += str_cat("  ", size_text(rate), "/s");
   const auto left = progress.time_left();
-  if (left && progress.total > 0) line += str_cat("  ", cache::duration_text(*left), " left");
+  if (left && progress.total > 0) line += str_cat("  ", duration_text(*left), " left");
   return line;
 }
 

@@ -196,9 +196,9 @@ class Session::Impl {
     signalfd_siginfo signal{};
     if (::read(signalled, &signal, sizeof signal) != sizeof signal) return false;
     if (signal.ssi_signo != SIGHUP) return true;
-    DIGESTFS_LOG(info, "asking again for tags, lists and credentials, on a signal");
     try {
       ask_again();
+      DIGESTFS_LOG(info, "asking again for tags, lists and credentials, on a signal");
     } catch (const std::exception& error) {
       DIGESTFS_LOG(warning, "cannot ask for everything again cause=", error.what());
     }

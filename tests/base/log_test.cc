@@ -128,26 +128,46 @@ TEST_F(Log, KeepsTheLatestLinesAndNoMore) {
   EXPECT_LT(recent.size(), 100'000U);
 }
 
-// A log file on a disk that hangs held every thread that had something to say.
-TEST_F(Log, HoldsNobodyUpWhoseLineComesWhileAnotherOneHangs) {
+// A terminal that was stopped, or a log file on a disk that hangs, held every thread that had
+// something to say.
+TEST_F(Log, HoldsNobodyUpWhileItsWriterHangs) {
   std::promise<void> begun;
   std::promise<void> answer;
-  const auto answered = answer.get_future().share();
-  log_to([&](LogLevel /*level*/, const std::string& /*line*/) {
-    begun.set_value();
+  std::vector<std::string> lines;
+  log_to([&, answered = answer.get_future().share()](const LogLine& line) {
+    if (lines.empty()) begun.set_value();
+    lines.push_back(line.text);
     answered.wait();
   });
-  std::jthread stuck([] { log_line(LogLevel::error, "the line that hangs"); });
-  begun.get_future().wait();
-  log_line(LogLevel::error, "the line after it");
-  EXPECT_NE(recent_log().find("the line after it"), std::string::npos);
-  answer.set_value();
+  {
+    const LogThread thread;
+    log_line(LogLevel::error, "the line that hangs");
+    begun.get_future().wait();
+    for (std::size_t i = 0; i < kMaxWaitingLines + 5; ++i) log_line(LogLevel::error, "more");
+    EXPECT_NE(recent_log().find("error: more"), std::string::npos);
+    answer.set_value();
+  }
+  ASSERT_EQ(lines.size(), 1 + kMaxWaitingLines + 1);
+  EXPECT_EQ(lines.front(), "error: the line that hangs");
+  EXPECT_EQ(lines.back(), "warning: 5 lines came faster than they could be written");
+}
+
+TEST_F(Log, WritesAllThatCameBeforeItsThreadEnds) {
+  std::vector<std::string> lines;
+  log_to([&](const LogLine& line) { lines.push_back(line.text); });
+  {
+    const LogThread thread;
+    for (int i = 0; i < 100; ++i) log_line(LogLevel::error, str_cat(i));
+  }
+  EXPECT_EQ(lines.size(), 100U);
+  log_line(LogLevel::error, "after it");
+  EXPECT_EQ(lines.back(), "error: after it");
 }
 
 TEST_F(Log, GoesWhereItIsSent) {
   std::vector<std::string> lines;
-  log_to([&lines](LogLevel level, const std::string& line) {
-    lines.push_back(str_cat(static_cast<int>(level), " ", line));
+  log_to([&lines](const LogLine& line) {
+    lines.push_back(str_cat(static_cast<int>(line.level), " ", line.text));
   });
   EXPECT_EQ(written_by([] { log_line(LogLevel::error, "a\nb"); }), "");
   log_to_stderr();

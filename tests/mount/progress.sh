@@ -3,7 +3,7 @@
 # Whoever waits sees why: on a terminal a line for each transfer, which goes away again, in the mount
 # a table, and the log where it was sent. In the mount a walk that shows no trees reads no layer.
 . "$(dirname "$0")/lib.sh"
-require skopeo script getfattr jq
+require skopeo script getfattr jq python3
 
 example=oci:$SOURCE_DIR/examples/multi-arch
 start_registry
@@ -19,18 +19,21 @@ mount_on_terminal() {
   started "$!"
   eventually 30 answers "$mnt" || fail "not mounted: $(cat "$screen")"
 }
+# daemon: the process in that terminal; there is no other with this cache.
+daemon() { pgrep --full -- "-f --cache-dir $cache .* $mnt\$" | tail -n 1; }
 end_mount() {
+  local pid
+  pid=$(daemon)
   fusermount3 -u "$mnt"
-  eventually 10 no_daemon || fail 'digestfs did not end'
+  eventually 10 is_gone "$pid" || fail 'digestfs did not end'
   rm -rf "$cache"
 }
-no_daemon() { ! is_mounted "$mnt" && ! pgrep --full "^$DIGESTFS -f --cache-dir $cache" >/dev/null; }
 
 first_layer() { basename "$(readlink "$mnt/tags/v1/host/layers/00/blob" 2>/dev/null ||
   readlink "$mnt/tags/v1/platforms/linux_amd64/layers/00/blob")"; }
 shows() { tr -d '\r' <"$screen" | grep -qF -- "$1"; }
-# A line that was drawn is taken away by going up and erasing to the end of the screen.
-takes_away() { grep -qF $'\e[1A\e[J' "$screen"; }
+# Going up and erasing to the end of the screen takes a line away. Nothing is drawn after that.
+is_blank() { [[ $(sed -z 's/.*\x1b\[J//' "$screen" | tr -d '\0\r\n') == '' ]]; }
 
 mount_on_terminal
 layer=$(first_layer)
@@ -46,7 +49,7 @@ expect_eq "$(getfattr --only-values -n user.digestfs.fetched "$mnt/blobs/$layer"
 resume_registry
 wait "$reader"
 expect_eq "sha256:$(sha256sum <"$work/blob" | cut -d ' ' -f 1)" "$layer" 'the blob'
-eventually 10 takes_away || fail "the line stays: $(cat -v "$screen")"
+eventually 10 is_blank || fail "the line stays: $(cat -v "$screen")"
 grep -q "info: fetched digest=$layer" "$mnt/.digestfs/log" || fail 'the log of the mount says nothing'
 expect_eq "$(wc -l <"$mnt/.digestfs/transfers")" 1 'transfers when nothing is under way'
 end_mount
@@ -66,10 +69,33 @@ expect_eq "$(cat -v "$screen" | grep -v '^Script ' | tr -d '\n')" '' 'what is on
 resume_registry
 wait "$reader"
 mv "$work/digestfs.log" "$work/digestfs.log.1"
-pkill --signal HUP --full "^$DIGESTFS -f --cache-dir $cache"
+kill -HUP "$(daemon)"
 has_new_log() { [[ -e $work/digestfs.log ]]; }
 eventually 10 has_new_log || fail 'SIGHUP does not open the log file again'
 end_mount
+
+# A terminal that takes nothing any more, as after Ctrl-S, holds neither the mount nor its end.
+python3 - "$DIGESTFS" -d -f --cache-dir "$cache" "$registry/a/b" "$mnt" <<'PYTHON' &
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.environ["TERM"] = "xterm"
+    os.execv(sys.argv[1], sys.argv[1:])
+os.waitpid(pid, 0)  # and nobody reads
+PYTHON
+started "$!"
+eventually 30 answers "$mnt" || fail 'not mounted'
+names=0
+is_full() { # its terminal holds the thread that writes the log
+  stat "$mnt"/blobs/$((++names)).{1..50} >/dev/null 2>&1 || true
+  grep -qs '^wait_woken' /proc/"$(daemon)"/task/*/wchan
+}
+eventually 60 is_full || fail 'the terminal takes whatever comes'
+timeout 10 stat "$mnt/tags/v1/manifest.json" >/dev/null || fail 'a full terminal holds the mount'
+pid=$(daemon)
+kill "$pid"
+eventually 10 is_gone "$pid" || fail 'a full terminal holds the end of the mount'
+rm -rf "$cache"
 
 # A walk of a mount that lists no trees: manifests and configs, but no layer.
 mount_source "$registry/a/b" --list-trees=no
