@@ -65,10 +65,6 @@ void Tags::take_page(const registry::TagPage& page, Listing& listing,
                       .detail = str_cat("left out of the tags: ", left_out.reason)});
   }
   listing.untagged.insert(listing.untagged.end(), page.untagged.begin(), page.untagged.end());
-  for (const Descriptor& image : page.untagged) {
-    if (image.annotations.empty()) continue;
-    listing.annotations.try_emplace(image.digest, image.annotations);
-  }
   listing.next = page.next;
   listing.complete = !page.next;
   if (!page.cut.empty()) cut(listing, page.cut);
@@ -258,6 +254,7 @@ std::optional<Tag> Tags::resolve(const std::string& name, const Patience& patien
     Answer& kept = memory->answers[name];
     if (!kept.stale) kept.version = next_version(*memory);
     kept.stale = true;
+    kept.is_of_earlier_mount = false;
     kept.believed_until = now + std::min<Clock::duration>(time_to_live_, kKnownTagPatience);
     known = kept;
     return answer();
@@ -283,6 +280,7 @@ void Tags::ask(const std::string& name, std::stop_token stop) {
         (descriptor && answer.descriptor && answer.descriptor->digest != descriptor->digest);
     answer.descriptor = std::move(descriptor);
     answer.stale = false;
+    answer.is_of_earlier_mount = false;
     answer.asked_at = now;
     answer.asked_ns = wall_clock_ns();
     answer.believed_until = memory->round == round ? now + time_to_live_ : Clock::time_point{};
@@ -338,9 +336,7 @@ std::optional<Tag> Tags::known(const std::string& name) const {
   if (at == memory->answers.end() || !at->second.descriptor) return std::nullopt;
   const bool is_offline = network_ == Network::offline;
   // What an earlier mount was told is nothing yet to a mount that can ask.
-  const bool is_asked_for = at->second.asked_at != Clock::time_point{} ||
-                            at->second.believed_until != Clock::time_point{};
-  if (!is_asked_for && !is_offline) return std::nullopt;
+  if (at->second.is_of_earlier_mount && !is_offline) return std::nullopt;
   return Tag{*at->second.descriptor, at->second.stale || is_offline, {}};
 }
 
@@ -361,8 +357,10 @@ std::vector<Descriptor> Tags::untagged() const { return memory_.lock()->listing.
 
 registry::Annotations Tags::annotations(const Digest& untagged) const {
   const auto memory = memory_.lock();
-  const auto at = memory->listing.annotations.find(untagged);
-  return at == memory->listing.annotations.end() ? registry::Annotations{} : at->second;
+  for (const Descriptor& image : memory->listing.untagged) {
+    if (image.digest == untagged && !image.annotations.empty()) return image.annotations;
+  }
+  return {};
 }
 
 void Tags::load() {
@@ -382,6 +380,7 @@ void Tags::load() {
     answer.descriptor = std::move(tag.descriptor);
     answer.asked_ns = tag.asked_ns;
     answer.stale = true;
+    answer.is_of_earlier_mount = true;
     answer.version = next_version(*memory);
     memory->answers.emplace(name, std::move(answer));
   }

@@ -93,6 +93,7 @@ class Tags {
   struct Answer {
     std::optional<registry::Descriptor> descriptor;  ///< none: there is no such tag
     bool stale = false;
+    bool is_of_earlier_mount = false;  ///< nobody has asked for it through this mount
     std::int64_t asked_ns = 0;  ///< the same by the clock on the wall; an earlier mount's included
     Clock::time_point asked_at{};
     Clock::time_point believed_until{};
@@ -110,7 +111,6 @@ class Tags {
     Clock::time_point believed_until{};
     std::int64_t version = 0;
     std::vector<registry::Descriptor> untagged;
-    std::unordered_map<Digest, registry::Annotations> annotations;  ///< of those that have any
   };
   struct Memory {
     Listing listing;

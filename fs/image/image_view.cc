@@ -265,7 +265,7 @@ std::vector<Entry> ImageView::list(const Patience& patience) const {
   return entries;
 }
 
-Xattrs ImageView::xattrs() const {
+Xattrs ImageView::xattrs(const registry::Annotations& said) const {
   Xattrs facts;
   facts[kFactDigest] = digest_.str();
   if (const auto size = context_.content.size(digest_); size && size->exact) {
@@ -282,6 +282,7 @@ Xattrs ImageView::xattrs() const {
     if (!manifest.artifact_type.empty()) facts[kFactArtifactType] = manifest.artifact_type;
     add_annotations(facts, manifest.annotations);
   }
+  add_annotations(facts, said);
   add_annotations(facts, context_.tags.annotations(digest_));
   return facts;
 }

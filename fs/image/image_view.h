@@ -35,7 +35,9 @@ class ImageView {
   [[nodiscard]] std::optional<Entry> lookup(std::string_view name, const Patience& patience) const;
   [[nodiscard]] std::vector<Entry> list(const Patience& patience) const;
   /// Returns what is known of the image without asking the source.
-  [[nodiscard]] Xattrs xattrs() const;
+  /// `said` is what the descriptor says that leads here. It goes before what the source says of the
+  /// same image elsewhere, and behind what the manifest says itself.
+  [[nodiscard]] Xattrs xattrs(const registry::Annotations& said = {}) const;
 
  private:
   [[nodiscard]] std::shared_ptr<const Document> document(const Patience& patience) const;

@@ -56,12 +56,13 @@ void add_annotations(Xattrs& facts, const registry::Annotations& annotations) {
   for (const auto& [name, value] : facts) listed += name.size() + 1;
   for (const auto& [key, value] : annotations) {
     const std::string name = kAnnotationPrefix + key;
+    if (facts.contains(name)) continue;
     listed += name.size() + 1;
     if (name.size() > XATTR_NAME_MAX || value.size() > XATTR_SIZE_MAX || listed > XATTR_LIST_MAX ||
         key.empty() || key.find('\0') != std::string::npos) {
       continue;
     }
-    facts.try_emplace(name, value);
+    facts.emplace(name, value);
   }
 }
 

@@ -50,10 +50,7 @@ Xattrs TagDirectory::xattrs() const {
   // Only once it was entered: `ls -l tags` asks for attributes of all of them.
   const auto tag = context_.tags.known(tag_);
   if (!tag) return {};
-  // What the source says of the tag goes before what it says of the same image elsewhere.
-  Xattrs facts;
-  add_annotations(facts, tag->descriptor.annotations);
-  facts.merge(view_of(*tag).xattrs());
+  Xattrs facts = view_of(*tag).xattrs(tag->descriptor.annotations);
   if (tag->stale) facts[kFactStale] = "true";
   return facts;
 }

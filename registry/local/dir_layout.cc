@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/local/dir_layout.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -63,12 +62,9 @@ std::shared_ptr<const DirLayout::OwnManifest> DirLayout::manifest() {
   }
   try {
     return manifest_.get(file->get(), [&] {
-      OwnManifest read{.bytes = signed_payload(read_rest(file->get(), kMaxManifestBytes)),
-                       .digests = {}};
-      for (const char* algorithm : {"sha256", "sha512"}) {
-        read.digests.push_back(digest_of(read.bytes, algorithm));
-      }
-      return read;
+      std::string bytes = signed_payload(read_rest(file->get(), kMaxManifestBytes));
+      Digest digest = digest_of(bytes);
+      return OwnManifest{std::move(bytes), std::move(digest)};
     });
   } catch (const Error& error) {
     throw Error(error.code(),
@@ -89,8 +85,9 @@ std::optional<UniqueFd> DirLayout::open_object(const Digest& digest) const {
 std::shared_ptr<const DirLayout::OwnManifest> DirLayout::find_manifest(const Digest& digest) {
   if (!digest.is_verifiable()) return nullptr;
   auto own = manifest();
-  const auto& digests = own->digests;
-  return std::find(digests.begin(), digests.end(), digest) == digests.end() ? nullptr : own;
+  const bool is_usual = digest.algorithm() == own->digest.algorithm();
+  const Digest actual = is_usual ? own->digest : digest_of(own->bytes, digest.algorithm());
+  return actual == digest ? own : nullptr;
 }
 
 TagPage DirLayout::list_tags(const std::optional<std::string>& /*page*/,
@@ -98,7 +95,7 @@ TagPage DirLayout::list_tags(const std::optional<std::string>& /*page*/,
   const auto own = manifest();
   try {
     TagPage page;
-    page.untagged.push_back(describe(own->bytes, own->digests.front()));
+    page.untagged.push_back(describe(own->bytes, own->digest));
     return page;
   } catch (const Error& error) {
     throw Error(error.code(),

@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/handle.h"
 #include "registry/local/folder.h"
@@ -17,8 +16,7 @@ namespace digestfs::registry {
 /// A directory that `skopeo copy … dir:` wrote, as a source (LOC-3): one image or index without a
 /// tag. Its `manifest.json` is read again whenever it has changed, so that another copy into the
 /// directory is seen. Its files are named by the hex of their digests, those of an index's
-/// manifests with
-/// `.manifest.json` after it.
+/// manifests with `.manifest.json` after it.
 class DirLayout final : public Source {
  public:
   /// Throws `Errc::not_found` if `directory` does not exist or has no file `manifest.json`,
@@ -39,10 +37,9 @@ class DirLayout final : public Source {
              const Request& request) override;
 
  private:
-  /// The manifest, and what it is called.
   struct OwnManifest {
     std::string bytes;
-    std::vector<Digest> digests;
+    Digest digest;  ///< by the usual algorithm
   };
 
   [[nodiscard]] std::shared_ptr<const OwnManifest> manifest();

@@ -15,6 +15,7 @@ namespace digestfs::registry {
 namespace {
 
 constexpr std::size_t kMaxMarker = std::size_t{4} << 10U;
+
 }  // namespace
 
 std::shared_ptr<const LayoutNames> OciLayout::names() {

@@ -546,6 +546,10 @@ TEST_F(TagsTest, AreNotKnownBecauseAnEarlierMountResolvedThem) {
   static_cast<void>(later.resolve("a"));
   ASSERT_TRUE(later.tags.known("a"));
   EXPECT_FALSE(later.tags.known("a")->stale);
+  // Nor is it unknown again when it is to be asked for again.
+  static_cast<void>(later.tags.doubt("a", one_.digest));
+  later.tags.ask_again();
+  EXPECT_TRUE(later.tags.known("a"));
   const Mount offline(cache(), source_, kBelieved, Network::offline);
   ASSERT_TRUE(offline.tags.known("a"));
   EXPECT_TRUE(offline.tags.known("a")->stale);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "registry/local/containers/store_lock.h"
 
 namespace digestfs::registry {
 namespace {
@@ -50,8 +51,9 @@ ContainersStore::ContainersStore(const StoreLocation& location) {
 
 ContainersStore::View ContainersStore::view(const Request& request) const {
   View view;
+  const Request bounded = StoreLock::bounded(request);
   for (const auto& folder : folders_) {
-    view.parts_.push_back({folder.get(), folder->records(request)});
+    view.parts_.push_back({folder.get(), folder->records(bounded)});
   }
   return view;
 }

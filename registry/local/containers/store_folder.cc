@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/local/containers/store_folder.h"
 
+#include <array>
 #include <utility>
 
 #include <sys/stat.h>
@@ -46,9 +47,8 @@ std::shared_ptr<const StoreRecords> StoreFolder::records(const Request& request)
   }
   // What changes from here on changes the marks, and is read the next time.
   auto records = std::make_shared<StoreRecords>();
-  const Request bounded = StoreLock::bounded(request);
-  read_images(*records, bounded);
-  read_layers(*records, bounded);
+  read_images(*records, request);
+  read_layers(*records, request);
   *read_.lock() = Read{now, records};
   return records;
 }

@@ -19,7 +19,8 @@ class StoreLock {
   /// `request`, and without one for ever. Throws `Errc::timed_out` then.
   StoreLock(const Folder& folder, const std::string& name, const Request& request);
 
-  /// Returns `request` with a deadline for all locks that it needs: a few seconds for a question.
+  /// Returns `request` with a deadline for all locks that it needs: 4 s for a question, 30 s
+  /// for content.
   [[nodiscard]] static Request bounded(Request request);
 
  private:

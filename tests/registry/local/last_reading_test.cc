@@ -29,11 +29,17 @@ TEST(LastReading, ReadsAFileAgainOnlyOnceItHasChanged) {
   EXPECT_EQ(get(), "one");
   EXPECT_EQ(get(), "one");
   EXPECT_EQ(reads, 1);
-  // What has just changed may change again without a trace.
-  test::write_file(path, "two");
-  EXPECT_EQ(get(), "two");
-  EXPECT_EQ(get(), "two");
-  EXPECT_EQ(reads, 3);
+  // What has just changed may change again without a trace. Often enough to be in time once.
+  bool was_in_time = false;
+  while (!was_in_time) {
+    reads = 0;
+    const auto since = std::chrono::system_clock::now();
+    test::write_file(path, "two");
+    EXPECT_EQ(get(), "two");
+    EXPECT_EQ(get(), "two");
+    was_in_time = std::chrono::system_clock::now() - since < std::chrono::milliseconds(900);
+  }
+  EXPECT_EQ(reads, 2);
 }
 
 TEST(LastReading, KeepsNothingOfAReadingThatFails) {
