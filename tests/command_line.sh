@@ -4,25 +4,14 @@
 # zsh, and these have no other. --version names what a report of an error needs.
 set -euo pipefail
 cd "${SOURCE_DIR:-$(dirname "$0")/..}"
+. tests/lists.inc
 programs=$(dirname "${DIGESTFS:-build/dev/digestfs}")
 completions=packaging/completions
-status=0
+home=$(mktemp -d)
+trap 'rm -rf "$home"' EXIT
 for shell in fish zsh; do
   command -v "$shell" >/dev/null || { echo "SKIP: needs $shell" >&2 && exit 77; }
 done
-
-# same WHAT PROGRAM OTHER WHERE: both are lists of words, one a line.
-same() {
-  local program other
-  program=$(sort -u <<<"$2") other=$(sort -u <<<"$3")
-  [[ -n $program && $program == "$other" ]] && return
-  echo "The $1 of the program (<) and of $4 (>) differ:" >&2
-  diff <(echo "$program") <(echo "$other") >&2 || true
-  status=1
-}
-
-# items SECTION PAGE: the tags of the lists in that section.
-items() { sed -n "/^\.S[hs] $1\$/,/^\.S[hs] /s/^\.It //p" "$2"; }
 
 # in_bash LINE WORD…: what completes the line, which bash splits into these words.
 in_bash() (
@@ -36,21 +25,22 @@ in_bash() (
 
 # in_fish LINE
 in_fish() {
-  HOME=/nonexistent XDG_DATA_HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent fish --no-config \
+  HOME=$home XDG_DATA_HOME=$home XDG_CONFIG_HOME=$home fish --no-config \
     --command "source $completions/digestfs.fish; complete --do-complete '$1'" 2>/dev/null |
     cut -f 1
 }
 
-# in_zsh SERVICE FUNCTION: what the function gives to _arguments, or to compadd.
+# in_zsh SERVICE FUNCTION [WORD…]: what the function gives to _arguments, or to compadd, after these
+# words.
 in_zsh() {
   zsh -f -c '
     _arguments() { print -rl -- "$@" }
-    compadd() { print -rl -- "$@" }
+    compadd() { if [[ $1 == -a ]]; then print -rl -- ${(P)2}; else print -rl -- "$@"; fi }
     compset() { false }
     _files() { : }
-    service=$1 words=($1 "")
+    service=$1 words=($1 "${@:3}" "")
     source '"$completions"'/_digestfs >/dev/null
-    $2' zsh "$1" "$2"
+    $2' zsh "$@"
 }
 
 names() { grep -oE -- '^--?[A-Za-z-]+' || true; }
@@ -82,6 +72,13 @@ same 'directory behind oci:' oci:examples/multi-arch/ "$(in_fish 'digestfs oci:e
 same 'directory behind oci:' examples/multi-arch "$(in_bash 'digestfs oci:examples/mu' digestfs oci : examples/mu)" bash
 same 'level behind =' debug "$(in_bash 'digestfs --log-level=d' digestfs --log-level = d)" bash
 same 'option in -o' $'ro,cache-dir=\nro,cache-size=' "$(in_bash 'digestfs -o ro,cache' digestfs -o ro,cache)" bash
+
+# The tags of a mount, of which nothing but the names matters.
+mkdir -p "$home/mnt/tags/v1" "$home/mnt/tags/v2"
+same 'tags of a mount' $'v1\nv2' "$(in_fish 'digestfs-images ~/mnt --tag ')" fish
+same 'tags of a mount' $'v1\nv2' \
+  "$(in_bash "digestfs-images $home/mnt --tag " digestfs-images "$home/mnt" --tag '')" bash
+same 'tags of a mount' $'v1\nv2' "$(in_zsh digestfs-images _digestfs_tags "$home/mnt" --tag)" zsh
 
 version=$("$programs/digestfs" --version)
 for library in libfuse libcurl OpenSSL 'zlib|ISA-L' libzstd nlohmann_json; do

@@ -125,6 +125,7 @@ _digestfs() {
     ((${#places[@]})) || __digestfs_word "$word" '' 'list verify prune path'
   else
     [[ -z $word && $program != digestfs ]] && mapfile -t found < <(__digestfs_mounts)
+    ((${#found[@]})) && compopt -o filenames
     ((${#found[@]})) || __digestfs_directory "$word" ''
   fi
   # readline replaces what is behind the last ':' or '=' alone.

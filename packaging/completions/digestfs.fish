@@ -13,7 +13,7 @@ end
 # Prints the tags of the mounts on the command line.
 function __digestfs_tags
     for place in (commandline -opc)[2..]
-        path basename (path expand $place 2>/dev/null; or echo $place)/tags/* 2>/dev/null
+        path basename (string replace -r '^~(?=/|$)' $HOME -- $place)/tags/* 2>/dev/null
     end
 end
 

@@ -22,7 +22,9 @@ says() {
   expect_eq "$status" "$1" "exit status of ${*:3}, which said: $(<"$work/said")"
   [[ $(<"$work/said") == *"$2"* ]] || fail "${*:3} said: $(<"$work/said")"
   expect_eq "$(mounts_left)" '' mounts
+  eventually 10 no_daemon || fail "${*:3} left a daemon"
 }
+no_daemon() { ! pgrep --full "^digestfs oci:$work/" >/dev/null && ! pgrep --full "^digestfs oci:$SOURCE_DIR/" >/dev/null; }
 
 job=$SOURCE_DIR/examples/ci/check-image
 says 0 'has all that it should have' "$job" "oci:$work/layout" "$both" "$label"

@@ -14,6 +14,7 @@ programs=$(dirname "$DIGESTFS")
 said=$work/said # all messages, of all programs
 export LC_ALL=C.UTF-8 XDG_CACHE_HOME=$work/home-cache
 unset REGISTRY_AUTH_FILE DOCKER_CONFIG DOCKER_AUTH_CONFIG
+unset HTTPS_PROXY https_proxy HTTP_PROXY http_proxy ALL_PROXY all_proxy NO_PROXY no_proxy
 
 # provoke STATUS COMMAND…: it fails with that status, and what it says is kept.
 provoke() {
@@ -64,6 +65,8 @@ aside refuse 13 127.0.0.1:1/a/b "$mnt"
 aside refuse 13 nowhere.invalid/a/b "$mnt"
 aside refuse 13 "$web/a/b" "$mnt"
 aside refuse 2 "$failing/" "$mnt"
+aside refuse 2 --log-file= "$failing/a" "$mnt"
+aside refuse 1 --log-file "$work/none/log" "$failing/a" "$mnt"
 
 mount_at "$work/a" "$failing/a" --timeout 1
 for tag in denied broken silent large absent; do
