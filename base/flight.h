@@ -53,7 +53,7 @@ class Flight {
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
-  /// Returns since when somebody wants this.
+  /// Returns when the flight was made: since then somebody wants what it brings.
   [[nodiscard]] Clock::time_point launched_at() const noexcept { return launched_; }
 
   /// Says how many bytes the work is about, and begins to count them anew, from those that are done

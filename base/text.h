@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -39,6 +40,9 @@ template <class... Parts>
 /// Returns `bytes` with three digits and a unit that is a power of 1000, as podman writes sizes:
 /// `34 B`, `2.17 MB`.
 [[nodiscard]] std::string size_text(std::uint64_t bytes);
+
+/// Returns the time as people write it: `9s`, `4m09s`, `2h04m`.
+[[nodiscard]] std::string duration_text(std::chrono::seconds time);
 
 /// Reads the whole of `text` as digits of a decimal number. Returns nothing for any other text, and
 /// for a number that 64 bits do not hold.

@@ -87,7 +87,7 @@ class Store {
 
   /// Keeps the bounds and removes what killed processes have left. To be called at the start and
   /// from time to time: other processes add to the cache too, and what is in use stays until it is
-  /// closed. Never throws.
+  /// closed. Leaves the rest for the next time on `stop`. Never throws.
   void tidy(const std::stop_token& stop = {}) const noexcept;
 
   /// Notes that the object was used now: the mtime of `used/<alg>/<hex>`. Never throws.

@@ -74,21 +74,4 @@ std::string transfer_table(const std::vector<Transfer>& transfers) {
   return table;
 }
 
-std::string duration_text(std::chrono::seconds time) {
-  constexpr std::int64_t kMinute = 60;
-  constexpr std::int64_t kHour = 60 * kMinute;
-  const std::int64_t seconds = time.count();
-  std::array<char, 64> text{};
-  if (seconds < kMinute) {
-    std::snprintf(text.data(), text.size(), "%ds", static_cast<int>(seconds));
-  } else if (seconds < kHour) {
-    std::snprintf(text.data(), text.size(), "%dm%02ds", static_cast<int>(seconds / kMinute),
-                  static_cast<int>(seconds % kMinute));
-  } else {
-    std::snprintf(text.data(), text.size(), "%lldh%02dm", static_cast<long long>(seconds / kHour),
-                  static_cast<int>(seconds % kHour / kMinute));
-  }
-  return text.data();
-}
-
 }  // namespace digestfs::cache

@@ -29,7 +29,4 @@ struct Transfer {
 /// object. Columns are separated by blanks; `-` stands for what is not known.
 [[nodiscard]] std::string transfer_table(const std::vector<Transfer>& transfers);
 
-/// Returns the time as people write it: `9s`, `4m09s`, `2h04m`.
-[[nodiscard]] std::string duration_text(std::chrono::seconds time);
-
 }  // namespace digestfs::cache

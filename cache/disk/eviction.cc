@@ -45,7 +45,7 @@ bool is_used_now(const Directory& directory, const std::string& path) {
   return file && is_in_use(file->get());
 }
 
-/// Returns whether an object lies at `path`. Only objects have a note of their last use.
+/// Returns true if an object lies at `path`. Only objects have a note of their last use.
 bool is_object_path(std::string_view path) {
   return std::ranges::find(kAreas, path.substr(0, path.find('/'))) != kAreas.end();
 }

@@ -34,6 +34,7 @@ class Eviction {
   void make_room_after(std::uint64_t bytes) const;
 
   /// Keeps the bounds, and removes what a killed process has left and no later one can go on with.
+  /// Leaves the rest for the next time on `stop`.
   void tidy(const std::stop_token& stop) const;
 
   /// Keeps the bound on what is in quarantine so that `bytes` can be added.

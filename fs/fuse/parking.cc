@@ -91,7 +91,7 @@ void Parking::wait_for(const std::shared_ptr<Request>& request, Pending pending)
       return;
     }
     const auto& flight = pending.flight;
-    // Without a share in the flight, which would keep itself.
+    // A pointer that shares nothing: the flight would keep itself alive.
     if (flight->on_landing([this, request, landed = flight.get()] { wake(request, landed); })) {
       // Only now: a deadline that is over before the request waits would find nobody to wake. One
       // that outlives this wait does no harm, it makes for one more attempt.

@@ -13,7 +13,8 @@ inline constexpr std::string_view kWhiteout = ".wh.";
 /// (image-spec layer.md, "Opaque Whiteout").
 inline constexpr std::string_view kOpaque = ".wh..wh..opq";
 
-/// Returns true if a file of this name is a whiteout, or belongs to a file system that made some.
+/// Returns true if a file of this name is a whiteout, or one of those that aufs kept for
+/// itself (WH-4).
 [[nodiscard]] constexpr bool is_whiteout(std::string_view name) noexcept {
   return name.starts_with(kWhiteout);
 }

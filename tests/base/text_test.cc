@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.h"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -50,6 +51,14 @@ TEST(SizeText, HasThreeDigitsAndAUnit) {
   EXPECT_EQ(size_text(999'600), "1 MB");
   EXPECT_EQ(size_text(2'167'000), "2.17 MB");
   EXPECT_EQ(size_text(18'446'744'073'709'551'615U), "18.4 EB");
+}
+
+TEST(DurationText, IsAsPeopleWriteIt) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(duration_text(0s), "0s");
+  EXPECT_EQ(duration_text(59s), "59s");
+  EXPECT_EQ(duration_text(249s), "4m09s");
+  EXPECT_EQ(duration_text(2h + 4min + 59s), "2h04m");
 }
 
 }  // namespace

@@ -70,12 +70,5 @@ TEST(Transfers, TellNoRateOfWhatWasThereBefore) {
   EXPECT_FALSE(begun.time_left());
 }
 
-TEST(Transfers, TellTheTimeLeftAsPeopleDo) {
-  EXPECT_EQ(duration_text(0s), "0s");
-  EXPECT_EQ(duration_text(59s), "59s");
-  EXPECT_EQ(duration_text(249s), "4m09s");
-  EXPECT_EQ(duration_text(2h + 4min + 59s), "2h04m");
-}
-
 }  // namespace
 }  // namespace digestfs::cache
