@@ -68,6 +68,18 @@ void write_all(int fd, std::span<const std::byte> bytes) {
   }
 }
 
+void write_all_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      throw_system_error("write");
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+}
+
 std::string read_rest(int fd, std::size_t limit) {
   std::string text;
   std::array<char, 65536> chunk;

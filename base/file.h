@@ -32,6 +32,8 @@ enum class Links { followed, refused };
 [[nodiscard]] std::size_t read_at(int fd, std::span<std::byte> buffer, std::uint64_t offset);
 
 void write_all(int fd, std::span<const std::byte> bytes);
+/// Writes at `offset`, and leaves the position of the file as it is.
+void write_all_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset);
 
 /// Returns the rest of an open file, from its current position. Throws `Errc::too_large` if that is
 /// more than `limit` bytes.

@@ -26,6 +26,7 @@ void Flight::begin(std::uint64_t total, std::uint64_t already) noexcept {
   already_ = already;
   total_ = total;
   began_ = Clock::now();
+  has_begun_ = true;
 }
 
 Progress Flight::progress() const noexcept {

@@ -59,6 +59,8 @@ class Flight {
   /// Says how many bytes the work is about, and begins to count them anew, from those that are done
   /// `already`.
   void begin(std::uint64_t total, std::uint64_t already = 0) noexcept;
+  /// Returns true once `begin` was called.
+  [[nodiscard]] bool has_begun() const noexcept { return has_begun_; }
   /// Adds `bytes` to what is done.
   void advance(std::uint64_t bytes) noexcept { done_ += bytes; }
   [[nodiscard]] Progress progress() const noexcept;
@@ -128,6 +130,7 @@ class Flight {
   std::atomic<std::uint64_t> done_ = 0;
   std::atomic<std::uint64_t> total_ = 0;
   std::atomic<std::size_t> waiters_ = 0;
+  std::atomic<bool> has_begun_ = false;
   std::atomic<bool> was_awaited_ = false;
   std::atomic<bool> has_given_up_ = false;
   // Guarded by the lock it lives in.

@@ -41,6 +41,12 @@ void Flights::Table::forget_old_failures(Clock::time_point now) {
   }
 }
 
+std::shared_ptr<Flight> Flights::find(const std::string& key) const {
+  const auto table = table_.lock();
+  const auto at = table->flights.find(key);
+  return at == table->flights.end() ? nullptr : at->second;
+}
+
 std::vector<std::shared_ptr<const Flight>> Flights::find_all(std::string_view beginning) const {
   std::vector<std::shared_ptr<const Flight>> found;
   const auto table = table_.lock();

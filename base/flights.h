@@ -36,6 +36,10 @@ class Flights {
   [[nodiscard]] std::shared_ptr<Flight> join(const std::string& key, Lane lane, Workers::Work work);
   [[nodiscard]] std::shared_ptr<Flight> join(const std::string& key, Lane lane, TrackedWork work);
 
+  /// Returns the flight of `key` that is under way or whose failure is remembered; null if there is
+  /// none.
+  [[nodiscard]] std::shared_ptr<Flight> find(const std::string& key) const;
+
   /// Returns the flights whose key begins with `beginning`: those under way, and the latest
   /// failures.
   [[nodiscard]] std::vector<std::shared_ptr<const Flight>> find_all(

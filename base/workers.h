@@ -25,8 +25,9 @@ enum class Lane {
   disk,      ///< Hashing and unpacking what is on the disk. Never waits for the network.
   light,     ///< The same for small objects, which must not queue behind layers (promise 10).
   small,     ///< Blobs that are known to be small, which must not queue behind layers either.
+  follow,    ///< Unpacking what is just being downloaded: it waits for the network.
 };
-inline constexpr std::size_t kLanes = 5;
+inline constexpr std::size_t kLanes = 6;
 
 /// Thrown by work that has to wait for another process: "not yet". The work is begun again after
 /// `pause`, and holds no thread until then.

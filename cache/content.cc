@@ -18,6 +18,9 @@ using registry::Endpoint;
 // layer unpacked. The bound is for a cache that somebody empties as fast as it is filled.
 constexpr int kMaxSteps = 8;
 
+// Of a layer of fewer bytes, nothing is gained by beginning early.
+constexpr std::uint64_t kWorthFollowing = std::uint64_t{1} << 20U;
+
 /// Returns true for the digest of no bytes at all.
 bool is_of_nothing(const Digest& digest) {
   return digest.is_verifiable() && digest_of("", digest.algorithm()) == digest;
@@ -33,14 +36,14 @@ bool is_of_one_layer(Errc code) noexcept {
 }  // namespace
 
 Content::Content(const Store& store, registry::Source& source, Workers& workers, Problems& problems,
-                 Network network, const registry::RetryPolicy& resume)
+                 Network network, const DownloadPolicy& policy)
     : store_(store),
       source_(source),
       problems_(problems),
       network_(network),
       quarantine_(store),
       open_objects_(store, objects_, problems, workers),
-      downloads_(store, objects_, open_objects_, quarantine_, problems, workers, resume),
+      downloads_(store, objects_, open_objects_, quarantine_, problems, workers, policy),
       unpacking_(store, layers_, open_objects_, problems, workers),
       questions_(workers) {}
 
@@ -143,6 +146,25 @@ void Content::fetch(const Digest& digest, const KnownObject& known, const Patien
   await(downloads_.start(digest, known, lane, limit), patience);
 }
 
+/// Opens a layer that is to be unpacked. If it has to be downloaded first, begins to unpack it
+/// while it arrives.
+std::shared_ptr<const VerifiedFile> Content::open_layer(const Digest& layer, const Digest& diff,
+                                                        const Patience& patience, Lane lane,
+                                                        std::uint64_t limit,
+                                                        const Observe& observe) {
+  try {
+    return open(layer, patience, lane, limit);
+  } catch (Pending& pending) {
+    const std::uint64_t size = objects_.find(layer).most_claimed;
+    if (size > kWorthFollowing) {
+      if (auto arrival = downloads_.arrival(layer)) {
+        pending.others.push_back(unpacking_.follow(diff, layer, size, std::move(arrival), observe));
+      }
+    }
+    throw;
+  }
+}
+
 /// Makes `diff` of the first of `layers` that gives it; there is one at least.
 void Content::unpack(const Digest& diff, std::vector<Digest> layers, const Patience& patience,
                      Lane lane, std::uint64_t limit, const Observe& observe) {
@@ -154,8 +176,9 @@ void Content::unpack(const Digest& diff, std::vector<Digest> layers, const Patie
   for (const Digest& layer : layers) {
     try {
       unpacking_.check(diff, layer);
-      const auto file = open(layer, patience, lane, limit);
-      await(unpacking_.start(diff, file, observe), patience);
+      const auto file = open_layer(layer, diff, patience, lane, limit, observe);
+      const auto following = unpacking_.following(diff, layer);
+      await(following ? following : unpacking_.start(diff, file, observe), patience);
       return;
     } catch (const Error& error) {
       if (!is_of_one_layer(error.code())) throw;

@@ -20,7 +20,6 @@
 #include "cache/quarantine.h"
 #include "cache/store.h"
 #include "cache/unpacking.h"
-#include "registry/host/back_off.h"
 #include "registry/source.h"
 
 namespace digestfs::cache {
@@ -56,9 +55,8 @@ class Content {
   static constexpr std::uint64_t kNoLimit = UINT64_MAX;
   using Observe = cache::Observe;
 
-  /// `resume` says how soon a download that was cut goes on.
   Content(const Store& store, registry::Source& source, Workers& workers, Problems& problems,
-          Network network, const registry::RetryPolicy& resume = {});
+          Network network, const DownloadPolicy& policy = {});
 
   /// Says that `digest` is an object behind `endpoint`, of `size` bytes by a descriptor. If the
   /// source does not have the object after all, it may be at one of `urls` (VER-4).
@@ -133,6 +131,11 @@ class Content {
   [[nodiscard]] bool is_kept_diff(const Digest& diff, const Patience& patience);
   void fetch(const Digest& digest, const KnownObject& known, const Patience& patience, Lane lane,
              std::uint64_t limit);
+  [[nodiscard]] std::shared_ptr<const VerifiedFile> open_layer(const Digest& layer,
+                                                               const Digest& diff,
+                                                               const Patience& patience, Lane lane,
+                                                               std::uint64_t limit,
+                                                               const Observe& observe);
   void unpack(const Digest& diff, std::vector<Digest> layers, const Patience& patience, Lane lane,
               std::uint64_t limit, const Observe& observe);
 

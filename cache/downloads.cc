@@ -59,14 +59,16 @@ std::string name_of(const Origin& origin) {
   return str_cat(shown.substr(0, authority + 2), shown.substr(at + 1));
 }
 
-/// Has `origin` send the object from `offset` on.
-void send_rest(const Origin& origin, const Digest& digest, std::uint64_t offset,
-               registry::ObjectSink& sink, const Request& request) {
-  if (origin.url.empty()) {
-    origin.source->fetch(origin.endpoint, digest, {.offset = offset}, sink, request);
-  } else {
-    origin.source->fetch_from(origin.url, digest, {.offset = offset}, sink, request);
-  }
+/// Returns what has `origin` send parts of the object.
+ObjectTransfer::Send sender_of(const Origin& origin, const Digest& digest) {
+  return [&origin, &digest](const registry::Range& range, registry::ObjectSink& sink,
+                            const Request& request) {
+    if (origin.url.empty()) {
+      origin.source->fetch(origin.endpoint, digest, range, sink, request);
+    } else {
+      origin.source->fetch_from(origin.url, digest, range, sink, request);
+    }
+  };
 }
 
 }  // namespace
@@ -84,13 +86,45 @@ std::shared_ptr<Flight> Downloads::start(const Digest& digest, const KnownObject
   // differ between a digest that is tried as a manifest and one that is known as a blob, and
   // between descriptors that give different sizes. Such flights still download once: each takes the
   // partial file, and then looks again whether the object is there.
-  return flights_.join(
+  auto arrival = std::make_shared<Arrival>();
+  auto joined = flights_.join(
       str_cat("fetch ", digest, " ", known.origins.size(), " ", limit, " ", known.most_claimed),
       lane,
-      [this, digest, limit, urgency, claim = std::make_shared<PartialClaim>(store_.claim(digest))](
-          const std::stop_token& stop, Flight& flight) {
-        fetch(take_partial(*claim, stop), limit, {.stop = stop, .urgency = urgency}, flight);
+      [this, digest, limit, urgency, arrival,
+       claim = std::make_shared<PartialClaim>(store_.claim(digest))](const std::stop_token& stop,
+                                                                     Flight& flight) {
+        Partial partial = take_partial(*claim, stop);
+        try {
+          fetch(std::move(partial), limit, {.stop = stop, .urgency = urgency}, flight, arrival);
+        } catch (...) {
+          end(digest, *arrival);
+          throw;
+        }
+        end(digest, *arrival);
       });
+  // If the flight was under way, it has another one.
+  if (arrival.use_count() > 1) {
+    const auto arrivals = arrivals_.lock();
+    std::weak_ptr<Arrival>& known_one = (*arrivals)[digest];
+    if (known_one.expired()) known_one = arrival;
+  }
+  return joined;
+}
+
+/// Tells the readers of what arrived that no more comes. If the object was published, they know.
+void Downloads::end(const Digest& digest, Arrival& arrival) {
+  arrival.settle(/*is_verified=*/false);
+  const auto arrivals = arrivals_.lock();
+  const auto at = arrivals->find(digest);
+  if (at == arrivals->end()) return;
+  const auto known_one = at->second.lock();
+  if (!known_one || known_one.get() == &arrival) arrivals->erase(at);
+}
+
+std::shared_ptr<Arrival> Downloads::arrival(const Digest& digest) const {
+  const auto arrivals = arrivals_.lock();
+  const auto at = arrivals->find(digest);
+  return at == arrivals->end() ? nullptr : at->second.lock();
 }
 
 std::optional<std::uint64_t> Downloads::fetched(const Digest& digest) const {
@@ -102,15 +136,16 @@ std::optional<std::uint64_t> Downloads::fetched(const Digest& digest) const {
   return most;
 }
 
-void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& request,
-                      Flight& flight) {
+void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& request, Flight& flight,
+                      const std::shared_ptr<Arrival>& arrival) {
   const Digest digest = partial.digest();
   const KnownObject known = objects_.find(digest);
   // A claim of 0 is none: that is what descriptors say of an object that nobody has measured.
   const bool is_measured = known.most_claimed > 0;
   const Bounds bounds{limit,
                       is_measured ? std::optional(most_of(known.most_claimed)) : std::nullopt};
-  Download download{digest, known, bounds, request, flight, std::move(partial), {}, nullptr};
+  Download download{digest, known,  bounds, request, flight, arrival, std::move(partial),
+                    {},     nullptr};
   // Another process may have been faster; its object is hashed like any other file of the cache.
   if (store_.open(Area::blobs, digest)) {
     discard(download);
@@ -149,6 +184,7 @@ void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& reque
     problems_.report_size(digest, *known.claimed, size);
   }
   open_objects_.publish(*std::move(download.partial), Area::blobs, {digest, download.fingerprint});
+  arrival->settle(/*is_verified=*/true);
   objects_.confirm(digest);
   DIGESTFS_LOG(
       info, "fetched digest=", digest, " size=", size, " ms=",
@@ -162,6 +198,8 @@ std::optional<std::string> Downloads::fetch_from_any(Download& download) {
   std::optional<std::string> wrong;
   for (std::size_t i = 0; i < origins.size(); ++i) {
     if (!download.partial) download.partial = store_.claim(download.digest).take_any();
+    download.partial->drop_behind_gap();
+    download.arrival->begin(download.partial->fd());
     download.asked = &origins[i];
     try {
       const HashedFile hashed = fetch_from(origins[i], download);
@@ -191,15 +229,26 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
   Partial& partial = *download.partial;
   const std::stop_token& stop = download.request.stop;
   auto wanted = registry::Copy::any;
+  ConnectionPolicy connections = policy_.connections;
+  std::unique_ptr<ArrivalHash> hash;
   int restarts = 0;
   for (int resumption = 0;;) {
     const std::uint64_t had = partial.size();
+    if (!hash && download.known.most_claimed > kSmall) {
+      hash =
+          std::make_unique<ArrivalHash>(download.arrival, std::string(download.digest.algorithm()));
+    }
     Receiver receiver(store_, partial, download.bounds, wanted, download.flight);
+    ObjectTransfer transfer(
+        sender_of(origin, download.digest),
+        {store_, partial, receiver, *download.arrival, download.flight, download.request, spare_},
+        connections);
     try {
-      send_rest(origin, download.digest, had, receiver, download.request);
-      HashedFile actual =
-          hash_whole_file(partial.fd(), download.digest.algorithm(), stop, &download.flight);
+      transfer.run();
+      download.arrival->complete();
+      HashedFile actual = finish_hash(std::move(hash), download);
       if (actual.digest == download.digest) return actual;
+      download.arrival->restart();
       receiver.check_end(had, download.known.claimed);
       if (wanted == registry::Copy::sources) return actual;
       // What an earlier download left may be to blame (RTY-8), or one bad moment of the source, or
@@ -210,7 +259,12 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
                    "other bytes than promised, once more from the start digest=", download.digest,
                    " actual=", actual.digest);
     } catch (const Error& error) {
-      const bool is_cut = error.code() == Errc::unavailable || error.code() == Errc::timed_out;
+      bool is_cut = error.code() == Errc::unavailable || error.code() == Errc::timed_out;
+      if (transfer.is_shared()) {
+        // A server that does not like several connections gets one.
+        connections.most = 1;
+        is_cut = is_cut || (error.code() != Errc::interrupted && error.code() != Errc::too_large);
+      }
       const std::uint64_t size = partial.size();
       const bool may_go_on = receiver.has_restarted() ? ++restarts <= kMaxRestarts : size > had;
       if (!is_cut || size == 0 || !may_go_on) throw;
@@ -223,10 +277,21 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
   }
 }
 
+/// Returns what the partial file is. The `hash` of what arrived, if there is one, spares hashing it
+/// again; but the file is read again, because somebody else may have written to it meanwhile.
+HashedFile Downloads::finish_hash(std::unique_ptr<ArrivalHash> hash, const Download& download) {
+  const int file = download.partial->fd();
+  const std::stop_token& stop = download.request.stop;
+  if (const auto seen = hash ? hash->finish() : std::nullopt) {
+    if (auto same = recognise(file, *seen, stop)) return *std::move(same);
+  }
+  return hash_whole_file(file, download.digest.algorithm(), stop, &download.flight);
+}
+
 /// Goes on at once the first time, because one cut is nothing unusual.
 void Downloads::wait_to_go_on(int resumption, const std::stop_token& stop) const {
   if (resumption == 1) return;
-  const auto wait = registry::back_off(resume_, resumption - 1, registry::jitter());
+  const auto wait = registry::back_off(policy_.resume, resumption - 1, registry::jitter());
   registry::sleep_until(Clock::now() + wait, stop);
 }
 

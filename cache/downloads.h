@@ -5,10 +5,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "base/flights.h"
+#include "base/guarded.h"
 #include "base/request.h"
+#include "cache/arrival.h"
+#include "cache/arrival_hash.h"
 #include "cache/hash_file.h"
+#include "cache/object_transfer.h"
 #include "cache/objects.h"
 #include "cache/open_objects.h"
 #include "cache/problems.h"
@@ -19,19 +24,26 @@
 
 namespace digestfs::cache {
 
+/// How objects are downloaded.
+struct DownloadPolicy {
+  registry::RetryPolicy resume = {};  ///< how soon a download that was cut goes on
+  ConnectionPolicy connections = {};
+};
+
 /// Brings objects from their origins into the cache. A download that is cut goes on where it was
 /// cut; bytes that do not hash to the digest are asked for once more, then quarantined and
 /// reported. Safe for concurrent use.
 class Downloads {
  public:
   Downloads(const Store& store, Objects& objects, OpenObjects& open_objects, Quarantine& quarantine,
-            Problems& problems, Workers& workers, const registry::RetryPolicy& resume)
+            Problems& problems, Workers& workers, const DownloadPolicy& policy)
       : store_(store),
         objects_(objects),
         open_objects_(open_objects),
         quarantine_(quarantine),
         problems_(problems),
-        resume_(resume),
+        policy_(policy),
+        spare_(policy.connections.most - 1),
         flights_(workers) {}
 
   /// Returns the flight that downloads `digest`. When the flight has landed well, the object is in
@@ -39,6 +51,10 @@ class Downloads {
   /// what is fetched, in bytes (`too_large`).
   [[nodiscard]] std::shared_ptr<Flight> start(const Digest& digest, const KnownObject& known,
                                               Lane lane, std::uint64_t limit);
+
+  /// Returns what has come of `digest` so far, for those who can begin with that; null if it is not
+  /// being downloaded.
+  [[nodiscard]] std::shared_ptr<Arrival> arrival(const Digest& digest) const;
 
   /// Returns how many bytes of `digest` have come, while this process downloads it.
   [[nodiscard]] std::optional<std::uint64_t> fetched(const Digest& digest) const;
@@ -51,14 +67,19 @@ class Downloads {
     Bounds bounds;
     const Request& request;
     Flight& flight;
+    const std::shared_ptr<Arrival>& arrival;
     std::optional<Partial> partial;
     Fingerprint fingerprint;  ///< of the partial file, once it was hashed to `digest`
     const Origin* asked;      ///< the last origin that was asked
   };
 
-  void fetch(Partial partial, std::uint64_t limit, const Request& request, Flight& flight);
+  void fetch(Partial partial, std::uint64_t limit, const Request& request, Flight& flight,
+             const std::shared_ptr<Arrival>& arrival);
+  void end(const Digest& digest, Arrival& arrival);
   [[nodiscard]] std::optional<std::string> fetch_from_any(Download& download);
   [[nodiscard]] HashedFile fetch_from(const Origin& origin, Download& download);
+  [[nodiscard]] static HashedFile finish_hash(std::unique_ptr<ArrivalHash> hash,
+                                              const Download& download);
   void report_refusal(const Origin& origin, const Digest& digest, const Error& error);
   void quarantine(Download& download, const Origin& origin, const Digest& actual);
   void discard(Download& download);
@@ -71,8 +92,12 @@ class Downloads {
   OpenObjects& open_objects_;
   Quarantine& quarantine_;
   Problems& problems_;
-  registry::RetryPolicy resume_;
+  DownloadPolicy policy_;
   // Synchronise themselves.
+  SpareConnections spare_;
+  // Guarded by the lock it lives in.
+  Guarded<std::unordered_map<Digest, std::weak_ptr<Arrival>>> arrivals_;
+  // Synchronises itself; its work uses all of the above.
   Flights flights_;
 };
 

@@ -42,8 +42,9 @@ void Receiver::write(std::span<const std::byte> bytes) {
 
 void Receiver::check_end(std::uint64_t had, std::optional<std::uint64_t> claimed) const {
   const std::uint64_t whole = total_.value_or(claimed.value_or(0));
-  if (size_ >= whole || size_ <= had) return;
-  throw Error(Errc::unavailable, str_cat("it ended after ", size_, " of ", whole, " bytes"));
+  const std::uint64_t size = partial_.size();
+  if (size >= whole || size <= had) return;
+  throw Error(Errc::unavailable, str_cat("it ended after ", size, " of ", whole, " bytes"));
 }
 
 void Receiver::check(std::uint64_t size) const {

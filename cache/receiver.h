@@ -38,6 +38,9 @@ class Receiver final : public registry::ObjectSink {
   /// a cut looks like the end (B1). `had` bytes were there before the transfer.
   void check_end(std::uint64_t had, std::optional<std::uint64_t> claimed) const;
 
+  /// Returns how many bytes are in the file, from its first byte to the last that this took.
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
   /// Returns true if the source started over, so that what was there before had to be dropped.
   [[nodiscard]] bool has_restarted() const noexcept { return has_restarted_; }
 

@@ -42,6 +42,11 @@ class TarTaker final : public ByteSink {
   TarObserver* observer_;
 };
 
+/// The name of the flight that unpacks a layer while it arrives.
+std::string name_of_following(const Digest& diff, const Digest& layer) {
+  return str_cat("unpack ", diff, " ", layer, " while it arrives");
+}
+
 Error wrong_diff(const Digest& diff, const Digest& layer, const ActualDiff& actual) {
   return {Errc::corrupt, str_cat("cannot open diff ", diff, ": the layer ", layer,
                                  " decompresses to ", actual.digest, ", ", actual.size, " bytes")};
@@ -68,6 +73,26 @@ std::shared_ptr<Flight> Unpacking::start(const Digest& diff, const OpenObjects::
       });
 }
 
+std::shared_ptr<Flight> Unpacking::follow(const Digest& diff, const Digest& layer,
+                                          std::uint64_t size, std::shared_ptr<Arrival> arrival,
+                                          const Observe& observe) {
+  return flights_.join(name_of_following(diff, layer), Lane::follow,
+                       [this, layer, size, observe, arrival = std::move(arrival),
+                        claim = std::make_shared<PartialClaim>(store_.claim(diff))](
+                           const std::stop_token& stop, Flight& flight) {
+                         Partial partial = take_partial(*claim, stop);
+                         flight.begin(size);
+                         const auto observer = observe ? observe() : nullptr;
+                         unpack_arriving(std::move(partial), layer, ArrivalReader(arrival),
+                                         observer.get(), stop, flight);
+                       });
+}
+
+std::shared_ptr<Flight> Unpacking::following(const Digest& diff, const Digest& layer) const {
+  auto flight = flights_.find(name_of_following(diff, layer));
+  return flight && flight->has_begun() ? flight : nullptr;
+}
+
 void Unpacking::unpack(Partial partial, const VerifiedFile& layer, TarObserver* observer,
                        const std::stop_token& stop, Flight& flight) {
   const Digest diff = partial.digest();
@@ -75,21 +100,11 @@ void Unpacking::unpack(Partial partial, const VerifiedFile& layer, TarObserver* 
     store_.discard(std::move(partial));
     return;
   }
-  partial.truncate();
-  std::optional<LayerContent> content;
-  std::optional<HashedFile> hashed;
+  std::optional<Tar> tar;
   try {
-    // A tar is about as large as its layer, or larger: how much larger, nobody knows. If not even
-    // this fits, nothing is thrown out for it.
-    store_.reserve(layer.size());
-    DiskSink disk(store_, partial);
-    TarTaker tar(disk, diff.algorithm(), observer);
-    PipedSink pipe(tar);
-    content = pass(layer, pipe, stop, flight);
-    if (content) {
-      pipe.finish();
-      hashed = check_written(partial.fd(), tar.finish(), tar.sum(), stop, flight);
-    }
+    tar = write_tar(
+        partial, layer.size(), observer,
+        [&](ByteSink& output) { return pass(layer, output, stop, flight); }, stop, flight);
   } catch (const Error& error) {
     store_.discard(std::move(partial));
     give_up(diff, layer.digest(), error);
@@ -97,27 +112,96 @@ void Unpacking::unpack(Partial partial, const VerifiedFile& layer, TarObserver* 
     store_.discard(std::move(partial));
     throw;
   }
-  if (!hashed) {
+  if (!tar) {
     store_.discard(std::move(partial));
     return;
   }
-  if (!content->remark.empty()) {
-    problems_.report(
-        {ProblemKind::remark, layer.digest().str(), std::nullopt, std::nullopt, content->remark});
+  keep(std::move(partial), layer.digest(), *tar, observer);
+}
+
+/// Unpacks a layer while it arrives. Only what is right is kept: whatever goes wrong, the layer is
+/// looked at once more when all of it is there, and that tells what is wrong with it.
+void Unpacking::unpack_arriving(Partial partial, const Digest& layer, ArrivalReader reader,
+                                TarObserver* observer, const std::stop_token& stop,
+                                Flight& flight) {
+  const Digest diff = partial.digest();
+  if (store_.open(Area::diffs, diff)) {
+    store_.discard(std::move(partial));
+    return;
   }
-  write_layer_note(store_, layer.digest(), hashed->digest, *content);
-  open_objects_.publish(std::move(partial), Area::diffs, *hashed);
-  const ActualDiff actual{hashed->digest, content->size};
-  layers_.set_actual(layer.digest(), actual);
-  if (hashed->digest == diff) {
+  std::optional<Tar> tar;
+  try {
+    tar = write_tar(
+        partial, 0, observer, [&](ByteSink& output) { return pass(reader, output, stop, flight); },
+        stop, flight);
+    const bool is_right = tar && tar->hashed.digest == diff && reader.is_verified(stop);
+    if (!is_right) tar.reset();
+  } catch (const Error&) {
+    tar.reset();
+  } catch (...) {
+    store_.discard(std::move(partial));
+    throw;
+  }
+  if (!tar) {
+    store_.discard(std::move(partial));
+    throw Error(Errc::interrupted, str_cat("the layer ", layer, " is unpacked when all is there"));
+  }
+  keep(std::move(partial), layer, *tar, observer);
+}
+
+/// Writes what `pass` gives of a layer of `least` bytes or more to `partial`. Returns nothing if
+/// `pass` gives nothing, or if somebody else wrote to the file as well.
+std::optional<Unpacking::Tar> Unpacking::write_tar(Partial& partial, std::uint64_t least,
+                                                   TarObserver* observer, const Pass& pass,
+                                                   const std::stop_token& stop, Flight& flight) {
+  partial.truncate();
+  // A tar is about as large as its layer, or larger: how much larger, nobody knows. If not even
+  // this fits, nothing is thrown out for it.
+  store_.reserve(least);
+  DiskSink disk(store_, partial);
+  TarTaker taker(disk, partial.digest().algorithm(), observer);
+  PipedSink pipe(taker);
+  const auto content = pass(pipe);
+  if (!content) return std::nullopt;
+  pipe.finish();
+  const auto hashed = check_written(
+      partial.fd(), SeenBytes{taker.finish(), taker.sum(), content->size}, stop, flight);
+  if (!hashed) return std::nullopt;
+  return Tar{*content, *hashed};
+}
+
+/// Keeps what `layer` turned out to be. Throws if that is not what was promised.
+void Unpacking::keep(Partial partial, const Digest& layer, const Tar& tar, TarObserver* observer) {
+  const Digest diff = partial.digest();
+  const auto& [content, hashed] = tar;
+  if (!content.remark.empty()) {
+    problems_.report(
+        {ProblemKind::remark, layer.str(), std::nullopt, std::nullopt, content.remark});
+  }
+  write_layer_note(store_, layer, hashed.digest, content);
+  open_objects_.publish(std::move(partial), Area::diffs, hashed);
+  const ActualDiff actual{hashed.digest, content.size};
+  layers_.set_actual(layer, actual);
+  if (hashed.digest == diff) {
     if (observer != nullptr) observer->end();
     return;
   }
-  problems_.report(
-      {ProblemKind::diff_mismatch, diff.str(), Claim{diff, std::nullopt},
-       Claim{hashed->digest, content->size},
-       str_cat("the layer ", layer.digest(), " decompresses to other bytes than its diff_id")});
-  throw wrong_diff(diff, layer.digest(), actual);
+  problems_.report({ProblemKind::diff_mismatch, diff.str(), Claim{diff, std::nullopt},
+                    Claim{hashed.digest, content.size},
+                    str_cat("the layer ", layer, " decompresses to other bytes than its diff_id")});
+  throw wrong_diff(diff, layer, actual);
+}
+
+/// Passes all of a layer through to `output` while it arrives.
+LayerContent Unpacking::pass(ArrivalReader& reader, ByteSink& output, const std::stop_token& stop,
+                             Flight& flight) {
+  LayerPass pass(output);
+  std::vector<std::byte> buffer(kTarChunk);
+  while (const std::size_t got = reader.read(buffer, stop)) {
+    pass.write(std::span(buffer).first(got));
+    flight.advance(got);
+  }
+  return pass.finish();
 }
 
 /// Passes all of `layer` through to `output`. Returns nothing if the file of the layer turned out
@@ -146,15 +230,12 @@ std::optional<LayerContent> Unpacking::pass(const VerifiedFile& layer, ByteSink&
   return pass.finish();
 }
 
-/// Returns what the file is, if it still is what was written to it: bytes of this `digest` and
-/// `sum`. Otherwise somebody else wrote to it as well; reports that, and returns nothing.
-std::optional<HashedFile> Unpacking::check_written(int file, const Digest& digest,
-                                                   const QuickSum::Value& sum,
+/// Returns what the file is, if it still is what was written to it, as it was `seen`. Otherwise
+/// somebody else wrote to it as well; reports that, and returns nothing.
+std::optional<HashedFile> Unpacking::check_written(int file, const SeenBytes& seen,
                                                    const std::stop_token& stop, Flight& flight) {
-  const Fingerprint before = Fingerprint::of(file);
-  QuickSum found;
-  read_file(file, before.size, stop, &flight, [&](auto bytes) { found.update(bytes); });
-  if (found.value() == sum && Fingerprint::of(file) == before) return HashedFile{digest, before};
+  if (auto same = recognise(file, seen, stop, &flight)) return same;
+  const Digest& digest = seen.digest;
   const HashedFile actual = hash_whole_file(file, digest.algorithm(), stop, &flight);
   problems_.report({ProblemKind::cache_damaged, digest.str(), Claim{digest, std::nullopt},
                     Claim{actual.digest, actual.fingerprint.size},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -8,7 +9,8 @@
 
 #include "base/digest.h"
 #include "base/flights.h"
-#include "base/quick_sum.h"
+#include "base/sink.h"
+#include "cache/arrival.h"
 #include "cache/hash_file.h"
 #include "cache/layer_pass.h"
 #include "cache/layers.h"
@@ -44,13 +46,37 @@ class Unpacking {
   [[nodiscard]] std::shared_ptr<Flight> start(const Digest& diff, const OpenObjects::File& layer,
                                               const Observe& observe);
 
+  /// Returns the flight that makes `diff` of `layer`, a layer of `size` bytes, while it arrives. It
+  /// ends as `Errc::interrupted` if that does not work: then `start` does it, or finds out why not.
+  [[nodiscard]] std::shared_ptr<Flight> follow(const Digest& diff, const Digest& layer,
+                                               std::uint64_t size, std::shared_ptr<Arrival> arrival,
+                                               const Observe& observe);
+  /// Returns the flight of `follow` if it is at work; null if it has not begun or has ended. A
+  /// flight that has not begun may be queued behind those of layers that do not arrive.
+  [[nodiscard]] std::shared_ptr<Flight> following(const Digest& diff, const Digest& layer) const;
+
  private:
+  /// What a layer turned out to be, and the file that holds it.
+  struct Tar {
+    LayerContent content;
+    HashedFile hashed;
+  };
+  /// Passes a layer through. Returns nothing if it turned out to be damaged.
+  using Pass = std::function<std::optional<LayerContent>(ByteSink& output)>;
+
   void unpack(Partial partial, const VerifiedFile& layer, TarObserver* observer,
               const std::stop_token& stop, Flight& flight);
   [[nodiscard]] std::optional<LayerContent> pass(const VerifiedFile& layer, ByteSink& output,
                                                  const std::stop_token& stop, Flight& flight);
-  [[nodiscard]] std::optional<HashedFile> check_written(int file, const Digest& digest,
-                                                        const QuickSum::Value& sum,
+  void unpack_arriving(Partial partial, const Digest& layer, ArrivalReader reader,
+                       TarObserver* observer, const std::stop_token& stop, Flight& flight);
+  [[nodiscard]] std::optional<Tar> write_tar(Partial& partial, std::uint64_t least,
+                                             TarObserver* observer, const Pass& pass,
+                                             const std::stop_token& stop, Flight& flight);
+  void keep(Partial partial, const Digest& layer, const Tar& tar, TarObserver* observer);
+  [[nodiscard]] static LayerContent pass(ArrivalReader& reader, ByteSink& output,
+                                         const std::stop_token& stop, Flight& flight);
+  [[nodiscard]] std::optional<HashedFile> check_written(int file, const SeenBytes& seen,
                                                         const std::stop_token& stop,
                                                         Flight& flight);
   [[noreturn]] void give_up(const Digest& diff, const Digest& layer, const Error& cause);

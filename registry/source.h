@@ -47,6 +47,9 @@ struct Range {
 struct Beginning {
   std::uint64_t offset = 0;            ///< The offset of the first byte: as asked for, or 0.
   std::optional<std::uint64_t> total;  ///< The size of the whole object, if the source says it.
+  /// Names the bytes that the source has now, so that parts of two versions are not put together
+  /// (RFC 9110, 8.8.3). Empty if the source says nothing of it.
+  std::string version = {};
 };
 
 /// Which copy of an object a sink accepts.

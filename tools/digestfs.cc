@@ -228,8 +228,8 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   const cache::Housekeeper housekeeper(*store);
   OpenedSource origin;
   // Objects live in the order of their use: what is below uses what is above.
-  Workers workers(
-      {/*question=*/16, /*download=*/options.jobs, /*disk=*/2, /*light=*/2, /*small=*/4});
+  Workers workers({/*question=*/16, /*download=*/options.jobs, /*disk=*/2, /*light=*/2, /*small=*/4,
+                   /*follow=*/options.jobs});
   Reporting reporting{.file = std::move(log_file)};
   begin_reporting(reporting, workers, options);
   // A large archive is read for a while; the signals end that as well.
@@ -237,7 +237,10 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
       [&](const std::stop_token& stop) { origin = open_source(options, stop); });
   cache::Problems problems(origin.name());
   fs::Inodes inodes;
-  const fs::MountParts parts{*store, workers, problems, options.network, inodes};
+  cache::DownloadPolicy downloads;
+  // A disk gives two readers no more than one.
+  if (is_remote(options.source)) downloads.connections.most = options.connections;
+  const fs::MountParts parts{*store, workers, problems, options.network, inodes, downloads};
   const bool is_one = origin.source != nullptr;
   const fs::Selection selection{.tag = origin.tag,
                                 .digest = origin.digest,

@@ -55,6 +55,8 @@ cxxopts::Options definition() {
     ("tls-verify", "whether the registry must prove who it is",
         cxxopts::value<std::string>()->default_value("true")->implicit_value("true"), "BOOL")
     ("jobs", "parallel downloads", cxxopts::value<std::string>()->default_value("4"), "N")
+    ("connections", "connections for one large blob",
+        cxxopts::value<std::string>()->default_value("4"), "N")
     ("timeout", "the longest that a transfer may stand still",
         cxxopts::value<std::string>()->default_value("30"), "SECONDS");
   options.add_options("mount")
@@ -241,6 +243,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
     throw UsageError("--creds takes USER[:PASSWORD]");
   }
   options.jobs = parse_number("jobs", text("jobs"), 1, 64);
+  options.connections = parse_number("connections", text("connections"), 1, 16);
   if (parsed.count("list-trees") > 0) options.list_trees = is_on("list-trees");
   if (is_on("offline")) options.network = cache::Network::offline;
   try {

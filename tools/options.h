@@ -30,6 +30,7 @@ struct Options {
   registry::Platform platform;
   cache::Network network = cache::Network::allowed;
   std::size_t jobs = 0;
+  std::size_t connections = 0;
   std::chrono::seconds timeout{};
   std::optional<std::string> credentials;  ///< `USER[:PASSWORD]`
   std::optional<std::filesystem::path> auth_file;

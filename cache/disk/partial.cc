@@ -22,6 +22,8 @@ namespace {
 
 // A step of writing out: a slow disk takes it within a second.
 constexpr std::uint64_t kStep = std::uint64_t{8} << 20U;
+// No block of a file system is larger.
+constexpr std::uint64_t kBlock = std::uint64_t{64} << 10U;
 
 bool is_number(std::string_view text) noexcept {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
@@ -51,12 +53,28 @@ std::uint64_t Partial::size() const {
   return static_cast<std::uint64_t>(stat_of(file_.get()).st_size);
 }
 
-void Partial::truncate() {
-  if (::ftruncate(file_.get(), 0) != 0 || ::lseek(file_.get(), 0, SEEK_SET) < 0) {
-    throw_system_error(str_cat("empty the partial file of ", digest_));
+void Partial::keep(std::uint64_t bytes) {
+  const auto end = static_cast<off_t>(bytes);
+  if (::ftruncate(file_.get(), end) != 0 || ::lseek(file_.get(), end, SEEK_SET) < 0) {
+    throw_system_error(str_cat("shorten the partial file of ", digest_));
   }
   unsent_ = 0;
-  sent_at_ = 0;
+  sent_at_ = bytes;
+}
+
+void Partial::drop_behind_gap() {
+  const auto end = static_cast<off_t>(size());
+  // A file system that knows nothing of gaps fails, or says that there is none.
+  const off_t gap = ::lseek(file_.get(), 0, SEEK_HOLE);
+  if (gap >= 0 && gap < end) {
+    // The last block before the gap may be filled in part.
+    keep(static_cast<std::uint64_t>(gap) - std::min(static_cast<std::uint64_t>(gap), kBlock));
+  }
+  if (::lseek(file_.get(), 0, SEEK_SET) < 0) throw_system_error(str_cat("rewind ", digest_));
+}
+
+void Partial::write_at(std::span<const std::byte> bytes, std::uint64_t offset) {
+  write_all_at(file_.get(), bytes, offset);
 }
 
 void Partial::write(std::span<const std::byte> bytes) {
@@ -121,8 +139,9 @@ std::optional<Partial> PartialClaim::poll() {
       break;
   }
   const auto now = std::chrono::steady_clock::now();
-  const off_t size = stat_of(file.get()).st_size;
-  if (std::exchange(size_, size) != size) grown_at_ = now;
+  // Not the size alone: several connections write behind each other.
+  const Fingerprint found = Fingerprint::of(file.get());
+  if (std::exchange(found_, found) != found) grown_at_ = now;
   if (now - grown_at_ < idle_) return std::nullopt;
   DIGESTFS_LOG(info,
                "another process holds a partial file and adds nothing to it digest=", digest_);

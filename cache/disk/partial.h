@@ -9,9 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include <sys/types.h>
-
 #include "base/digest.h"
+#include "base/fingerprint.h"
 #include "base/handle.h"
 #include "cache/disk/directory.h"
 
@@ -33,10 +32,19 @@ class Partial {
   [[nodiscard]] int fd() const noexcept { return file_.get(); }
   [[nodiscard]] std::uint64_t size() const;
   /// Forgets everything that was written.
-  void truncate();
+  void truncate() { keep(0); }
+  /// Forgets everything behind the first `bytes`, and goes on there.
+  void keep(std::uint64_t bytes);
+  /// Forgets everything behind the first gap: a process that was killed while several connections
+  /// wrote to the file may have left one. Where the file system does not say where gaps are, the
+  /// hash of the object tells in the end.
+  void drop_behind_gap();
   /// Writes at the file's position, and sends what was written to the disk step by step: the disk
   /// is never more than two steps behind, so that publishing does not take long at the end.
   void write(std::span<const std::byte> bytes);
+  /// Writes at `offset`, and leaves the file's position as it is. Safe beside other such calls and
+  /// one of `write`.
+  void write_at(std::span<const std::byte> bytes, std::uint64_t offset);
 
  private:
   Digest digest_;
@@ -80,7 +88,7 @@ class PartialClaim {
   std::chrono::milliseconds idle_;
   std::string path_;
   // What the holder's file was like, and since when.
-  off_t size_ = -1;
+  std::optional<Fingerprint> found_;
   std::chrono::steady_clock::time_point grown_at_{};
 };
 

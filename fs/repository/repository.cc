@@ -54,7 +54,7 @@ Repository::Repository(const MountParts& mount, std::shared_ptr<registry::Source
       selection_(std::move(selection)),
       nodes_(mount.inodes, path),
       problems_(mount.problems, source_->name()),
-      content_(mount.store, *source_, mount.workers, problems_, mount.network),
+      content_(mount.store, *source_, mount.workers, problems_, mount.network, mount.downloads),
       tags_(mount.store, *source_, mount.workers, problems_, mount.network, selection_.tag_ttl),
       referrers_(*source_, mount.workers, mount.network, selection_.tag_ttl),
       images_(content_, problems_, seen_),

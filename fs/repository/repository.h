@@ -37,6 +37,7 @@ struct MountParts {
   cache::Problems& problems;
   cache::Network network;
   Inodes& inodes;
+  cache::DownloadPolicy downloads = {};
 };
 
 /// The tree of one repository: owns what its directories share. The directories are given what they

@@ -9,7 +9,7 @@ __digestfs_options() {
   case $1 in
     digestfs)
       echo '--platform= --list-trees[=] --cache-dir= --cache-size= --tag-ttl= --offline[=]' \
-        '--creds= --authfile= --cert-dir= --tls-verify[=] --jobs= --timeout=' \
+        '--creds= --authfile= --cert-dir= --tls-verify[=] --jobs= --connections= --timeout=' \
         '-f --foreground[=] -d --debug[=] -o= --options= --log-level= --log-file= -q --quiet[=] -h --help -V --version'
       ;;
     digestfs-images)

@@ -44,7 +44,7 @@ function __digestfs_needs_source
     for word in $words
         if test $skip = yes
             set skip no
-        else if contains -- $word -o --options --platform --cache-dir --cache-size --tag-ttl --creds --authfile --cert-dir --jobs --timeout --log-level --log-file
+        else if contains -- $word -o --options --platform --cache-dir --cache-size --tag-ttl --creds --authfile --cert-dir --jobs --connections --timeout --log-level --log-file
             set skip yes
         else if not string match -q -- '-*' $word
             return 1
@@ -77,10 +77,11 @@ complete -c digestfs -l authfile -r -F -d 'Where credentials are'
 complete -c digestfs -l cert-dir -x -a '(__fish_complete_directories (commandline -ct))' -d 'Certificates for the registry'
 complete -c digestfs -l tls-verify -f -a $switch -d 'Whether the registry must prove who it is'
 complete -c digestfs -l jobs -x -d 'Parallel downloads'
+complete -c digestfs -l connections -x -d 'Connections for one large blob'
 complete -c digestfs -l timeout -x -d 'The longest that a transfer may stand still'
 complete -c digestfs -s f -l foreground -d 'Do not become a daemon'
 complete -c digestfs -s d -l debug -d 'Foreground, and every message'
-complete -c digestfs -s o -l options -x -d 'Mount options' -a '(__fish_append , allow_other allow_root auto_unmount default_permissions transform_symlinks cache-dir= cache-size= tag-ttl= platform= offline creds= authfile= cert-dir= tls-verify jobs= timeout= list-trees log-level= log-file= quiet foreground debug)'
+complete -c digestfs -s o -l options -x -d 'Mount options' -a '(__fish_append , allow_other allow_root auto_unmount default_permissions transform_symlinks cache-dir= cache-size= tag-ttl= platform= offline creds= authfile= cert-dir= tls-verify jobs= connections= timeout= list-trees log-level= log-file= quiet foreground debug)'
 complete -c digestfs -l log-level -x -a 'error warning info debug' -d 'What is logged'
 complete -c digestfs -l log-file -r -F -d 'Where the log goes'
 complete -c digestfs -s q -l quiet -d 'Show no progress, log only errors'

@@ -22,6 +22,9 @@ std::string field_of(const Range& range) {
                    : str_cat("bytes=", range.offset, "-");
 }
 
+/// The entity tag of an answer.
+std::string version_of(const HttpHead& head) { return head.field("ETag").value_or(""); }
+
 bool is_part(const Range& range) { return range.offset > 0 || range.end; }
 
 /// Passes a blob on to a sink, as far as it is the range that was asked for.
@@ -60,13 +63,13 @@ class Receiver {
       hasher_.emplace(digest_.algorithm());
     }
     if (head.status != 206) {
-      sink_.begin({0, content_length(head)});
+      sink_.begin({0, content_length(head), version_of(head)});
       return useful_ = true;
     }
     const auto range = parse_content_range(head.field("Content-Range").value_or(""));
     useful_ = range && range->span && range->span->first == range_.offset &&
               is_whole(range->span->last + 1, range->total);
-    if (useful_) sink_.begin({range_.offset, range->total});
+    if (useful_) sink_.begin({range_.offset, range->total, version_of(head)});
     return useful_;
   }
 
@@ -118,7 +121,7 @@ Receiver::Outcome ask_once(Access& access, Part& part, ObjectSink& sink, const R
   if (reply.head.status == 416 && part.range.offset > 0) {
     const auto range = parse_content_range(reply.head.field("Content-Range").value_or(""));
     if (!range || range->total != part.range.offset) return Receiver::Outcome::useless;
-    sink.begin({part.range.offset, part.range.offset});  // it was all there already
+    sink.begin({part.range.offset, part.range.offset, {}});  // it was all there already
     return Receiver::Outcome::taken;
   }
   if (!is_success(reply.head.status)) {

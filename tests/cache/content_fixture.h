@@ -39,7 +39,8 @@ struct Mount {
       : store(cache, limits),
         problems(source.name()),
         workers({2, 4, 2}),
-        content(store, source, workers, problems, network, {.first = 1ms, .most = 2ms}) {}
+        content(store, source, workers, problems, network,
+                {.resume = {.first = 1ms, .most = 2ms}}) {}
   ~Mount() { workers.stop(); }
   Mount(const Mount&) = delete;
   Mount& operator=(const Mount&) = delete;
