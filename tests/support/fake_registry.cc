@@ -326,7 +326,8 @@ Response FakeRegistry::own_answer(const Request& request) {
     if (const auto at = state->blobs.find(digest); at != state->blobs.end()) {
       return ranged(request, {.fields = {{"Content-Type", at->second.media_type},
                                          {"Docker-Content-Digest", digest}},
-                              .body = at->second.bytes});
+                              .body = at->second.bytes,
+                              .pause = pace_});
     }
     return {.status = 404, .body = errors("BLOB_UNKNOWN")};
   }

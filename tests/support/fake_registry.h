@@ -92,6 +92,8 @@ class FakeRegistry {
   void untag(const std::string& name);
   /// The list of tags comes in pages of that many.
   void set_page_size(std::size_t tags);
+  /// From now on a blob rests that long after each tenth of what is sent of it.
+  void pace_blobs(std::chrono::milliseconds pause) { pace_ = pause; }
   /// What connections speak from now on.
   void speak(Transport transport);
   [[nodiscard]] bool is_encrypted() const { return transport_ != Transport::plain; }
@@ -153,6 +155,7 @@ class FakeRegistry {
   std::uint16_t port_ = 0;
   // Synchronises itself.
   std::atomic<Transport> transport_;
+  std::atomic<std::chrono::milliseconds> pace_{};
   // Guarded by the lock it lives in.
   Guarded<State> state_;
   std::condition_variable released_;

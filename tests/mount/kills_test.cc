@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Promise 6: a daemon that is killed at any moment leaves no file under a name that it does not
+// hash to, and the next one goes on. The blobs come slowly and over several connections, and are
+// unpacked meanwhile.
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/text.h"
+#include "tests/support/fake_registry.h"
+#include "tests/support/image_builder.h"
+#include "tests/support/mounted.h"
+
+namespace digestfs {
+namespace {
+
+using namespace std::chrono_literals;
+using test::FakeRegistry;
+using test::Mounted;
+
+constexpr int kKills = 8;
+
+/// Returns the number that the moments of the kills come from: another one each time, or the one in
+/// the environment's DIGESTFS_SEED.
+std::uint32_t seed() {
+  if (const char* given = std::getenv("DIGESTFS_SEED")) {
+    return static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10));
+  }
+  return std::random_device()();
+}
+
+/// Reads what is at `path`, and does not mind that the daemon dies meanwhile.
+std::jthread read_aside(const std::filesystem::path& path) {
+  return std::jthread([path] {
+    try {
+      static_cast<void>(test::slurp(path));
+    } catch (const std::exception&) {
+      // The mount is gone.
+    }
+  });
+}
+
+TEST(Kills, LeaveNothingWrongAndNothingInTheWay) {
+  if (!test::can_mount()) GTEST_SKIP() << "there is no /dev/fuse";
+  const std::uint32_t started_with = seed();
+  std::mt19937 numbers(started_with);
+  RecordProperty("seed", std::to_string(started_with));
+  const testing::ScopedTrace trace(__FILE__, __LINE__, str_cat("DIGESTFS_SEED=", started_with));
+
+  FakeRegistry registry;
+  test::ObjectSet set;
+  std::vector<test::Layer> layers;
+  for (const std::uint64_t number : {1U, 2U}) {
+    layers.push_back(test::gzip_layer(
+        {{"dir", "", '5'},
+         {str_cat("dir/large", number), test::noise(std::size_t{24} << 20U, number)},
+         {str_cat("dir/small", number), "small\n"}}));
+  }
+  const test::Image image = test::add_image(set, layers);
+  registry.add(set);
+  registry.tag("latest", image.manifest.digest);
+  const test::TemporaryDirectory directory;
+  const std::filesystem::path cache = directory.path() / "cache";
+  const std::vector<std::string> options = {"--cache-dir", cache};
+
+  for (int kill = 0; kill < kKills; ++kill) {
+    registry.pace_blobs(60ms);
+    Mounted mounted(DIGESTFS_BINARY, registry.source(), options);
+    const auto image_path = mounted.path() / "tags/latest";
+    std::vector<std::jthread> readers;
+    readers.push_back(read_aside(image_path / "layers/00/diff"));
+    readers.push_back(read_aside(image_path / "layers/01/blob"));
+    readers.push_back(read_aside(image_path / "rootfs/dir/small2"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(numbers() % 1800));
+    mounted.process().signal(SIGKILL);
+    mounted.process().wait(10s);
+    readers.clear();
+    EXPECT_EQ(test::wrong_files(cache), std::vector<std::string>{}) << "after kill " << kill;
+  }
+
+  // A part of a blob was asked for by its end: several connections were at work.
+  EXPECT_TRUE(std::ranges::any_of(registry.requests(), [](const FakeRegistry::Request& request) {
+    const std::string range = request.field("Range");
+    return !range.empty() && !range.ends_with('-');
+  }));
+
+  registry.pace_blobs(0ms);
+  Mounted mounted(DIGESTFS_BINARY, registry.source(), options);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const auto path = mounted.path() / "tags/latest/layers" / str_cat("0", i);
+    EXPECT_TRUE(test::slurp(path / "blob") == layers[i].blob);
+    EXPECT_TRUE(test::slurp(path / "diff") == layers[i].diff);
+    EXPECT_EQ(test::slurp(mounted.path() / str_cat("tags/latest/rootfs/dir/small", i + 1)),
+              "small\n");
+  }
+  EXPECT_EQ(test::slurp(mounted.path() / ".digestfs/problems.jsonl"), "");
+}
+
+}  // namespace
+}  // namespace digestfs
