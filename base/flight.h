@@ -88,8 +88,8 @@ class Flight {
   /// flight has landed already.
   [[nodiscard]] bool on_landing(std::function<void()> wake);
 
-  /// Says that the work ends because no caller waited for it, before the flight lands. Such a
-  /// flight tells nothing of what it was to bring: whoever has joined it meanwhile asks again.
+  /// Says that the work ends without a result, because it was stopped or could not go on in this
+  /// way, before the flight lands. Such a flight tells nothing of what it was to bring: whoever has joined it meanwhile asks again.
   void give_up() noexcept { has_given_up_ = true; }
   [[nodiscard]] bool has_given_up() const noexcept { return has_given_up_; }
 

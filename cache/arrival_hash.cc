@@ -30,7 +30,8 @@ ArrivalHash::ArrivalHash(std::shared_ptr<Arrival> arrival, std::string algorithm
   }
 }
 
-std::optional<SeenBytes> ArrivalHash::finish() {
+std::optional<SeenBytes> ArrivalHash::finish(const std::stop_token& stop) {
+  const std::stop_callback end(stop, [this] { thread_.request_stop(); });
   if (thread_.joinable()) thread_.join();
   return std::move(seen_);
 }

@@ -25,8 +25,9 @@ class ArrivalHash {
 
   /// Waits until everything is hashed that has arrived by `Arrival::complete`. Returns nothing if
   /// the bytes began anew meanwhile, or if there was no thread to be had: then the file has to be
-  /// hashed from its start. Call once.
-  [[nodiscard]] std::optional<SeenBytes> finish();
+  /// hashed from its start. Call once. On
+  /// `stop` it returns nothing soon.
+  [[nodiscard]] std::optional<SeenBytes> finish(const std::stop_token& stop);
 
  private:
   void run(const std::stop_token& stop, const std::string& algorithm, ArrivalReader reader);

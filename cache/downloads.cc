@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -87,38 +88,33 @@ std::shared_ptr<Flight> Downloads::start(const Digest& digest, const KnownObject
   // between descriptors that give different sizes. Such flights still download once: each takes the
   // partial file, and then looks again whether the object is there.
   auto arrival = std::make_shared<Arrival>();
+  auto ending = std::make_shared<const Ending>(*this, digest, arrival);
+  const std::weak_ptr<const Ending> ended = ending;
   auto joined = flights_.join(
       str_cat("fetch ", digest, " ", known.origins.size(), " ", limit, " ", known.most_claimed),
       lane,
-      [this, digest, limit, urgency, arrival,
+      [this, digest, limit, urgency, arrival, ending = std::move(ending),
        claim = std::make_shared<PartialClaim>(store_.claim(digest))](const std::stop_token& stop,
                                                                      Flight& flight) {
         Partial partial = take_partial(*claim, stop);
-        try {
-          fetch(std::move(partial), limit, {.stop = stop, .urgency = urgency}, flight, arrival);
-        } catch (...) {
-          end(digest, *arrival);
-          throw;
-        }
-        end(digest, *arrival);
+        // Of several flights for one object, this is the one that downloads it.
+        (*arrivals_.lock())[digest] = arrival;
+        fetch(std::move(partial), limit, {.stop = stop, .urgency = urgency}, flight, arrival);
       });
   // If the flight was under way, it has another one.
-  if (arrival.use_count() > 1) {
+  if (!ended.expired()) {
     const auto arrivals = arrivals_.lock();
-    std::weak_ptr<Arrival>& known_one = (*arrivals)[digest];
-    if (known_one.expired()) known_one = arrival;
+    std::weak_ptr<Arrival>& first = (*arrivals)[digest];
+    if (first.expired()) first = arrival;
   }
   return joined;
 }
 
-/// Tells the readers of what arrived that no more comes. If the object was published, they know.
-void Downloads::end(const Digest& digest, Arrival& arrival) {
-  arrival.settle(/*is_verified=*/false);
-  const auto arrivals = arrivals_.lock();
-  const auto at = arrivals->find(digest);
-  if (at == arrivals->end()) return;
-  const auto known_one = at->second.lock();
-  if (!known_one || known_one.get() == &arrival) arrivals->erase(at);
+Downloads::Ending::~Ending() {
+  arrival_->settle(/*is_verified=*/false);
+  const auto arrivals = downloads_.arrivals_.lock();
+  const auto at = arrivals->find(digest_);
+  if (at != arrivals->end() && at->second.lock() == arrival_) arrivals->erase(at);
 }
 
 std::shared_ptr<Arrival> Downloads::arrival(const Digest& digest) const {
@@ -199,7 +195,7 @@ std::optional<std::string> Downloads::fetch_from_any(Download& download) {
   for (std::size_t i = 0; i < origins.size(); ++i) {
     if (!download.partial) download.partial = store_.claim(download.digest).take_any();
     download.partial->drop_behind_gap();
-    download.arrival->begin(download.partial->fd());
+    begin_arrival(download);
     download.asked = &origins[i];
     try {
       const HashedFile hashed = fetch_from(origins[i], download);
@@ -221,6 +217,18 @@ std::optional<std::string> Downloads::fetch_from_any(Download& download) {
   }
   discard(download);
   return wrong;
+}
+
+/// Shows what arrives to those who can begin with that. Without a descriptor to spare, nobody sees
+/// it.
+void Downloads::begin_arrival(const Download& download) {
+  try {
+    download.arrival->begin(download.partial->fd());
+  } catch (const std::system_error& error) {
+    DIGESTFS_LOG(debug, "what arrives is not shown digest=", download.digest,
+                 " cause=", error.what());
+    download.arrival->settle(/*is_verified=*/false);
+  }
 }
 
 /// Fetches from one origin, and goes on where the transfer is cut. Returns what the partial file is
@@ -260,10 +268,10 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
                    " actual=", actual.digest);
     } catch (const Error& error) {
       bool is_cut = error.code() == Errc::unavailable || error.code() == Errc::timed_out;
-      if (transfer.is_shared()) {
+      if (transfer.has_objected()) {
         // A server that does not like several connections gets one.
         connections.most = 1;
-        is_cut = is_cut || (error.code() != Errc::interrupted && error.code() != Errc::too_large);
+        is_cut = is_cut || error.code() != Errc::interrupted;
       }
       const std::uint64_t size = partial.size();
       const bool may_go_on = receiver.has_restarted() ? ++restarts <= kMaxRestarts : size > had;
@@ -282,7 +290,7 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
 HashedFile Downloads::finish_hash(std::unique_ptr<ArrivalHash> hash, const Download& download) {
   const int file = download.partial->fd();
   const std::stop_token& stop = download.request.stop;
-  if (const auto seen = hash ? hash->finish() : std::nullopt) {
+  if (const auto seen = hash ? hash->finish(stop) : std::nullopt) {
     if (auto same = recognise(file, *seen, stop)) return *std::move(same);
   }
   return hash_whole_file(file, download.digest.algorithm(), stop, &download.flight);

@@ -52,14 +52,30 @@ class Downloads {
   [[nodiscard]] std::shared_ptr<Flight> start(const Digest& digest, const KnownObject& known,
                                               Lane lane, std::uint64_t limit);
 
-  /// Returns what has come of `digest` so far, for those who can begin with that; null if it is not
-  /// being downloaded.
+  /// Returns what comes of `digest`, for those who can begin with that; null if no download of it
+  /// is queued or under way.
   [[nodiscard]] std::shared_ptr<Arrival> arrival(const Digest& digest) const;
 
   /// Returns how many bytes of `digest` have come, while this process downloads it.
   [[nodiscard]] std::optional<std::uint64_t> fetched(const Digest& digest) const;
 
  private:
+  /// Tells the readers of what arrives that no more comes, unless the object was published. The
+  /// work of the flight holds it, so that this happens whatever becomes of the work.
+  class Ending {
+   public:
+    Ending(Downloads& downloads, Digest digest, std::shared_ptr<Arrival> arrival)
+        : downloads_(downloads), digest_(std::move(digest)), arrival_(std::move(arrival)) {}
+    Ending(const Ending&) = delete;
+    Ending& operator=(const Ending&) = delete;
+    ~Ending();
+
+   private:
+    Downloads& downloads_;
+    Digest digest_;
+    std::shared_ptr<Arrival> arrival_;
+  };
+
   /// One download under way.
   struct Download {
     const Digest& digest;
@@ -75,7 +91,7 @@ class Downloads {
 
   void fetch(Partial partial, std::uint64_t limit, const Request& request, Flight& flight,
              const std::shared_ptr<Arrival>& arrival);
-  void end(const Digest& digest, Arrival& arrival);
+  static void begin_arrival(const Download& download);
   [[nodiscard]] std::optional<std::string> fetch_from_any(Download& download);
   [[nodiscard]] HashedFile fetch_from(const Origin& origin, Download& download);
   [[nodiscard]] static HashedFile finish_hash(std::unique_ptr<ArrivalHash> hash,

@@ -13,13 +13,20 @@
 namespace digestfs::cache {
 namespace {
 
-// How often a connection that brings nothing begins its part again.
-constexpr int kMaxVainAttempts = 2;
+// How often a connection that is cut goes on with its part, and as often again for each piece of
+// that size, in bytes.
+constexpr int kMaxCuts = 2;
+constexpr std::uint64_t kPiece = std::uint64_t{1} << 20U;
 // How often a helper asks whether the disk still has room, in bytes.
 constexpr std::uint64_t kRoomStep = std::uint64_t{16} << 20U;
+// How many parts for each connection may be behind the first missing byte.
+constexpr std::uint64_t kPartsAhead = 4;
 
-/// Thrown to end a connection that has brought its part.
+/// Thrown to end a connection that sends more than is wanted of it.
 struct EnoughCame {};
+
+/// Returns true if the connection has failed, and the server has not refused anything.
+bool is_cut(Errc code) noexcept { return code == Errc::unavailable || code == Errc::timed_out; }
 
 }  // namespace
 
@@ -35,38 +42,45 @@ bool SpareConnections::take() noexcept {
 class ObjectTransfer::PartSink final : public registry::ObjectSink {
  public:
   PartSink(ObjectTransfer& transfer, Ranges::Part part)
-      : transfer_(transfer), part_(part), missing_(transfer.ranges_->missing_of(part)) {}
+      : transfer_(transfer), part_(part), at_(missing().begin) {
+    write_out_.begin(at_);
+  }
 
   void begin(const registry::Beginning& beginning) override {
     const bool is_same_object = (!beginning.total || beginning.total == transfer_.total_) &&
                                 (beginning.version.empty() || transfer_.version_.empty() ||
                                  beginning.version == transfer_.version_);
-    if (beginning.offset == missing_.begin && is_same_object) return;
-    throw Error(Errc::unavailable, "the server does not send a part of the object by itself");
+    if (beginning.offset == at_ && is_same_object) return;
+    throw Error(Errc::unsupported, "the server does not send a part of the object by itself");
   }
 
+  /// Ends the connection if it sends more than the part, or if another has taken the part over.
   void write(std::span<const std::byte> bytes) override {
-    const auto part = bytes.first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), missing_.size())));
-    if (part.size() > reserved_) {
-      reserved_ = std::max<std::uint64_t>(std::min(kRoomStep, missing_.size()), part.size());
+    const std::uint64_t wanted = missing().size();
+    if (wanted == 0) throw EnoughCame{};
+    const auto piece =
+        bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), wanted)));
+    if (piece.size() > reserved_) {
+      reserved_ = std::max<std::uint64_t>(std::min(kRoomStep, wanted), piece.size());
       transfer_.parts_.store.reserve(reserved_);
     }
-    reserved_ -= part.size();
-    transfer_.parts_.partial.write_at(part, missing_.begin);
-    missing_.begin += part.size();
-    transfer_.parts_.flight.advance(part.size());
-    transfer_.ranges_->advance(part_, missing_.begin);
+    reserved_ -= piece.size();
+    Partial& partial = transfer_.parts_.partial;
+    partial.write_at(piece, at_);
+    at_ += piece.size();
+    write_out_.advance(partial.fd(), at_);
+    transfer_.parts_.flight.advance(piece.size());
+    transfer_.ranges_->advance(part_, at_);
     transfer_.parts_.arrival.reach(transfer_.ranges_->reached());
-    if (missing_.size() == 0) throw EnoughCame{};
   }
 
-  [[nodiscard]] std::uint64_t missing() const noexcept { return missing_.size(); }
+  [[nodiscard]] Span missing() const { return transfer_.ranges_->missing_of(part_); }
 
  private:
   ObjectTransfer& transfer_;
   Ranges::Part part_;
-  Span missing_;
+  std::uint64_t at_;
+  WriteOut write_out_;
   std::uint64_t reserved_ = 0;
 };
 
@@ -76,26 +90,13 @@ ObjectTransfer::ObjectTransfer(Send send, const Parts& parts, const ConnectionPo
 ObjectTransfer::~ObjectTransfer() { end_helpers(); }
 
 void ObjectTransfer::run() {
-  const auto& request = parts_.request;
+  const std::stop_token& stop = parts_.request.stop;
   parts_.arrival.reach(parts_.receiver.size());
   try {
-    try {
-      send_({.offset = parts_.receiver.size()}, *this, request);
-    } catch (const EnoughCame&) {
-      // The others fetch, or have fetched, what comes next.
-    }
+    stream_first();
     if (!ranges_) return;
-    ranges_->give_back(*std::exchange(first_, std::nullopt));
-    while (const auto part = ranges_->take(request.stop)) {
-      try {
-        fetch_part(*part, request);
-      } catch (...) {
-        ranges_->give_back(*part);
-        throw;
-      }
-      ranges_->give_back(*part);
-    }
-    if (request.stop.stop_requested()) throw Error(Errc::interrupted, "the download was stopped");
+    fetch_parts(parts_.request);
+    if (stop.stop_requested()) throw Error(Errc::interrupted, "the download was stopped");
     end_helpers();
   } catch (...) {
     end_helpers();
@@ -105,7 +106,22 @@ void ObjectTransfer::run() {
   }
 }
 
+/// Has the origin send everything to the first connection, as far as nobody else fetches it.
+void ObjectTransfer::stream_first() {
+  try {
+    send_({.offset = parts_.receiver.size()}, *this, parts_.request);
+  } catch (const EnoughCame&) {
+    // Others fetch, or have fetched, what comes next.
+  } catch (const Error& error) {
+    if (!ranges_ || !is_cut(error.code())) throw;
+    DIGESTFS_LOG(debug, "the first connection was cut digest=", parts_.partial.digest(),
+                 " cause=", error.what());
+  }
+  if (first_) ranges_->give_back(*std::exchange(first_, std::nullopt));
+}
+
 void ObjectTransfer::begin(const registry::Beginning& beginning) {
+  if (ranges_) throw Error(Errc::unsupported, "the server begins anew");
   if (beginning.offset != parts_.receiver.size()) parts_.arrival.restart();
   parts_.receiver.begin(beginning);
   began_ = Clock::now();
@@ -123,14 +139,15 @@ void ObjectTransfer::write(std::span<const std::byte> bytes) {
     return;
   }
   const std::uint64_t missing = ranges_->missing_of(*first_).size();
-  if (bytes.size() < missing) {
-    parts_.receiver.write(bytes);
-  } else {
-    parts_.receiver.write(bytes.first(static_cast<std::size_t>(missing)));
-  }
+  if (missing == 0) throw EnoughCame{};
+  const auto piece =
+      bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), missing)));
+  parts_.receiver.write(piece);
   ranges_->advance(*first_, parts_.receiver.size());
   parts_.arrival.reach(ranges_->reached());
-  if (bytes.size() >= missing) throw EnoughCame{};
+  if (piece.size() < missing) return;
+  if (!ranges_->extend(*first_)) throw EnoughCame{};
+  if (piece.size() < bytes.size()) write(bytes.subspan(piece.size()));
 }
 
 /// Returns true if others should help the first connection, which has come to byte `at`.
@@ -146,8 +163,10 @@ bool ObjectTransfer::is_worth_sharing(std::uint64_t at) {
 void ObjectTransfer::share(std::uint64_t at) {
   const std::uint64_t part =
       std::clamp((*total_ - at) / (2 * policy_.most), policy_.smallest, policy_.largest);
-  ranges_.emplace(Span{at, *total_}, part);
+  const RangePolicy ranges{.part = part, .window = kPartsAhead * policy_.most * part};
+  ranges_.emplace(Span{at, *total_}, ranges);
   first_ = ranges_->take({});
+  helpers_.reserve(policy_.most);
   while (helpers_.size() + 1 < policy_.most && parts_.spare.take()) {
     try {
       helpers_.emplace_back([this](const std::stop_token& stop) { help(stop); });
@@ -168,18 +187,9 @@ void ObjectTransfer::share(std::uint64_t at) {
 /// failure is, the first connection meets it as well when it fetches what is left.
 void ObjectTransfer::help(const std::stop_token& stop) noexcept {
   try {
-    while (const auto part = ranges_->take(stop)) {
-      try {
-        // A helper is not worth a wait: where the server wants to be left alone, the first
-        // connection has it for itself (RTY-3).
-        fetch_part(*part,
-                   {.stop = stop, .deadline = Clock::now(), .urgency = parts_.request.urgency});
-      } catch (...) {
-        ranges_->give_back(*part);
-        throw;
-      }
-      ranges_->give_back(*part);
-    }
+    // A helper is not worth a wait: where the server wants to be left alone, the first connection
+    // has it for itself (RTY-3).
+    fetch_parts({.stop = stop, .deadline = Clock::now(), .urgency = parts_.request.urgency});
   } catch (const std::exception& error) {
     DIGESTFS_LOG(debug, "a further connection gives up digest=", parts_.partial.digest(),
                  " cause=", error.what());
@@ -189,21 +199,41 @@ void ObjectTransfer::help(const std::stop_token& stop) noexcept {
   parts_.spare.give_back();
 }
 
+/// Fetches parts until nothing is missing any longer, or until a stop is requested.
+void ObjectTransfer::fetch_parts(const Request& request) {
+  while (const auto part = ranges_->take(request.stop)) {
+    try {
+      fetch_part(*part, request);
+    } catch (...) {
+      ranges_->give_back(*part);
+      throw;
+    }
+    ranges_->give_back(*part);
+  }
+}
+
 /// Fetches a part, and goes on where a connection is cut.
 void ObjectTransfer::fetch_part(Ranges::Part part, const Request& request) {
-  for (int vain = 0;;) {
-    PartSink sink(*this, part);
-    const std::uint64_t before = sink.missing();
-    const Span missing = ranges_->missing_of(part);
+  int cuts = 0;
+  for (Span missing = ranges_->missing_of(part); missing.size() > 0;) {
+    const std::uint64_t before = missing.begin;
     try {
+      PartSink sink(*this, part);
       send_({.offset = missing.begin, .end = missing.end}, sink, request);
-      throw Error(Errc::unavailable, "a part of the object ended too early");
+      missing = ranges_->missing_of(part);
+      if (missing.size() > 0)
+        throw Error(Errc::unavailable, "a part of the object ended too early");
     } catch (const EnoughCame&) {
       return;
     } catch (const Error& error) {
-      const bool is_cut = error.code() == Errc::unavailable || error.code() == Errc::timed_out;
-      vain = sink.missing() < before ? 0 : vain + 1;
-      if (!is_cut || vain > kMaxVainAttempts) throw;
+      if (!is_cut(error.code())) {
+        has_objected_ = has_objected_ || error.code() != Errc::interrupted;
+        throw;
+      }
+      missing = ranges_->missing_of(part);
+      // One of which nothing has come gives its part to others at once.
+      if (missing.begin == before || ++cuts > kMaxCuts) throw;
+      if (missing.begin - before >= kPiece) cuts = 0;
     }
   }
 }

@@ -53,8 +53,8 @@ class SpareConnections {
 
 /// One transfer of an object into its partial file, from one origin: it begins where the file ends.
 /// One connection begins. If there is much left to come after a while, further ones fetch parts of
-/// it, each with its own retries. One that fails gives its part back; the others go on, and in the
-/// end the first fetches what is missing.
+/// it, each with its own retries. One that fails gives its part back, and the others go on: the
+/// first does not leave its stream as long as nobody else fetches what comes next in it.
 class ObjectTransfer final : private registry::ObjectSink {
  public:
   /// Has the origin send a range of the object.
@@ -77,8 +77,8 @@ class ObjectTransfer final : private registry::ObjectSink {
   /// then the partial file holds what had come without a gap.
   void run();
 
-  /// Returns true if several connections took part.
-  [[nodiscard]] bool is_shared() const noexcept { return ranges_.has_value(); }
+  /// Returns true if the server did not go along with several connections.
+  [[nodiscard]] bool has_objected() const noexcept { return has_objected_; }
 
  private:
   class PartSink;
@@ -90,6 +90,8 @@ class ObjectTransfer final : private registry::ObjectSink {
   [[nodiscard]] bool is_worth_sharing(std::uint64_t at);
   void share(std::uint64_t at);
   void help(const std::stop_token& stop) noexcept;
+  void stream_first();
+  void fetch_parts(const Request& request);
   void fetch_part(Ranges::Part part, const Request& request);
   void end_helpers() noexcept;
 
@@ -104,6 +106,8 @@ class ObjectTransfer final : private registry::ObjectSink {
   std::string version_;
   std::optional<Ranges> ranges_;
   std::optional<Ranges::Part> first_;  ///< what the first connection fetches, once others help
+  // Synchronises itself.
+  std::atomic<bool> has_objected_ = false;
   // The last member: the helpers use all of the above.
   std::vector<std::jthread> helpers_;
 };

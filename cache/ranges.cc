@@ -2,53 +2,100 @@
 #include "cache/ranges.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace digestfs::cache {
 
-Ranges::Ranges(Span missing, std::uint64_t part)
-    : part_(std::max<std::uint64_t>(part, 1)), end_(missing.end) {
-  if (missing.size() > 0) left_.push_back(missing);
+Ranges::Ranges(Span missing, const RangePolicy& policy) : policy_(policy), end_(missing.end) {
+  policy_.part = std::max<std::uint64_t>(policy_.part, 1);
+  if (missing.size() > 0) left_.push_back({missing});
 }
 
 std::optional<Ranges::Part> Ranges::take(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, stop, [this] { return !left_.empty() || taken_.empty(); });
-  if (left_.empty() || stop.stop_requested()) return std::nullopt;
-  Span& first = left_.back();
-  const Span part{first.begin, first.begin + std::min(part_, first.size())};
-  first.begin = part.end;
-  if (first.size() == 0) left_.pop_back();
-  return taken_.insert(taken_.end(), part);
+  for (;;) {
+    const bool is_there = changed_.wait_for(lock, stop, policy_.patience, [this] {
+      return may_give_out() || (left_.empty() && taken_.empty());
+    });
+    if (stop.stop_requested()) return std::nullopt;
+    if (may_give_out()) break;
+    if (is_there) return std::nullopt;
+    if (auto part = take_over()) return part;
+  }
+  Entry& first = left_.front();
+  const Span span{first.span.begin, first.span.begin + std::min(policy_.part, first.span.size())};
+  taken_.push_back({span, first.was_taken_over});
+  first.span.begin = span.end;
+  if (first.span.size() == 0) left_.pop_front();
+  return std::prev(taken_.end());
+}
+
+bool Ranges::may_give_out() const {
+  if (left_.empty()) return false;
+  const std::uint64_t ahead = left_.front().span.begin - reached_now();
+  return ahead == 0 || ahead < policy_.window;
+}
+
+/// Takes the first part of another connection over.
+std::optional<Ranges::Part> Ranges::take_over() {
+  const auto is_slow = [](const Entry& entry) {
+    return !entry.was_taken_over && entry.span.size() > 0;
+  };
+  auto first = taken_.end();
+  for (auto at = taken_.begin(); at != taken_.end(); ++at) {
+    if (!is_slow(*at)) continue;
+    if (first == taken_.end() || at->span.begin < first->span.begin) first = at;
+  }
+  if (first == taken_.end()) return std::nullopt;
+  taken_.push_back({first->span, /*was_taken_over=*/true});
+  first->span.begin = first->span.end;
+  return std::prev(taken_.end());
+}
+
+bool Ranges::extend(Part part) {
+  const std::lock_guard lock(mutex_);
+  if (left_.empty() || left_.front().span.begin != part->span.end) return false;
+  Span& next = left_.front().span;
+  const std::uint64_t more = std::min(policy_.part, next.size());
+  part->span.end += more;
+  next.begin += more;
+  if (next.size() == 0) left_.pop_front();
+  return true;
 }
 
 Span Ranges::missing_of(Part part) const {
   const std::lock_guard lock(mutex_);
-  return *part;
+  return part->span;
 }
 
 void Ranges::advance(Part part, std::uint64_t end) {
   const std::lock_guard lock(mutex_);
-  part->begin = std::clamp(end, part->begin, part->end);
+  part->span.begin = std::clamp(end, part->span.begin, part->span.end);
+  if (policy_.window != UINT64_MAX) changed_.notify_all();
 }
 
-void Ranges::give_back(Part part) {
+void Ranges::give_back(Part part) noexcept {
   const std::lock_guard lock(mutex_);
-  const Span rest = *part;
-  taken_.erase(part);
-  if (rest.size() > 0) {
-    const auto is_after = [&](const Span& span) { return span.begin < rest.begin; };
-    left_.insert(std::ranges::find_if(left_, is_after), rest);
+  if (part->span.size() == 0) {
+    taken_.erase(part);
+  } else {
+    const auto is_behind = [&](const Entry& entry) { return entry.span.begin > part->span.begin; };
+    left_.splice(std::find_if(left_.begin(), left_.end(), is_behind), taken_, part);
   }
   changed_.notify_all();
 }
 
 std::uint64_t Ranges::reached() const {
   const std::lock_guard lock(mutex_);
-  std::uint64_t first = end_;
-  for (const Span& span : taken_) {
-    if (span.size() > 0) first = std::min(first, span.begin);
+  return reached_now();
+}
+
+std::uint64_t Ranges::reached_now() const {
+  std::uint64_t first = left_.empty() ? end_ : left_.front().span.begin;
+  for (const Entry& entry : taken_) {
+    if (entry.span.size() > 0) first = std::min(first, entry.span.begin);
   }
-  return left_.empty() ? first : std::min(first, left_.back().begin);
+  return first;
 }
 
 }  // namespace digestfs::cache

@@ -8,7 +8,8 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
-#include <vector>
+
+#include "base/flight.h"
 
 namespace digestfs::cache {
 
@@ -20,42 +21,66 @@ struct Span {
   friend bool operator==(const Span&, const Span&) = default;
 };
 
+/// How the missing bytes of an object are given out.
+struct RangePolicy {
+  /// How many bytes are given out at a time.
+  std::uint64_t part = 0;
+  /// How far ahead of the first missing byte parts are given out, in bytes. What is behind a gap is
+  /// lost if the process is killed, and nobody can read it yet.
+  std::uint64_t window = UINT64_MAX;
+  /// How long a connection that has nothing to do waits before it takes over the first part of
+  /// another connection, which may be a slow one.
+  Clock::duration patience = std::chrono::seconds(5);
+};
+
 /// What is missing of an object that several connections fetch, and which connection fetches which
 /// part of it. Parts are given out from the front, so that the object grows without gaps as far as
 /// that is possible. Safe for concurrent use.
 class Ranges {
- public:
-  /// A part that somebody fetches.
-  using Part = std::list<Span>::iterator;
+ private:
+  struct Entry {
+    Span span;
+    bool was_taken_over = false;
+  };
 
-  /// The bytes of `missing` are missing. They are given out in parts of `part` bytes.
-  Ranges(Span missing, std::uint64_t part);
+ public:
+  /// A part that a connection fetches.
+  using Part = std::list<Entry>::iterator;
+
+  /// The bytes of `missing` are missing.
+  Ranges(Span missing, const RangePolicy& policy);
   Ranges(const Ranges&) = delete;
   Ranges& operator=(const Ranges&) = delete;
 
-  /// Returns the first part that nobody fetches. Waits for one if others fetch everything that is
-  /// missing, because they may give it back. Returns nothing if nothing is missing any longer, or
-  /// if `stop` is requested.
+  /// Returns the first part that nobody fetches. Waits for one if there is none, because others may
+  /// give theirs back; takes over the first part of another connection in the end, once for each
+  /// part. Returns nothing if nothing is missing any longer, or if `stop` is requested.
   [[nodiscard]] std::optional<Part> take(const std::stop_token& stop);
-  /// Returns what is still missing of a part.
+  /// Adds what follows a part to it, if nobody fetches that. Returns false if somebody does.
+  [[nodiscard]] bool extend(Part part);
+  /// Returns what is still missing of a part: nothing if another connection has taken it over.
   [[nodiscard]] Span missing_of(Part part) const;
   /// Says that the bytes of `part` are there up to `end`.
   void advance(Part part, std::uint64_t end);
   /// Gives a part back. What is missing of it is given out again.
-  void give_back(Part part);
+  void give_back(Part part) noexcept;
 
-  /// Returns the end of what is there without a gap.
+  /// Returns the end of what is there without a gap. It never becomes smaller.
   [[nodiscard]] std::uint64_t reached() const;
 
  private:
+  [[nodiscard]] std::uint64_t reached_now() const;
+  [[nodiscard]] bool may_give_out() const;
+  [[nodiscard]] std::optional<Part> take_over();
+
   // Constant after construction.
-  std::uint64_t part_;
+  RangePolicy policy_;
   std::uint64_t end_;
   // `mutex_` guards what follows.
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::list<Span> taken_;
-  std::vector<Span> left_;  ///< what nobody fetches; the first is the last element
+  std::list<Entry> taken_;
+  std::list<Entry> left_;  ///< what nobody fetches, from the front
 };
 
 }  // namespace digestfs::cache

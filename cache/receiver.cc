@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/receiver.h"
 
-#include <unistd.h>
-
 #include "base/error.h"
 #include "base/text.h"
 
@@ -17,7 +15,7 @@ Receiver::Receiver(const Store& store, Partial& partial, const Bounds& bounds,
       bounds_(bounds),
       disk_(store, partial),
       size_(partial.size()) {
-  if (::lseek(partial.fd(), static_cast<off_t>(size_), SEEK_SET) < 0) throw_system_error("seek");
+  partial_.go_to(size_);
 }
 
 void Receiver::begin(const registry::Beginning& beginning) {

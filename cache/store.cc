@@ -67,6 +67,8 @@ std::optional<UniqueFd> Store::open(Area area, const Digest& digest) const {
   return file;
 }
 
+Partial Store::make_own(const Digest& digest) const { return make_own_partial(directory_, digest); }
+
 PartialClaim Store::claim(const Digest& digest) const { return {directory_, digest, limits_.idle}; }
 
 Partial Store::take_partial(const Digest& digest, std::stop_token stop) const {

@@ -60,6 +60,8 @@ class Store {
   /// Returns the way to the partial file of `digest`, which another process may hold. Takes nothing
   /// yet.
   [[nodiscard]] PartialClaim claim(const Digest& digest) const;
+  /// Makes an empty partial file of `digest` that nobody else takes or goes on with.
+  [[nodiscard]] Partial make_own(const Digest& digest) const;
 
   /// Takes the partial file of `digest`. Blocks while another process has it and makes progress;
   /// `stop` ends that (`Errc::interrupted`). After a wait, look again whether the object exists.

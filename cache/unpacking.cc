@@ -16,6 +16,8 @@ namespace digestfs::cache {
 namespace {
 
 constexpr std::size_t kTarChunk = std::size_t{256} << 10U;
+// How often the room is looked at that the rest of a download needs, in bytes.
+constexpr std::uint64_t kRoomToLookAt = std::uint64_t{16} << 20U;
 // How often a layer's file may be touched while it is read.
 constexpr int kMaxTouches = 8;
 
@@ -76,15 +78,18 @@ std::shared_ptr<Flight> Unpacking::start(const Digest& diff, const OpenObjects::
 std::shared_ptr<Flight> Unpacking::follow(const Digest& diff, const Digest& layer,
                                           std::uint64_t size, std::shared_ptr<Arrival> arrival,
                                           const Observe& observe) {
+  // Throws for a diff_id that no content can be checked against, before anything is unpacked.
+  static_cast<void>(Hasher(diff.algorithm()));
   return flights_.join(name_of_following(diff, layer), Lane::follow,
-                       [this, layer, size, observe, arrival = std::move(arrival),
-                        claim = std::make_shared<PartialClaim>(store_.claim(diff))](
+                       [this, diff, layer, size, observe, arrival = std::move(arrival)](
                            const std::stop_token& stop, Flight& flight) {
-                         Partial partial = take_partial(*claim, stop);
-                         flight.begin(size);
+                         if (store_.open(Area::diffs, diff)) return;
+                         // It waits for the network, so it must not hold what others wait for.
+                         Partial partial = store_.make_own(diff);
                          const auto observer = observe ? observe() : nullptr;
-                         unpack_arriving(std::move(partial), layer, ArrivalReader(arrival),
-                                         observer.get(), stop, flight);
+                         ArrivingLayer arriving{layer, size, ArrivalReader(arrival)};
+                         unpack_arriving(std::move(partial), arriving, observer.get(), stop,
+                                         flight);
                        });
 }
 
@@ -121,20 +126,15 @@ void Unpacking::unpack(Partial partial, const VerifiedFile& layer, TarObserver* 
 
 /// Unpacks a layer while it arrives. Only what is right is kept: whatever goes wrong, the layer is
 /// looked at once more when all of it is there, and that tells what is wrong with it.
-void Unpacking::unpack_arriving(Partial partial, const Digest& layer, ArrivalReader reader,
-                                TarObserver* observer, const std::stop_token& stop,
-                                Flight& flight) {
+void Unpacking::unpack_arriving(Partial partial, ArrivingLayer& layer, TarObserver* observer,
+                                const std::stop_token& stop, Flight& flight) {
   const Digest diff = partial.digest();
-  if (store_.open(Area::diffs, diff)) {
-    store_.discard(std::move(partial));
-    return;
-  }
   std::optional<Tar> tar;
   try {
     tar = write_tar(
-        partial, 0, observer, [&](ByteSink& output) { return pass(reader, output, stop, flight); },
-        stop, flight);
-    const bool is_right = tar && tar->hashed.digest == diff && reader.is_verified(stop);
+        partial, layer.size, observer,
+        [&](ByteSink& output) { return pass(layer, output, stop, flight); }, stop, flight);
+    const bool is_right = tar && tar->hashed.digest == diff && layer.reader.is_verified(stop);
     if (!is_right) tar.reset();
   } catch (const Error&) {
     tar.reset();
@@ -144,9 +144,15 @@ void Unpacking::unpack_arriving(Partial partial, const Digest& layer, ArrivalRea
   }
   if (!tar) {
     store_.discard(std::move(partial));
-    throw Error(Errc::interrupted, str_cat("the layer ", layer, " is unpacked when all is there"));
+    throw Error(Errc::interrupted,
+                str_cat("the layer ", layer.digest, " is unpacked when all of it is there"));
   }
-  keep(std::move(partial), layer, *tar, observer);
+  // Others may have made it from another layer.
+  if (store_.open(Area::diffs, diff)) {
+    store_.discard(std::move(partial));
+    return;
+  }
+  keep(std::move(partial), layer.digest, *tar, observer);
 }
 
 /// Writes what `pass` gives of a layer of `least` bytes or more to `partial`. Returns nothing if
@@ -192,12 +198,22 @@ void Unpacking::keep(Partial partial, const Digest& layer, const Tar& tar, TarOb
   throw wrong_diff(diff, layer, actual);
 }
 
-/// Passes all of a layer through to `output` while it arrives.
-LayerContent Unpacking::pass(ArrivalReader& reader, ByteSink& output, const std::stop_token& stop,
+/// Passes all of a layer through to `output` while it arrives. The flight begins with its first
+/// bytes: whoever finds it at work finds it moving.
+LayerContent Unpacking::pass(ArrivingLayer& layer, ByteSink& output, const std::stop_token& stop,
                              Flight& flight) {
   LayerPass pass(output);
   std::vector<std::byte> buffer(kTarChunk);
-  while (const std::size_t got = reader.read(buffer, stop)) {
+  std::uint64_t at = 0;
+  std::uint64_t next_look = 0;
+  while (const std::size_t got = layer.reader.read(buffer, stop)) {
+    if (at == 0) flight.begin(layer.size);
+    at += got;
+    if (at >= next_look) {
+      // The rest of the download goes first where the disk has no room for both.
+      store_.reserve(layer.size > at ? layer.size - at : 0);
+      next_look = at + kRoomToLookAt;
+    }
     pass.write(std::span(buffer).first(got));
     flight.advance(got);
   }

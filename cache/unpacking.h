@@ -61,6 +61,12 @@ class Unpacking {
     LayerContent content;
     HashedFile hashed;
   };
+  /// A layer that is being downloaded.
+  struct ArrivingLayer {
+    const Digest& digest;
+    std::uint64_t size = 0;  ///< by its descriptor
+    ArrivalReader reader;
+  };
   /// Passes a layer through. Returns nothing if it turned out to be damaged.
   using Pass = std::function<std::optional<LayerContent>(ByteSink& output)>;
 
@@ -68,14 +74,14 @@ class Unpacking {
               const std::stop_token& stop, Flight& flight);
   [[nodiscard]] std::optional<LayerContent> pass(const VerifiedFile& layer, ByteSink& output,
                                                  const std::stop_token& stop, Flight& flight);
-  void unpack_arriving(Partial partial, const Digest& layer, ArrivalReader reader,
-                       TarObserver* observer, const std::stop_token& stop, Flight& flight);
+  void unpack_arriving(Partial partial, ArrivingLayer& layer, TarObserver* observer,
+                       const std::stop_token& stop, Flight& flight);
   [[nodiscard]] std::optional<Tar> write_tar(Partial& partial, std::uint64_t least,
                                              TarObserver* observer, const Pass& pass,
                                              const std::stop_token& stop, Flight& flight);
   void keep(Partial partial, const Digest& layer, const Tar& tar, TarObserver* observer);
-  [[nodiscard]] static LayerContent pass(ArrivalReader& reader, ByteSink& output,
-                                         const std::stop_token& stop, Flight& flight);
+  [[nodiscard]] LayerContent pass(ArrivingLayer& layer, ByteSink& output,
+                                  const std::stop_token& stop, Flight& flight);
   [[nodiscard]] std::optional<HashedFile> check_written(int file, const SeenBytes& seen,
                                                         const std::stop_token& stop,
                                                         Flight& flight);

@@ -2,6 +2,7 @@
 
 // digestfs(1): puts the parts together and runs them.
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -229,7 +230,7 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   OpenedSource origin;
   // Objects live in the order of their use: what is below uses what is above.
   Workers workers({/*question=*/16, /*download=*/options.jobs, /*disk=*/2, /*light=*/2, /*small=*/4,
-                   /*follow=*/options.jobs});
+                   /*follow=*/std::min<std::size_t>(options.jobs, 4)});
   Reporting reporting{.file = std::move(log_file)};
   begin_reporting(reporting, workers, options);
   // A large archive is read for a while; the signals end that as well.

@@ -22,8 +22,9 @@ namespace {
 
 // A step of writing out: a slow disk takes it within a second.
 constexpr std::uint64_t kStep = std::uint64_t{8} << 20U;
-// No block of a file system is larger.
-constexpr std::uint64_t kBlock = std::uint64_t{64} << 10U;
+// What is dropped before a gap. The file system says where a gap is in whole blocks: the last one
+// before it may be filled in part, and blocks of 1 MiB exist.
+constexpr std::uint64_t kMargin = std::uint64_t{2} << 20U;
 
 bool is_number(std::string_view text) noexcept {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
@@ -53,48 +54,58 @@ std::uint64_t Partial::size() const {
   return static_cast<std::uint64_t>(stat_of(file_.get()).st_size);
 }
 
+void WriteOut::begin(std::uint64_t offset) noexcept {
+  begin_ = offset;
+  sent_at_ = offset;
+}
+
+void WriteOut::advance(int fd, std::uint64_t end) {
+  if (end - begin_ < kStep) return;
+  // Starts writing this step out, and waits for the one before it. Errors are left to fdatasync,
+  // which reports them all; some file systems cannot do this at all.
+  static_cast<void>(::sync_file_range(fd, static_cast<off_t>(begin_),
+                                      static_cast<off_t>(end - begin_), SYNC_FILE_RANGE_WRITE));
+  if (sent_at_ < begin_) {
+    static_cast<void>(::sync_file_range(
+        fd, static_cast<off_t>(sent_at_), static_cast<off_t>(begin_ - sent_at_),
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
+  }
+  sent_at_ = begin_;
+  begin_ = end;
+}
+
 void Partial::keep(std::uint64_t bytes) {
-  const auto end = static_cast<off_t>(bytes);
-  if (::ftruncate(file_.get(), end) != 0 || ::lseek(file_.get(), end, SEEK_SET) < 0) {
+  if (::ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) {
     throw_system_error(str_cat("shorten the partial file of ", digest_));
   }
-  unsent_ = 0;
-  sent_at_ = bytes;
+  go_to(bytes);
+}
+
+void Partial::go_to(std::uint64_t offset) {
+  if (::lseek(file_.get(), static_cast<off_t>(offset), SEEK_SET) < 0) {
+    throw_system_error(str_cat("go on with the partial file of ", digest_));
+  }
+  position_ = offset;
+  write_out_.begin(offset);
 }
 
 void Partial::drop_behind_gap() {
-  const auto end = static_cast<off_t>(size());
+  const std::uint64_t end = size();
   // A file system that knows nothing of gaps fails, or says that there is none.
   const off_t gap = ::lseek(file_.get(), 0, SEEK_HOLE);
-  if (gap >= 0 && gap < end) {
-    // The last block before the gap may be filled in part.
-    keep(static_cast<std::uint64_t>(gap) - std::min(static_cast<std::uint64_t>(gap), kBlock));
-  }
-  if (::lseek(file_.get(), 0, SEEK_SET) < 0) throw_system_error(str_cat("rewind ", digest_));
-}
-
-void Partial::write_at(std::span<const std::byte> bytes, std::uint64_t offset) {
-  write_all_at(file_.get(), bytes, offset);
+  const auto at = static_cast<std::uint64_t>(gap);
+  if (gap >= 0 && at < end) keep(at - std::min(at, kMargin));
+  go_to(0);
 }
 
 void Partial::write(std::span<const std::byte> bytes) {
   write_all(file_.get(), bytes);
-  unsent_ += bytes.size();
-  if (unsent_ < kStep) return;
-  const off_t end = ::lseek(file_.get(), 0, SEEK_CUR);
-  if (end < 0) throw_system_error(str_cat("write ", digest_));
-  const auto begin = static_cast<off_t>(static_cast<std::uint64_t>(end) - unsent_);
-  // Starts writing this step out, and waits for the one before it. Errors are left to fdatasync,
-  // which reports them all; some file systems cannot do this at all.
-  static_cast<void>(::sync_file_range(file_.get(), begin, end - begin, SYNC_FILE_RANGE_WRITE));
-  const auto before = static_cast<off_t>(sent_at_);
-  if (before < begin) {
-    static_cast<void>(::sync_file_range(
-        file_.get(), before, begin - before,
-        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
-  }
-  sent_at_ = static_cast<std::uint64_t>(begin);
-  unsent_ = 0;
+  position_ += bytes.size();
+  write_out_.advance(file_.get(), position_);
+}
+
+void Partial::write_at(std::span<const std::byte> bytes, std::uint64_t offset) {
+  write_all_at(file_.get(), bytes, offset);
 }
 
 bool is_own_partial_name(std::string_view name) {

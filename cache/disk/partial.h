@@ -16,6 +16,21 @@
 
 namespace digestfs::cache {
 
+/// Sends what is written to a file to the disk step by step: the disk is never more than two steps
+/// behind, so that publishing does not take long at the end. One is for bytes that are written in a
+/// row.
+class WriteOut {
+ public:
+  /// Says that the row begins anew at `offset`.
+  void begin(std::uint64_t offset) noexcept;
+  /// Says that `fd` has been written up to `end`.
+  void advance(int fd, std::uint64_t end);
+
+ private:
+  std::uint64_t begin_ = 0;    ///< where the step begins that is being filled
+  std::uint64_t sent_at_ = 0;  ///< where the step begins that the disk may be busy with
+};
+
 /// An object that is being made, in a file that only its holder writes to. The file is locked
 /// (flock). Usually it is `partial/<alg>/<hex>`, which holds what an earlier holder left there, so
 /// that a download which was cut goes on. Destruction unlocks the file and keeps it;
@@ -35,23 +50,24 @@ class Partial {
   void truncate() { keep(0); }
   /// Forgets everything behind the first `bytes`, and goes on there.
   void keep(std::uint64_t bytes);
+  /// Goes on writing at `offset`.
+  void go_to(std::uint64_t offset);
   /// Forgets everything behind the first gap: a process that was killed while several connections
   /// wrote to the file may have left one. Where the file system does not say where gaps are, the
   /// hash of the object tells in the end.
   void drop_behind_gap();
-  /// Writes at the file's position, and sends what was written to the disk step by step: the disk
-  /// is never more than two steps behind, so that publishing does not take long at the end.
+  /// Writes at the file's position. See `WriteOut`.
   void write(std::span<const std::byte> bytes);
   /// Writes at `offset`, and leaves the file's position as it is. Safe beside other such calls and
-  /// one of `write`.
+  /// one of `write`. The caller sends the bytes out (`WriteOut`).
   void write_at(std::span<const std::byte> bytes, std::uint64_t offset);
 
  private:
   Digest digest_;
   std::string path_;
   UniqueFd file_;
-  std::uint64_t unsent_ = 0;   ///< bytes written since the last step
-  std::uint64_t sent_at_ = 0;  ///< where the step begins that the disk may be busy with
+  std::uint64_t position_ = 0;
+  WriteOut write_out_;
 };
 
 /// Returns whether `name` is a file name in `partial/<algorithm>/`: `<hex>`, which all processes

@@ -104,8 +104,9 @@ Receiver::Outcome ask_once(Access& access, Part& part, ObjectSink& sink, const R
                     .decode = part.decode,
                     .is_long = request.urgency == Urgency::content};
   if (is_part(part.range)) question.fields.push_back({"Range", field_of(part.range)});
-  // A transfer that was cut may have been cut because the token has expired (AUTH-13).
-  if (part.range.offset > 0) question.token_since = part.since;
+  // A transfer that was cut may have been cut because the token has expired (AUTH-13). A part with
+  // an end is one of many.
+  if (part.range.offset > 0 && !part.range.end) question.token_since = part.since;
   if (sink.wanted() == Copy::sources) question.fields.push_back(past_caches());
   Receiver receiver(sink, part.digest, part.range, part.decode);
   const auto take = [&](const HttpHead& head, std::span<const std::byte> bytes) {

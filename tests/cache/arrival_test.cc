@@ -124,7 +124,7 @@ TEST_F(ArrivalTest, IsHashedWhileItComes) {
   arrive(std::string_view(text).substr(0, 400'000), 0, 400'000);
   arrive(std::string_view(text).substr(400'000), 400'000, text.size());
   arrival_->complete();
-  const auto seen = hash.finish();
+  const auto seen = hash.finish({});
   ASSERT_TRUE(seen);
   EXPECT_EQ(seen->digest, digest_of(text));
   EXPECT_EQ(seen->size, text.size());
@@ -141,7 +141,7 @@ TEST_F(ArrivalTest, HasNoHashOnceItBeganAnew) {
   arrive("old", 0, 3);
   arrival_->restart();
   arrival_->complete();
-  EXPECT_FALSE(hash.finish());
+  EXPECT_FALSE(hash.finish({}));
 }
 
 }  // namespace

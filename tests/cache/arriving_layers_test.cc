@@ -22,14 +22,33 @@ class ArrivingLayersTest : public ContentTest {
   }
   /// Returns the flight that unpacks a layer while it arrives, once it has done `bytes` of it.
   static std::shared_ptr<const Flight> await_unpacking(const Mount& mount, std::uint64_t bytes) {
-    for (;;) {
+    for (int i = 0; i < 6000; ++i) {
       for (auto& flight : mount.workers.flights()) {
-        if (flight->name().ends_with("while it arrives") && flight->progress().done >= bytes) {
-          return flight;
-        }
+        if (is_following(*flight) && flight->progress().done >= bytes) return flight;
       }
-      std::this_thread::yield();
+      std::this_thread::sleep_for(10ms);
     }
+    throw Error(Errc::timed_out, "nothing is unpacked while it arrives");
+  }
+  static bool is_following(const Flight& flight) {
+    return flight.name().ends_with("while it arrives");
+  }
+  /// Waits until nothing is unpacked any longer while it arrives.
+  static void await_the_end(const Mount& mount) {
+    for (int i = 0; i < 6000; ++i) {
+      const auto flights = mount.workers.flights();
+      if (std::ranges::none_of(flights, [](auto& flight) { return is_following(*flight); })) return;
+      std::this_thread::sleep_for(10ms);
+    }
+    ADD_FAILURE() << "the unpacking does not end";
+  }
+  /// The names of the files in which something is being made.
+  [[nodiscard]] std::vector<std::string> partial_files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(cache() / "partial")) {
+      if (entry.is_regular_file()) names.push_back(entry.path().filename());
+    }
+    return names;
   }
   /// Reads a diff in a thread of its own.
   std::jthread read_aside(Mount& mount, const Digest& diff, std::string& read) {
@@ -51,6 +70,7 @@ TEST_F(ArrivingLayersTest, AreUnpackedBeforeAllIsThere) {
   source_.release();
   reader.join();
   EXPECT_TRUE(read == tar);
+  await_the_end(mount);
   EXPECT_TRUE(flight->has_landed());
   EXPECT_FALSE(flight->has_given_up()) << "it was not done a second time";
   EXPECT_EQ(source_.fetches(layer), 1U);
@@ -67,9 +87,10 @@ TEST_F(ArrivingLayersTest, AreThrownAwayIfTheBlobIsWrong) {
   const Digest layer = add_layer(mount, test::gzip(tar), digest_of(tar));
   source_.serve_instead(layer, test::zstd(tar));
   EXPECT_EQ(mount.failure(digest_of(tar)), Errc::corrupt);
+  await_the_end(mount);
   EXPECT_FALSE(fs::exists(path("diffs", digest_of(tar))));
-  EXPECT_FALSE(fs::exists(path("partial", digest_of(tar))));
-  EXPECT_FALSE(mount.content.diff_of(layer) && fs::exists(path("blobs", layer)));
+  EXPECT_EQ(partial_files(), std::vector<std::string>{});
+  EXPECT_FALSE(fs::exists(path("blobs", layer)));
   EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"digest-mismatch", 1}}));
   expect_no_wrong_file();
 }
@@ -136,6 +157,42 @@ TEST_F(ArrivingLayersTest, ThatStallDelayNoOtherLayer) {
   source_.release();
   reader.join();
   EXPECT_TRUE(read == slow);
+}
+
+// The same tar is in another layer, which is there already: nobody waits for the slow one.
+TEST_F(ArrivingLayersTest, HoldNothingThatAnotherLayerOfTheDiffNeeds) {
+  Mount mount(cache(), source_);
+  const std::string tar = tar_of(10);
+  const Digest slow = add_layer(mount, test::gzip(tar), digest_of(tar));
+  source_.stall_after(slow, 1'000'000);
+  std::string read;
+  auto reader = read_aside(mount, digest_of(tar), read);
+  static_cast<void>(await_unpacking(mount, 500'000));
+  const Digest fast = add_layer(mount, test::zstd(tar), digest_of(tar));
+  static_cast<void>(mount.read(fast));
+  EXPECT_TRUE(mount.read(digest_of(tar)) == tar);
+  source_.release();
+  reader.join();
+  EXPECT_TRUE(read == tar);
+  await_the_end(mount);
+  EXPECT_EQ(partial_files(), std::vector<std::string>{});
+  expect_no_wrong_file();
+}
+
+// A download that cannot even begin must not leave anybody waiting for what it would bring.
+TEST_F(ArrivingLayersTest, AreNotWaitedForIfTheDownloadCannotBegin) {
+  Mount mount(cache(), source_);
+  const std::string tar = tar_of(11);
+  const Digest layer = add_layer(mount, test::gzip(tar), digest_of(tar));
+  std::optional<Partial> held = mount.store.claim(layer).take_any();
+  try {
+    static_cast<void>(mount.content.open(digest_of(tar), Patience::unlimited()));
+    FAIL() << "it was there";
+  } catch (const Pending& pending) {
+    ASSERT_EQ(pending.others.size(), 1U);
+    mount.workers.stop();
+    EXPECT_TRUE(pending.others.front()->has_landed());
+  }
 }
 
 TEST_F(ArrivingLayersTest, EndWithTheMount) {

@@ -164,7 +164,8 @@ TEST_P(SourceConformance, SaysWhereItBeginsAndHowMuchThereIs) {
     Collector collector;
     source->fetch(Endpoint::blobs, object.digest, {.offset = offset}, collector, {});
     ASSERT_TRUE(collector.beginning()) << offset;
-    const auto& [begun, total] = *collector.beginning();
+    const std::uint64_t begun = collector.beginning()->offset;
+    const auto total = collector.beginning()->total;
     EXPECT_TRUE(begun == offset || begun == 0) << begun << " instead of " << offset;
     EXPECT_EQ(total.value_or(bytes.size()), bytes.size()) << offset;
     EXPECT_EQ(collector.bytes(), bytes.substr(begun)) << offset;
