@@ -191,7 +191,8 @@ TEST_F(DownloadsTest, AndDiffsThatWaitForAnotherProcessHoldNoPlace) {
   Mount mount(cache(), source_, Network::allowed, limits);
   const auto add_tar = [&](const std::string& name) {
     const std::string tar = test::tar({{name, test::noise(9000000)}});
-    add_layer(mount, test::gzip(tar), digest_of(tar));
+    // What arrives is unpacked in a file that no other process has.
+    static_cast<void>(mount.open(add_layer(mount, test::gzip(tar), digest_of(tar))));
     return digest_of(tar);
   };
   std::vector<Partial> held;
