@@ -130,6 +130,13 @@ std::shared_ptr<const VerifiedFile> Content::open(const Digest& digest, const Pa
               str_cat("cannot open ", digest, ": it keeps disappearing from the cache"));
 }
 
+std::shared_ptr<const VerifiedFile> Content::open_by_blocks(const Digest& digest,
+                                                            const Patience& patience,
+                                                            const Observe& observe) {
+  if (auto file = open_objects_.open_by_blocks(digest)) return file;
+  return open(digest, patience, Lane::download, kNoLimit, observe);
+}
+
 /// Returns true if the source has `diff` itself, so that no layer has to be unpacked to it.
 bool Content::is_kept_diff(const Digest& diff, const Patience& patience) {
   return network_ == Network::allowed && source_.keeps_diffs() && has_blob(diff, patience);

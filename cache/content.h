@@ -89,6 +89,13 @@ class Content {
                                                          std::uint64_t limit = kNoLimit,
                                                          const Observe& observe = {});
 
+  /// Does the same for a caller that reads a part of the object: if the object is in the cache and
+  /// there are sums of its blocks, the blocks are checked as they are read, and the object is not
+  /// hashed first.
+  [[nodiscard]] std::shared_ptr<const VerifiedFile> open_by_blocks(const Digest& digest,
+                                                                   const Patience& patience,
+                                                                   const Observe& observe = {});
+
   /// Returns the whole of a small object.
   [[nodiscard]] std::string read_small(const Digest& digest, const Patience& patience,
                                        std::size_t limit);
@@ -109,6 +116,11 @@ class Content {
 
   /// Returns the size, or nothing if not even a placeholder is known. Asks no source.
   [[nodiscard]] std::optional<Size> size(const Digest& digest) const;
+  /// See `OpenObjects::cached_size`.
+  [[nodiscard]] std::optional<std::uint64_t> cached_size(const Digest& digest) const {
+    return open_objects_.cached_size(digest);
+  }
+  [[nodiscard]] const Store& store() const noexcept { return store_; }
   [[nodiscard]] State state(const Digest& digest) const { return open_objects_.state(digest); }
   /// See `Downloads::fetched`.
   [[nodiscard]] std::optional<std::uint64_t> fetched(const Digest& digest) const {

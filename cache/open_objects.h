@@ -12,6 +12,8 @@
 #include "base/digest.h"
 #include "base/flights.h"
 #include "base/guarded.h"
+#include "cache/block_sums.h"
+#include "cache/checked_blocks.h"
 #include "cache/hash_file.h"
 #include "cache/objects.h"
 #include "cache/problems.h"
@@ -48,13 +50,18 @@ class OpenObjects {
   /// Returns the object if it is open or in the cache, verified; null if it is neither.
   [[nodiscard]] File open(const Digest& digest, const Patience& patience);
 
-  /// Reads an open object. If its file was touched since it was hashed, the file is hashed again
-  /// first. Throws `Errc::corrupt` if it is damaged.
+  /// Returns the object if it can be read without being hashed first: it is verified, or there are
+  /// sums by which its blocks are checked as they are read. Otherwise returns null, and `open` is
+  /// the way; that makes sums for the next time.
+  [[nodiscard]] File open_by_blocks(const Digest& digest);
+
+  /// Reads an open object. If its file was touched since it was hashed, or if a block of it does
+  /// not match its sum, all of the file is hashed first. Throws `Errc::corrupt` if it is damaged.
   [[nodiscard]] std::size_t read(const File& file, std::span<std::byte> buffer,
                                  std::uint64_t offset, const Patience& patience);
 
-  /// Hashes an open object that was touched. Returns false if the object is damaged, and throws it
-  /// away then. Blocks; for workers.
+  /// Hashes an open object that cannot be read otherwise. Returns false if the object is damaged,
+  /// and throws it away then. Blocks; for workers.
   [[nodiscard]] bool is_still_good(const VerifiedFile& file, const std::stop_token& stop,
                                    Flight* flight = nullptr);
 
@@ -63,6 +70,9 @@ class OpenObjects {
 
   /// Gives `partial`, which was hashed and found to be `hashed`, its name in `area`.
   void publish(Partial partial, Area area, const HashedFile& hashed);
+
+  /// Keeps the `sums` of an object that hashed to its name, for later mounts.
+  void keep_sums(const Digest& digest, const BlockSums& sums) const;
 
   /// Returns true if the object is open or in the cache.
   [[nodiscard]] bool has(const Digest& digest) const;
@@ -76,18 +86,37 @@ class OpenObjects {
 
  private:
   struct Entry {
-    std::optional<Fingerprint> verified;     ///< of the file that was hashed last
-    std::weak_ptr<const VerifiedFile> open;  ///< for as long as a reader holds it
-    bool healed = false;
+    std::optional<Fingerprint> verified;       ///< of the file that was hashed last
+    std::weak_ptr<const VerifiedFile> open;    ///< for as long as a reader holds it
+    std::shared_ptr<CheckedBlocks> blocks;     ///< of the file whose blocks were read last
+    std::optional<Clock::time_point> used_at;  ///< when its use was noted for a reader of blocks
+    bool wants_sums = false;                   ///< a reader of blocks has found none
+    bool healed = false;                       ///< since `take_healed` was called last
+    bool was_healed = false;                   ///< ever
 
     /// Says that this file was hashed. If it is another file than before, the one before may have
     /// been damaged: somebody else may have found that, and put this one in its place.
     void set_verified(const Fingerprint& now);
+    /// Says that blocks of this file are going to be read; the same holds for it.
+    void set_blocks(const std::shared_ptr<CheckedBlocks>& now);
+    void heal() noexcept { healed = was_healed = true; }
+    [[nodiscard]] VerifiedFile::Replaces replaces() const noexcept;
   };
 
-  [[nodiscard]] std::optional<UniqueFd> find_cached(const Digest& digest) const;
+  /// An object in the cache, and where it is there.
+  struct Cached {
+    UniqueFd file;
+    Area area;
+  };
+
+  [[nodiscard]] std::optional<Cached> find_cached(const Digest& digest) const;
   [[nodiscard]] File find_open(const Digest& digest) const;
   [[nodiscard]] File adopt(const Digest& digest, UniqueFd file);
+  [[nodiscard]] File adopt_blocks(const Digest& digest, UniqueFd file);
+  [[nodiscard]] std::shared_ptr<CheckedBlocks> blocks_of(const Digest& digest,
+                                                         const Fingerprint& file) const;
+  [[nodiscard]] bool is_use_due(const Digest& digest);
+  [[nodiscard]] bool wants_sums(const Digest& digest) const;
   void verify_again(const File& file, const Patience& patience);
   void check_cached(const Digest& digest, const std::stop_token& stop, Flight* flight);
   void check_again(const VerifiedFile& file, const std::stop_token& stop, Flight* flight);

@@ -42,6 +42,24 @@ constexpr const char* name_of(Area area) noexcept {
   return "quarantine";
 }
 
+/// Writes to a draft.
+class DraftSink final : public ByteSink {
+ public:
+  DraftSink(Draft& draft, const Eviction& eviction) : draft_(draft), eviction_(eviction) {}
+
+  void write(std::span<const std::byte> bytes) override {
+    eviction_.reserve(bytes.size());
+    draft_.write(as_text(bytes));
+    written_ += bytes.size();
+  }
+  [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
+
+ private:
+  Draft& draft_;
+  const Eviction& eviction_;
+  std::uint64_t written_ = 0;
+};
+
 std::string object_path(std::string_view folder, const Digest& digest) {
   return str_cat(folder, "/", digest.algorithm(), "/", digest.encoded());
 }
@@ -54,7 +72,8 @@ Store::Store(const std::filesystem::path& directory, const StoreLimits& limits)
       eviction_(directory_, {.size = limits.size,
                              .quarantine = limits.quarantine,
                              .free_percent = limits.free_percent}) {
-  for (const char* folder : {"blobs", "diffs", "partial", "quarantine", "used", "layers", "tags"}) {
+  for (const char* folder :
+       {"blobs", "diffs", "partial", "quarantine", "used", "sums", "trees", "layers", "tags"}) {
     directory_.make_folder(folder);
   }
   // By trial: permissions are not all that can keep one from writing.
@@ -147,6 +166,31 @@ void Store::touch(const Digest& digest) const noexcept try {
   ::futimens(directory_.make(object_path("used", digest)).get(), nullptr);
 } catch (const std::exception&) {
   // It is evicted a little early, that is all.
+}
+
+std::optional<UniqueFd> Store::open_hint(Hint hint, const Digest& digest) const {
+  auto file = directory_.open(hint_path(hint, digest));
+  if (!file) return std::nullopt;
+  const struct stat status = stat_of(file->get());
+  const bool is_ours = status.st_uid == ::geteuid() && (status.st_mode & 022U) == 0;
+  return is_ours ? std::move(file) : std::nullopt;
+}
+
+void Store::write_hint(Hint hint, const Digest& digest,
+                       const std::function<void(ByteSink&)>& write) const noexcept try {
+  Draft draft(directory_, hint_path(hint, digest));
+  DraftSink sink(draft, eviction_);
+  write(sink);
+  draft.publish();
+  eviction_.make_room_after(sink.written());
+} catch (const std::exception& error) {
+  DIGESTFS_LOG(info, "a hint of the cache is not kept digest=", digest, " cause=", error.what());
+}
+
+void Store::remove_hint(Hint hint, const Digest& digest) const noexcept try {
+  directory_.remove(hint_path(hint, digest));
+} catch (const std::exception&) {
+  // For want of memory. It is found to be of no use again, that is all.
 }
 
 std::optional<std::string> Store::read_note(std::string_view folder, std::string_view name) const {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -11,8 +12,10 @@
 
 #include "base/digest.h"
 #include "base/handle.h"
+#include "base/sink.h"
 #include "cache/disk/directory.h"
 #include "cache/disk/eviction.h"
+#include "cache/disk/hints.h"
 #include "cache/disk/partial.h"
 
 // What is on the disk (design: "The cache"). Any number of processes share one cache; nothing in it
@@ -28,7 +31,8 @@ enum class Area {
 };
 
 struct StoreLimits {
-  /// Bound on blobs, diffs and partial files, in bytes; least recently used go first.
+  /// Bound on blobs, diffs, what is kept beside them, and partial files, in bytes; least recently
+  /// used go first.
   std::uint64_t size = std::uint64_t{10} << 30U;
   /// Bound on what is in quarantine, in bytes; the oldest go first.
   std::uint64_t quarantine = std::uint64_t{1} << 30U;
@@ -94,6 +98,16 @@ class Store {
 
   /// Notes that the object was used now: the mtime of `used/<alg>/<hex>`. Never throws.
   void touch(const Digest& digest) const noexcept;
+
+  /// Opens the hint of an object. Returns nothing where there is none, and where it is another
+  /// user's, or another user may write to it: what others put into the cache is never believed.
+  [[nodiscard]] std::optional<UniqueFd> open_hint(Hint hint, const Digest& digest) const;
+  /// Replaces the hint of an object as a whole by what `write` writes. Never throws: what is
+  /// missing is made anew another time.
+  void write_hint(Hint hint, const Digest& digest,
+                  const std::function<void(ByteSink&)>& write) const noexcept;
+  /// Removes the hint of an object. Never throws.
+  void remove_hint(Hint hint, const Digest& digest) const noexcept;
 
   /// Small files beside the objects: `layers/<alg>-<hex>.json`, `tags/<name>.json`. `name` is one
   /// path component, made by the caller from checked parts. See cache/disk/notes.h.

@@ -21,7 +21,8 @@ constexpr std::uint64_t kRoomToLookAt = std::uint64_t{16} << 20U;
 // How often a layer's file may be touched while it is read.
 constexpr int kMaxTouches = 8;
 
-/// Takes the tar of a layer: keeps it in a file, hashes it, and shows it to an observer.
+/// Takes the tar of a layer: keeps it in a file, hashes it and its blocks, and shows it to an
+/// observer.
 class TarTaker final : public ByteSink {
  public:
   TarTaker(ByteSink& file, std::string_view algorithm, TarObserver* observer)
@@ -31,16 +32,19 @@ class TarTaker final : public ByteSink {
     file_.write(bytes);
     hasher_.update(bytes);
     sum_.update(bytes);
+    block_sums_.update(bytes);
     if (observer_ != nullptr) observer_->see(bytes);
   }
 
   [[nodiscard]] Digest finish() { return hasher_.finish(); }
   [[nodiscard]] QuickSum::Value sum() const { return sum_.value(); }
+  [[nodiscard]] BlockSums block_sums() { return block_sums_.finish(); }
 
  private:
   ByteSink& file_;
   Hasher hasher_;
   QuickSum sum_;
+  BlockSummer block_sums_;
   TarObserver* observer_;
 };
 
@@ -173,19 +177,22 @@ std::optional<Unpacking::Tar> Unpacking::write_tar(Partial& partial, std::uint64
   const auto hashed = check_written(
       partial.fd(), SeenBytes{taker.finish(), taker.sum(), content->size}, stop, flight);
   if (!hashed) return std::nullopt;
-  return Tar{*content, *hashed};
+  return Tar{*content, *hashed, taker.block_sums()};
 }
 
 /// Keeps what `layer` turned out to be. Throws if that is not what was promised.
 void Unpacking::keep(Partial partial, const Digest& layer, const Tar& tar, TarObserver* observer) {
   const Digest diff = partial.digest();
-  const auto& [content, hashed] = tar;
+  const auto& [content, hashed, sums] = tar;
   if (!content.remark.empty()) {
     problems_.report(
         {ProblemKind::remark, layer.str(), std::nullopt, std::nullopt, content.remark});
   }
   write_layer_note(store_, layer, hashed.digest, content);
   open_objects_.publish(std::move(partial), Area::diffs, hashed);
+  // What is kept beside the diff needs room, too. The diff must not be thrown out for it.
+  const auto in_use = store_.open(Area::diffs, hashed.digest);
+  open_objects_.keep_sums(hashed.digest, sums);
   const ActualDiff actual{hashed.digest, content.size};
   layers_.set_actual(layer, actual);
   if (hashed.digest == diff) {

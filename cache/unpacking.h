@@ -11,6 +11,7 @@
 #include "base/flights.h"
 #include "base/sink.h"
 #include "cache/arrival.h"
+#include "cache/block_sums.h"
 #include "cache/hash_file.h"
 #include "cache/layer_pass.h"
 #include "cache/layers.h"
@@ -60,6 +61,7 @@ class Unpacking {
   struct Tar {
     LayerContent content;
     HashedFile hashed;
+    BlockSums sums;
   };
   /// A layer that is being downloaded.
   struct ArrivingLayer {

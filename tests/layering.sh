@@ -62,7 +62,7 @@ only_in curl/ 'registry/http/[a-z_]*\.\(h\|cc\)'
 only_in '(linux/)?fuse' fs/fuse/channel.cc fs/fuse/operations.cc fs/fuse/session.cc
 only_in 'z(lib|conf)\.h' archive/zlib_inflater.cc
 only_in 'isa-l.*' archive/isal_inflater.cc
-only_in 'xxhash\.h' base/quick_sum.cc
+only_in 'xxhash\.h' base/lasting_sum.cc base/quick_sum.cc
 only_in 'zstd' archive/zstd.cc
 only_in openssl/ base/digest.cc
 only_in cxxopts tools/options.cc tools/companions/common/command_line.cc

@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "cache/disk/hints.h"
 #include "cache/disk/lock.h"
 #include "cache/disk/notes.h"
 #include "cache/disk/partial.h"
@@ -50,8 +51,8 @@ bool is_object_path(std::string_view path) {
   return std::ranges::find(kAreas, path.substr(0, path.find('/'))) != kAreas.end();
 }
 
-/// Where the last use of the object at `path` is noted.
-std::string used_path_of(const std::string& path) { return "used" + path.substr(path.find('/')); }
+/// The name of the object at `path` in its area, `<alg>/<hex>`.
+std::string_view name_of_object(std::string_view path) { return path.substr(path.find('/') + 1); }
 
 template <class Candidates>
 std::uint64_t bytes_of(const Candidates& candidates) {
@@ -77,8 +78,11 @@ std::vector<Eviction::Candidate> Eviction::candidates_in(
         candidate.bytes = static_cast<std::uint64_t>(status->st_size);
         candidate.used_ns = to_nanoseconds(status->st_mtim);
         if (folder != "partial") {
-          const auto used = directory_.status(used_path_of(candidate.path));
+          const std::string_view object = name_of_object(candidate.path);
+          const auto used = directory_.status(str_cat("used/", object));
           if (used) candidate.used_ns = to_nanoseconds(used->st_mtim);
+          // They go with the object.
+          candidate.bytes += bytes_beside(directory_, object);
         }
         found.push_back(std::move(candidate));
       }
@@ -97,7 +101,7 @@ bool Eviction::remove_unused(const Candidate& candidate) const {
     return false;
   }
   if (!directory_.remove(candidate.path)) return false;
-  if (is_object_path(candidate.path)) directory_.remove(used_path_of(candidate.path));
+  if (is_object_path(candidate.path)) remove_beside(directory_, name_of_object(candidate.path));
   return true;
 }
 
@@ -166,26 +170,17 @@ void Eviction::tidy(const std::stop_token& stop) const {
     if (stop.stop_requested()) return;
     remove_drafts_in(folder);
   }
-  remove_orphaned_uses(stop);
+  for (const std::string folder : {"sums", "trees"}) {
+    for (const std::string& algorithm : directory_.names_in(folder)) {
+      if (stop.stop_requested()) return;
+      remove_drafts_in(str_cat(folder, "/", algorithm));
+    }
+  }
+  remove_orphans(directory_, stop);
   if (stop.stop_requested()) return;
   make_room_in_quarantine(0);
   if (stop.stop_requested()) return;
   keep_size();
-}
-
-/// Removes the notes of use of objects that a user has removed. If such an object comes back just
-/// now, it counts as used when it was made.
-void Eviction::remove_orphaned_uses(const std::stop_token& stop) const {
-  for (const std::string& algorithm : directory_.names_in("used")) {
-    for (const std::string& name : directory_.names_in(str_cat("used/", algorithm))) {
-      if (stop.stop_requested()) return;
-      if (!is_object_name("used", algorithm, name)) continue;
-      const bool is_used = std::ranges::any_of(kAreas, [&](std::string_view area) {
-        return directory_.status(str_cat(area, "/", algorithm, "/", name)).has_value();
-      });
-      if (!is_used) directory_.remove(str_cat("used/", algorithm, "/", name));
-    }
-  }
 }
 
 void Eviction::remove_drafts_in(const std::string& folder) const {

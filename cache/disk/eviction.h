@@ -13,7 +13,8 @@ namespace digestfs::cache {
 
 /// How much of the disk a cache may take.
 struct EvictionLimits {
-  /// Bound on blobs, diffs and partial files, in bytes; the least recently used go first.
+  /// Bound on blobs, diffs, what is kept beside them, and partial files, in bytes; the least
+  /// recently used go first.
   std::uint64_t size = 0;
   /// Bound on what is in quarantine, in bytes; the oldest go first.
   std::uint64_t quarantine = 0;
@@ -53,7 +54,6 @@ class Eviction {
   void evict(std::vector<Candidate> candidates, std::uint64_t most_left,
              std::uint64_t wanted_free) const;
   [[nodiscard]] bool remove_unused(const Candidate& candidate) const;
-  void remove_orphaned_uses(const std::stop_token& stop) const;
   void remove_drafts_in(const std::string& folder) const;
 
   // Constant after construction.

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "cache/disk/hints.h"
 #include "cache/disk/lock.h"
 #include "cache/disk/partial.h"
 
@@ -30,17 +31,14 @@ std::optional<Digest> digest_of_name(const std::string& area, const std::string&
   return Digest::parse(str_cat(algorithm, ":", name.substr(0, name.find('.'))));
 }
 
-std::string name_beside(const char* folder, const Digest& digest) {
-  return str_cat(folder, "/", digest.algorithm(), "/", digest.encoded());
+/// Returns the name of an object in its area.
+std::string name_of(const Digest& digest) {
+  return str_cat(digest.algorithm(), "/", digest.encoded());
 }
 
-/// Removes what is kept beside an object, once it is gone from both areas.
+/// Removes what is kept beside an object, once it is gone.
 void remove_hints(const cache::Directory& directory, const CachedObject& object) {
-  if (object.area == "partial") return;
-  for (const char* area : {"blobs", "diffs"}) {
-    if (directory.status(name_beside(area, object.digest))) return;
-  }
-  directory.remove(name_beside("used", object.digest));
+  if (object.area != "partial") cache::remove_beside(directory, name_of(object.digest));
 }
 
 /// Throws `Error` if the names in a folder of the cache cannot be read. `Directory::names_in` has
@@ -99,8 +97,12 @@ std::vector<CachedObject> objects_in(const cache::Directory& directory,
         if (!status || !S_ISREG(status->st_mode)) continue;
         object.bytes = static_cast<std::uint64_t>(status->st_size);
         object.used_ns = to_nanoseconds(status->st_mtim);
-        const auto used = directory.status(name_beside("used", object.digest));
-        if (area != "partial" && used) object.used_ns = to_nanoseconds(used->st_mtim);
+        if (area != "partial") {
+          const std::string own_name = name_of(object.digest);
+          const auto used = directory.status(str_cat("used/", own_name));
+          if (used) object.used_ns = to_nanoseconds(used->st_mtim);
+          object.beside = cache::bytes_beside(directory, own_name);
+        }
         objects.push_back(std::move(object));
       }
     }

@@ -18,6 +18,7 @@ struct CachedObject {
   std::string path;  ///< in the cache's folder
   Digest digest;     ///< that the file is named by
   std::uint64_t bytes = 0;
+  std::uint64_t beside = 0;  ///< the bytes of the files beside it, which go with it
   std::int64_t used_ns = 0;  ///< the time of the last use, in nanoseconds since 1970
 };
 

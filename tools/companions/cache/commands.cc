@@ -258,6 +258,7 @@ Answer prune_cache(const cache::Directory& directory, const CacheOutput& output,
                    const PruneLimits& limits, Effect effect) {
   const auto objects = objects_in(directory, {"blobs", "diffs", "partial"});
   std::uint64_t left = bytes_of(objects);
+  for (const CachedObject& object : objects) left += object.beside;
   bool has_kept = false;
   Deeds deeds(output, "prune", effect);
   for (const CachedObject& object : objects) {
@@ -266,7 +267,7 @@ Answer prune_cache(const cache::Directory& directory, const CacheOutput& output,
     if (!is_old && !is_too_much) continue;
     const Removal removal =
         effect == Effect::dry_run ? Removal::removed : remove_unused(directory, object);
-    if (removal == Removal::removed) left -= object.bytes;
+    if (removal == Removal::removed) left -= object.bytes + object.beside;
     has_kept = has_kept || removal != Removal::removed;
     deeds.add(object, removal, str_cat("used ", age_text(age_of(object))));
   }
