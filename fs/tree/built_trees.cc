@@ -2,18 +2,27 @@
 #include "fs/tree/built_trees.h"
 
 #include <algorithm>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 #include "archive/tar_reader.h"
 #include "base/error.h"
+#include "base/fingerprint.h"
+#include "base/log.h"
 #include "base/side_by_side.h"
 #include "base/text.h"
 #include "cache/open_objects.h"
+#include "fs/tree/kept_tree.h"
+#include "fs/tree/tree_check.h"
 
 namespace digestfs::fs {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{64} << 10U;
+// A kept tree of this size, in bytes, is read at once, by the caller: that takes no longer than to
+// wake a worker.
+constexpr std::uint64_t kAtOnce = std::uint64_t{1} << 20U;
 
 std::string layer_path(const Digest& diff) { return str_cat("trees/", diff); }
 
@@ -48,12 +57,13 @@ class BuiltTrees::Observer final : public cache::TarObserver {
       : trees_(trees), diff_(std::move(diff)), reader_(builder_) {}
 
   void see(std::span<const std::byte> bytes) noexcept override {
+    tar_size_ += bytes.size();
     attempt([&] { reader_.write(bytes); });
   }
   void end() noexcept override {
     attempt([&] { reader_.finish(); });
     try {
-      trees_.finish_layer(diff_, builder_, failure_);
+      trees_.finish_layer(diff_, tar_size_, builder_, failure_);
     } catch (...) {
       // For want of memory. Whoever wants the tree reads the tar again.
     }
@@ -74,6 +84,7 @@ class BuiltTrees::Observer final : public cache::TarObserver {
   Digest diff_;
   LayerBuilder builder_;
   archive::TarReader reader_;
+  std::uint64_t tar_size_ = 0;
   std::exception_ptr failure_;
 };
 
@@ -124,9 +135,10 @@ std::vector<BuiltTrees::TreePointer> BuiltTrees::all_layer_files(const std::vect
 BuiltTrees::TreePointer BuiltTrees::layer_files(const Digest& diff, const Patience& patience) {
   for (int step = 0; step < 8; ++step) {
     if (auto tree = known(diff.str())) return tree;
+    load_layer(diff, patience);
+    if (auto tree = known(diff.str())) return tree;
     const auto observe = [this, diff] { return std::make_unique<Observer>(*this, diff); };
-    const auto tar =
-        content_.open(diff, patience, Lane::download, cache::Content::kNoLimit, observe);
+    const auto tar = content_.open_by_blocks(diff, patience, observe);
     // Built on the way, if the layer was decompressed just now.
     if (auto tree = known(diff.str())) return tree;
     const auto work = [this, tar](const std::stop_token& stop) { read_layer(tar, stop); };
@@ -134,6 +146,46 @@ BuiltTrees::TreePointer BuiltTrees::layer_files(const Digest& diff, const Patien
   }
   throw Error(Errc::unavailable,
               str_cat("cannot show ", layer_path(diff), ": its tar keeps changing in the cache"));
+}
+
+/// Loads the tree of a layer if an earlier mount kept it, and if the layer's tar is in the cache: a
+/// small tree at once, a larger one by a flight.
+void BuiltTrees::load_layer(const Digest& diff, const Patience& patience) {
+  const cache::Store& store = content_.store();
+  auto file = store.open_hint(cache::Hint::tree, diff);
+  if (!file) return;
+  const auto tar_size = content_.cached_size(diff);
+  if (!tar_size) return;
+  const std::uint64_t size = Fingerprint::of(file->get()).size;
+  if (size <= kAtOnce) {
+    load_kept(diff, file->get(), *tar_size);
+    return;
+  }
+  const auto work = [this, diff, tar_size, kept = std::make_shared<UniqueFd>(*std::move(file))](
+                        const std::stop_token&) { load_kept(diff, kept->get(), *tar_size); };
+  await(flights_.join("kept tree " + diff.str(), cache::lane_on_disk(size), work), patience);
+}
+
+/// Removes the `file` if it is of no use, so that it is made anew.
+void BuiltTrees::load_kept(const Digest& diff, int file, std::uint64_t tar_size) {
+  auto kept = [&]() -> std::optional<KeptTree> {
+    try {
+      return read_kept_tree(file, diff, tar_size);
+    } catch (const std::system_error& error) {
+      if (error.code() != std::errc::io_error) throw;
+      return std::nullopt;
+    }
+  }();
+  if (!kept) {
+    DIGESTFS_LOG(info, "a kept tree is of no use digest=", diff);
+    content_.store().remove_hint(cache::Hint::tree, diff);
+    return;
+  }
+  content_.store().touch(diff);
+  report(layer_path(diff), kept->findings);
+  Outcome outcome;
+  outcome.tree = std::make_shared<const FileTree>(std::move(kept->tree));
+  settle(diff.str(), std::move(outcome));
 }
 
 /// The tree of `key`, if it was built; throws what came in its way, if that is there to stay.
@@ -203,8 +255,8 @@ void BuiltTrees::report_failure(const std::string& path, const Outcome& outcome)
   }
 }
 
-/// Keeps what the builder has come to, or why it came to nothing.
-void BuiltTrees::finish_layer(const Digest& diff, LayerBuilder& builder,
+/// Keeps what the builder has come to, or why it came to nothing; a tree for later mounts, too.
+void BuiltTrees::finish_layer(const Digest& diff, std::uint64_t tar_size, LayerBuilder& builder,
                               const std::exception_ptr& failure) {
   Outcome outcome;
   const std::string path = layer_path(diff);
@@ -216,7 +268,12 @@ void BuiltTrees::finish_layer(const Digest& diff, LayerBuilder& builder,
   }
   report(path, builder.findings());
   report_failure(path, outcome);
+  const TreePointer tree = outcome.tree;
   settle(diff.str(), std::move(outcome));
+  if (!tree || !is_sound(*tree, tar_size)) return;
+  content_.store().write_hint(cache::Hint::tree, diff, [&](ByteSink& output) {
+    write_kept_tree(output, diff, tar_size, *tree, builder.findings());
+  });
 }
 
 /// Builds the tree of a layer that is decompressed already.
@@ -243,7 +300,7 @@ void BuiltTrees::read_layer(const std::shared_ptr<const cache::VerifiedFile>& ta
   } catch (...) {
     failure = std::current_exception();
   }
-  finish_layer(tar->digest(), builder, failure);
+  finish_layer(tar->digest(), tar->size(), builder, failure);
 }
 
 void BuiltTrees::merge(const std::string& key, const std::string& path,

@@ -22,10 +22,11 @@
 
 namespace digestfs::fs {
 
-/// The file trees of layers and images, built when they are first entered. A tree that has nodes is
-/// kept as long as the mount, because the kernel may hold their numbers. The trees of layers that
-/// only went into a rootfs are dropped, the oldest first, beyond `kMaxSpareBytes`. Safe for
-/// concurrent use; throws `Pending` for what is not there yet (base/flight.h).
+/// The file trees of layers and images, built when they are first entered. The tree of a layer is
+/// also kept in the cache, where a later mount finds it (fs/tree/kept_tree.h). A tree that has
+/// nodes is kept as long as the mount, because the kernel may hold their numbers. The trees of
+/// layers that only went into a rootfs are dropped, the oldest first, beyond `kMaxSpareBytes`. Safe
+/// for concurrent use; throws `Pending` for what is not there yet (base/flight.h).
 class BuiltTrees {
  public:
   /// How much memory the trees may take that no node shows.
@@ -61,7 +62,10 @@ class BuiltTrees {
   [[nodiscard]] TreePointer known(const std::string& key) const;
   void settle(const std::string& key, Outcome outcome);
   void drop_spare_trees();
-  void finish_layer(const Digest& diff, LayerBuilder& builder, const std::exception_ptr& failure);
+  void load_layer(const Digest& diff, const Patience& patience);
+  void load_kept(const Digest& diff, int file, std::uint64_t tar_size);
+  void finish_layer(const Digest& diff, std::uint64_t tar_size, LayerBuilder& builder,
+                    const std::exception_ptr& failure);
   void read_layer(const std::shared_ptr<const cache::VerifiedFile>& tar,
                   const std::stop_token& stop);
   void merge(const std::string& key, const std::string& path,

@@ -79,8 +79,10 @@ Opened FileNode::open(const Patience& patience) const {
   if (!defect.empty()) {
     throw Error(Errc::corrupt, str_cat("cannot open a file of layer ", diff, ": ", defect));
   }
-  auto tar = nodes_->content().open(diff, patience);
-  return {std::make_unique<OpenTreeFile>(*nodes_, record, std::move(tar))};
+  auto tar = nodes_->content().open_by_blocks(diff, patience);
+  // A damaged file may have filled pages that the kernel keeps of this inode.
+  const auto caching = tar->replaces_another() ? Opened::Caching::drop : Opened::Caching::keep;
+  return {std::make_unique<OpenTreeFile>(*nodes_, record, std::move(tar)), caching};
 }
 
 Attributes SymlinkNode::attributes() const { return nodes_->attributes(index_); }

@@ -50,7 +50,8 @@ struct FileRecord {
   std::uint32_t extras = 0;  ///< one more than their place, 0 where there are none
   std::uint16_t mode = 0;    ///< the permission bits, set-user-ID and its like among them
   FileType type = FileType::directory;
-  bool implicit = false;  ///< a directory without an entry of its own (PATH-3)
+  bool implicit = false;     ///< a directory without an entry of its own (PATH-3)
+  std::uint32_t unused = 0;  ///< fills the record up, so that all of its bytes have a value
 
   [[nodiscard]] Timestamp modified() const noexcept {
     return {modified_seconds, modified_nanoseconds};
@@ -89,6 +90,11 @@ class FileTree {
   /// All files. The directories come first, and the root is the first of them.
   [[nodiscard]] std::span<const FileRecord> files() const noexcept { return files_; }
   [[nodiscard]] const FileRecord& file(Index index) const { return files_[index]; }
+
+  /// The entries of all directories, and the texts that they and the links' targets are parts of.
+  [[nodiscard]] std::span<const Name> names() const noexcept { return names_; }
+  [[nodiscard]] std::string_view texts() const noexcept { return texts_; }
+  [[nodiscard]] std::span<const FileExtras> all_extras() const noexcept { return extras_; }
 
   /// The entries of a directory, in the order of their names' bytes.
   [[nodiscard]] std::span<const Name> entries(Index directory) const;

@@ -6,14 +6,13 @@
 namespace digestfs::fs {
 namespace {
 
-constexpr std::size_t kMaxFindings = 1000;
 // Of what a finding quotes.
 constexpr std::size_t kMaxQuoted = 1024;
 
 }  // namespace
 
 void Findings::add(std::string_view path, std::string_view detail) {
-  if (all_.size() == kMaxFindings) {
+  if (all_.size() == kMost) {
     ++omitted_;
     return;
   }

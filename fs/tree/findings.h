@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace digestfs::fs {
@@ -18,6 +19,14 @@ struct Finding {
 /// how many it has.
 class Findings {
  public:
+  Findings() = default;
+  /// Findings of an earlier time: at most `kMost` of them.
+  Findings(std::vector<Finding> all, std::uint64_t omitted)
+      : all_(std::move(all)), omitted_(omitted) {}
+
+  /// How many findings are there in full.
+  static constexpr std::size_t kMost = 1000;
+
   void add(std::string_view path, std::string_view detail);
   [[nodiscard]] const std::vector<Finding>& all() const noexcept { return all_; }
   /// Returns how many findings are only counted.
