@@ -75,6 +75,24 @@ TEST_F(CacheCommands, ListTheLastUsedOrTheLargestFirst) {
   EXPECT_NE(out_.str().find("\n3 objects, 30 B\n"), std::string::npos) << out_.str();
 }
 
+TEST_F(CacheCommands, PruneCountsAndRemovesWhatIsKeptBesideAnObject) {
+  for (const char* folder : {"sums", "trees"}) plant(path(folder, oldest_), std::string(100, 'x'));
+  EXPECT_EQ(prune({.keep_size = 100}), Answer::yes);
+  EXPECT_FALSE(has(oldest_)) << "it has 214 bytes of the 230";
+  EXPECT_TRUE(has(middle_));
+  for (const char* folder : {"sums", "trees", "used"}) {
+    EXPECT_FALSE(fs::exists(path(folder, oldest_))) << folder;
+  }
+}
+
+TEST_F(CacheCommands, VerifyRemovesWhatIsKeptBesideADamagedObject) {
+  plant(path("sums", middle_), "sums");
+  fs::permissions(path("blobs", middle_), fs::perms(0644));
+  plant(path("blobs", middle_), "THE middle");
+  EXPECT_EQ(verify(), Answer::no);
+  EXPECT_FALSE(fs::exists(path("sums", middle_)));
+}
+
 TEST_F(CacheCommands, SayWhatAnObjectIs) {
   const Digest layer = keep(store_, "a layer");
   const Digest diff = keep(store_, "its diff", Area::diffs);
