@@ -54,6 +54,13 @@ class SharedAnswer {
     return state->answer && is_usable(*state->answer) ? state->answer : std::nullopt;
   }
 
+  /// Keeps `answer` if no answer is known. Returns the answer that is known then.
+  [[nodiscard]] T offer(T answer) {
+    const auto state = state_.lock();
+    if (!state->answer) state->answer = std::move(answer);
+    return *state->answer;
+  }
+
   /// Forgets the answer. The next thread that needs it asks again.
   void forget() { state_.lock()->answer.reset(); }
 

@@ -15,16 +15,28 @@ std::string nobody(const std::string& domain, const Credentials& credentials) {
   return str_cat("there are no credentials for ", domain, " in ", credentials.places());
 }
 
+/// `challenge` without what it says about the one question that it answers.
+Challenge without_particulars(Challenge challenge) {
+  challenge.parameters.erase("error");
+  challenge.parameters.erase("scope");
+  return challenge;
+}
+
 }  // namespace
 
 bool wants_basic(const HttpHead& head) {
   return find_challenge(head.all("WWW-Authenticate"), "basic").has_value();
 }
 
-bool is_challenge(const HttpHead& head) {
-  return head.status == 401 &&
-         (wants_basic(head) || find_challenge(head.all("WWW-Authenticate"), "bearer"));
+Demand demand_of(const HttpHead& head) {
+  if (head.status != 401) return {};
+  Demand demand{.bearer = find_challenge(head.all("WWW-Authenticate"), "bearer"),
+                .basic = wants_basic(head)};
+  if (demand.bearer) demand.bearer = without_particulars(*std::move(demand.bearer));
+  return demand;
 }
+
+bool is_challenge(const HttpHead& head) { return demand_of(head).is_any(); }
 
 Scope::Scope(Reference reference) : reference_(std::move(reference)), text_(scope_of(reference_)) {}
 
@@ -126,10 +138,12 @@ void Login::heed_password(const Greeting& greeting, const std::string& target, c
   if (status != 401) return passwords_.accept(credential, target);
   if (passwords_.refuse_again(credential, sent_at)) return;
   // A password that was good before may still be good, and the 401 may be about `target`. A host
-  // that greets without a password tells only for what the password was good for.
+  // that greets without a password, or was not greeted, tells only for what the password was good
+  // for.
   if (const auto known = passwords_.accepted_for(credential)) {
-    const Url url = Url::parse(
-        str_cat(greeting.base.origin(), greeting.demand.basic ? std::string("/v2/") : *known));
+    const bool tells = greeting.from == Greeting::From::greeting && greeting.demand.basic;
+    const Url url =
+        Url::parse(str_cat(greeting.base.origin(), tells ? std::string("/v2/") : *known));
     if (is_good_for(url, credential, sent_at, try_password, stop)) return;
   }
   passwords_.refuse(credential, refusal);
@@ -157,10 +171,7 @@ bool Login::is_good_for(const Url& url, const Credential& credential, Clock::tim
 void Login::learn(Scope& scope, const Greeting& greeting, const Challenge& challenge) {
   // Some hosts name the service, or another realm, only for a repository (AUTH-1). What the
   // challenge says about the one question is not kept (AUTH-13).
-  Challenge kept = challenge;
-  kept.parameters.erase("error");
-  kept.parameters.erase("scope");
-  scope.learn_bearer(greeting, std::move(kept));
+  scope.learn_bearer(greeting, without_particulars(challenge));
 }
 
 bool Login::may_ask_again(const HttpHead& head, const Proof& proof, const Demand& demand,

@@ -27,13 +27,24 @@ namespace digestfs::registry {
 struct Demand {
   std::optional<Challenge> bearer = {};
   bool basic = false;
+
+  /// Returns true if the host asks for anything.
+  [[nodiscard]] bool is_any() const noexcept { return bearer || basic; }
 };
 
-/// How a host answered `/v2/` (AUTH-1).
+/// How a host wants to be spoken to (AUTH-1).
 struct Greeting {
+  /// What it is known from.
+  enum class From {
+    nothing,   ///< It is assumed: the host has answered nothing yet.
+    question,  ///< The answer to a question. For another question the host may demand more.
+    greeting,  ///< The answer to `/v2/`.
+  };
+
   Url base;  ///< Its origin: https, or http where it speaks no TLS.
-  Demand demand;
-  std::uint64_t number = 0;  ///< Counts the greetings of this host.
+  Demand demand = {};
+  From from = From::nothing;
+  std::uint64_t number = 0;  ///< Counts the greetings of this host. 0 if it is assumed.
 };
 
 /// What one client asks a host about: a repository, or the catalogue. It also holds what the host
@@ -78,6 +89,8 @@ struct Proof {
 
   /// Returns true if the request carried a password.
   [[nodiscard]] bool is_password() const noexcept { return credential && token.empty(); }
+  /// Returns true if the request carried a token or a password.
+  [[nodiscard]] bool is_shown() const noexcept { return credential || !token.empty(); }
 };
 
 /// How far the attempts at one question have come.
@@ -168,6 +181,10 @@ class Login {
 
 /// Returns true if `head` asks for a password.
 [[nodiscard]] bool wants_basic(const HttpHead& head);
+
+/// What `head` demands of every question, if it is a 401. What it says about the one question that
+/// it answers is left out (AUTH-13).
+[[nodiscard]] Demand demand_of(const HttpHead& head);
 
 /// Returns true if `head` is a 401 that asks for a password or a token.
 [[nodiscard]] bool is_challenge(const HttpHead& head);

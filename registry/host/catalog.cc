@@ -41,7 +41,8 @@ Catalog list_repositories(const Reference& registry, ClientOptions options,
       asked.clear();
       std::optional<std::string> page = "/v2/_catalog";
       while (page && asked.insert(*page).second) {
-        const Document document = access.read({.target = *page}, kMaxPage, request);
+        const Document document =
+            access.read({.target = *page, .depends_on_login = true}, kMaxPage, request);
         for (std::string& name : parse_repositories(document.body)) names.insert(std::move(name));
         page = next_page(document.head, *page, document.url);
         catalog.is_complete = !page;

@@ -11,29 +11,46 @@
 #include "registry/host/pace.h"
 #include "registry/host/transport.h"
 #include "registry/host/warnings.h"
+#include "registry/http/http.h"
 #include "registry/http/url.h"
 #include "registry/image/reference.h"
 
 namespace digestfs::registry {
 
-/// Finds out how a host wants to be spoken to by asking for `/v2/` (AUTH-1): https or http, and
-/// what it demands before it answers. Safe for concurrent use.
+/// Finds out how a host wants to be spoken to: https or http, and what it demands before it
+/// answers. Most hosts tell with the answer to the first question. The others are asked for `/v2/`
+/// (AUTH-1). Safe for concurrent use.
 class Greeter {
  public:
   /// The other objects are the host's own, and must outlive this one.
   Greeter(const Reference& host, Transport& transport, Pace& pace, Warnings& warnings);
 
-  /// Returns the greeting, from memory if there is one. Threads that come together ask once. Throws
-  /// `Errc::unavailable` if the host is no registry, what `Http::perform` throws, and what another
-  /// answer than 200 or 401 means.
+  /// Returns what is known of the host. Asks nobody: if nothing is known, assumes that the host
+  /// speaks https and demands nothing.
+  [[nodiscard]] Greeting known() const;
+
+  /// Returns the host's origin. Greets the host if nothing is known of it.
+  [[nodiscard]] Url base(const std::stop_token& stop);
+
+  /// Returns what to assume of a host that speaks no TLS: that it speaks http. Throws the error of
+  /// `failure` if nobody is there either (TLS-5).
+  [[nodiscard]] Greeting without_tls(const NoTls& failure) const;
+
+  /// Learns from `head`, the answer to a question that was asked by what is `assumed`, if nothing
+  /// else was learned meanwhile. Returns what is known then.
+  [[nodiscard]] Greeting learn(const Greeting& assumed, const HttpHead& head);
+
+  /// Returns how the host answers `/v2/`, from memory if it was asked. Threads that come together
+  /// ask once. Throws `Errc::unavailable` if the host is no registry, what `Http::perform` throws,
+  /// and what another answer than 200 or 401 means.
   [[nodiscard]] Greeting greeting(const std::stop_token& stop);
 
-  /// Makes the next call of `greeting` ask again.
+  /// Forgets all that is known.
   void forget() { greeting_.forget(); }
 
  private:
   [[nodiscard]] Greeting greet(const std::stop_token& stop);
-  [[nodiscard]] Greeting greet_at(const Url& base, const std::stop_token& stop);
+  [[nodiscard]] Greeting greet_at(Greeting assumed, const std::stop_token& stop);
 
   // Constant after construction.
   std::string wire_host_;

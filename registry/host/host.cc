@@ -2,6 +2,7 @@
 #include "registry/host/host.h"
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -27,6 +28,13 @@ ClientOptions for_others(ClientOptions options) {
 /// What a presigned URL that has expired is refused with, by one server or another (EP-8).
 bool is_refusal(int status) noexcept {
   return status == 400 || status == 401 || status == 403 || status == 410;
+}
+
+/// Returns true if a host may answer so to a stranger and otherwise after a login: it refuses,
+/// hides what it has, or limits the rate.
+bool may_be_for_strangers(int status) noexcept {
+  const bool is_about_question = status == 405 || status == 406 || status == 416;
+  return status >= 400 && status < 500 && !is_about_question;
 }
 
 /// Returns true if `reply` comes from another registry that wants to know who asks.
@@ -60,7 +68,9 @@ Host::~Host() = default;
 Reply Host::ask(Scope& scope, const Question& question, const Receive& receive,
                 const Request& request) {
   pace_.wait_turn(request, [&] { return login_.who(scope, request.stop); });
-  const Greeting greeting = greeter_.greeting(request.stop);
+  Greeting greeting =
+      question.depends_on_login ? greeter_.greeting(request.stop) : greeter_.known();
+  std::optional<Reply> for_strangers;
   LoginAttempt attempt{.method = question.method};
   if (question.token_since) attempt.stale.before = *question.token_since;
   bool is_asked_anew = false;
@@ -69,13 +79,34 @@ Reply Host::ask(Scope& scope, const Question& question, const Receive& receive,
         attempt.method, Url::parse(str_cat(greeting.base.origin(), question.target)));
     http.fields = question.fields;
     http.decode = question.decode;
+    http.is_tls_tried = greeting.from == Greeting::From::nothing;
     if (question.is_long) http.longest.reset();
     const Demand demand = attempt.demand(scope.demand(greeting));
     const Proof proof = login_.authorise(http, {greeting.base, transport_.reached()}, scope, demand,
                                          attempt.stale, request.stop);
     const auto sent_at = Clock::now();
-    Reply reply = send(std::move(http), question, proof, receive, request);
-    if (reply.url.origin() != greeting.base.origin()) {
+    // Without a proof the same question would get the same answer.
+    std::optional<Reply> answer = std::exchange(for_strangers, {});
+    if (!answer || proof.is_shown()) {
+      try {
+        answer = send(std::move(http), question, proof, receive, request);
+      } catch (const NoTls& failure) {
+        greeting = greeter_.without_tls(failure);
+        continue;
+      }
+    }
+    Reply reply = *std::move(answer);
+    const bool is_of_host = reply.url.origin() == greeting.base.origin();
+    if (!proof.is_shown()) {
+      const auto number = greeting.number;
+      greeting = learn(greeting, is_of_host ? reply.head : HttpHead{}, request.stop);
+      const bool is_told = greeting.number != number && greeting.demand.is_any();
+      if (is_told && is_of_host && may_be_for_strangers(reply.head.status)) {
+        for_strangers = std::move(reply);
+        continue;
+      }
+    }
+    if (!is_of_host) {
       if (proof.is_password()) login_.accept(proof, question.target);
       const bool has_expired = is_refusal(reply.head.status) && !wants_login(reply);
       if (has_expired && !std::exchange(is_asked_anew, true)) continue;
@@ -92,6 +123,17 @@ Reply Host::ask(Scope& scope, const Question& question, const Receive& receive,
       return reply;
     }
   }
+}
+
+/// Returns what is known of the host after `head`, its answer to a question of a stranger. A host
+/// that does not say what it demands is greeted if a login may change the answer (AUTH-1): some say
+/// it only to `/v2/` (GCR).
+Greeting Host::learn(const Greeting& greeting, const HttpHead& head, const std::stop_token& stop) {
+  if (greeting.from == Greeting::From::greeting) return greeting;
+  const Greeting now =
+      greeting.from == Greeting::From::nothing ? greeter_.learn(greeting, head) : greeting;
+  const bool is_told = is_challenge(head) || !may_be_for_strangers(head.status);
+  return is_told ? now : greeter_.greeting(stop);
 }
 
 /// Sends `http`. If it is the probe of a refused password, the first byte of an answer tells those
@@ -161,7 +203,7 @@ Reply Host::ask_elsewhere(const Question& question, Reply reply, const Receive& 
 
 Reply Host::ask_foreign(const Url& url, const Question& question, const Receive& receive,
                         const Request& request) {
-  const Sender from{greeter_.greeting(request.stop).base, transport_.reached()};
+  const Sender from{greeter_.base(request.stop), transport_.reached()};
   check_target(from, url, Errand::content, Errc::corrupt, transport_.is_insecure());
   pace_.check_elsewhere(url);
   HttpRequest http = transport_.request_to(Method::get, url);

@@ -70,11 +70,7 @@ Reply follow_redirects(Transport& transport, const Pace& pace, HttpRequest reque
       return is_success(head.status) ? receive(head, part)
                                      : collect(reply.failure_body, part, kMaxFailureBody);
     };
-    try {
-      reply.head = transport.perform(request, take, stop);
-    } catch (const NoTls& failure) {
-      throw failure.error;
-    }
+    reply.head = transport.perform(request, take, stop);
     if (!is_followed(request.url, reply.head, follow)) return reply;
     const auto location = reply.head.field("Location");
     if (!location) {

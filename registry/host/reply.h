@@ -32,6 +32,8 @@ struct Question {
   /// The answer may take as long as it keeps moving. Any other answer is small: one that takes
   /// long is dripped on purpose, and holds up one of few threads.
   bool is_long = false;
+  /// The answer depends on who asks, even if the host answers everybody: the host is greeted first.
+  bool depends_on_login = false;
   /// Another registry led here. The question is not led on to a third registry.
   bool is_led_here = false;
 };

@@ -35,7 +35,7 @@ class Transport {
   /// authority that is kept is checked on this machine, too (TLS-6).
   void trust_by(const Certificates& certificates, HttpRequest& request) const;
 
-  /// Sends `request` and follows no redirect. Throws as `Http::perform`, and may throw `NoTls`.
+  /// Sends `request` and follows no redirect. Throws as `Http::perform`.
   [[nodiscard]] HttpHead perform(const HttpRequest& request, const Receive& receive,
                                  const std::stop_token& stop);
 

@@ -300,6 +300,7 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   const Error cause = failure_of(code, tunnel, std::string(transfer.details()), proxy);
   const Error error(cause.code(), str_cat(to_string(request.method), request.url.redacted(), ": ",
                                           cause.what(), proxy_note(head.proxy)));
+  if (!request.is_tls_tried) throw error;
   if (tries_tls && proxy.empty() && code == CURLE_COULDNT_CONNECT) {
     throw NoTls{NoTls::Why::nobody, error};
   }

@@ -41,6 +41,8 @@ struct HttpRequest {
   std::string form = {};  ///< The body of a POST, URL-encoded.
   /// The longest that the whole exchange may take. Unbounded if absent.
   std::optional<std::chrono::seconds> longest = {};
+  /// The server may speak no TLS: `NoTls` is thrown then, and not an `Error`.
+  bool is_tls_tried = false;
   bool decode = false;  ///< Undo a content coding of the answer, instead of keeping what was sent.
   /// The certificates for the host that is asked, or null. Must outlive the exchange.
   const Certificates* certificates = nullptr;
@@ -86,8 +88,8 @@ struct HttpOptions {
   std::string user_agent;
 };
 
-/// Is thrown if a request by https with `Trust::anyone`, which refuses no certificate, finds no
-/// server that speaks TLS (TLS-5).
+/// Is thrown if a request by https that tries TLS, with `Trust::anyone`, which refuses no
+/// certificate, finds no server that speaks TLS (TLS-5).
 struct NoTls {
   enum class Why {
     other_protocol,  ///< A server answers, but not with a TLS handshake.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -10,10 +13,19 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "registry/host/host.h"
 #include "tests/registry/host/client_fixture.h"
+#include "tests/registry/host/login_fixture.h"
 
 namespace digestfs::registry {
 namespace {
+
+/// How often the host was asked for `/v2/` itself.
+std::size_t greetings(const FakeRegistry& fake) {
+  const auto requests = fake.requests();
+  return static_cast<std::size_t>(std::ranges::count_if(
+      requests, [](const Request& request) { return request.path() == "/v2/"; }));
+}
 
 TEST_F(ClientTest, ConnectsToNothingBeforeItIsAsked) {
   const auto reader = client();
@@ -21,10 +33,11 @@ TEST_F(ClientTest, ConnectsToNothingBeforeItIsAsked) {
   EXPECT_TRUE(fake.requests().empty());
 }
 
-TEST_F(ClientTest, GreetsOnceAndSaysWhoItIs) {  // AUTH-1, EP-0
+TEST_F(ClientTest, AsksAtOnceAndSaysWhoItIs) {  // AUTH-1, EP-0
   auto reader = client();
   for (int i = 0; i < 3; ++i) static_cast<void>(reader.list_tags(std::nullopt, {}));
-  EXPECT_EQ(fake.count("GET", "/v2/"), 4U);
+  EXPECT_EQ(fake.count("GET", "/v2/"), 3U);
+  EXPECT_EQ(greetings(fake), 0U);
   for (const Request& request : fake.requests()) {
     EXPECT_EQ(request.field("User-Agent"), "digestfs/test");
     EXPECT_EQ(request.field("Accept-Encoding"), "identity");
@@ -44,17 +57,63 @@ TEST_F(BearerTest, A1FetchesOneTokenForPullingAnonymously) {  // AUTH-8
     EXPECT_EQ(sink.bytes, "hello");
   }
   EXPECT_EQ(fake.count("GET", "/token"), 1U);
-  EXPECT_EQ(fake.count("GET", fake.path("/blobs/")), 5U);  // the token was there before the first
+  EXPECT_EQ(fake.count("GET", fake.path("/blobs/")), 6U);  // the first of them asks for a token
+  EXPECT_EQ(greetings(fake), 0U);
   for (const Request& request : fake.requests()) {
     if (request.path() == "/token") {
       EXPECT_EQ(request.target,
                 "/token?service=s&scope=repository%3Atest%2Frepo%3Apull&client_id=digestfs");
       EXPECT_EQ(request.field("Authorization"), "");
     }
-    if (request.path() == "/v2/") {
-      EXPECT_EQ(request.field("Authorization"), "");
-    }  // AUTH-3
   }
+  EXPECT_EQ(fake.requests().front().field("Authorization"), "");  // AUTH-3
+}
+
+TEST_F(BearerTest, A3UsesForAllRepositoriesWhatTheHostDemandsForOne) {  // AUTH-1
+  require_token("T", ",scope=\"repository:test/repo:pull,push\"");
+  serve_token(R"({"token":"T"})");
+  const auto host = std::make_shared<Host>(Reference::parse(fake.source()), options());
+  const auto blob = fake.add_blob("hello");
+  Collector sink;
+  Client(host, Reference::parse(fake.source())).fetch(Endpoint::blobs, blob.digest, {}, sink, {});
+  fake.forget_requests();
+  static_cast<void>(failure([&] {
+    static_cast<void>(
+        Client(host, Reference::parse(fake.address() + "/other/one")).list_tags(std::nullopt, {}));
+  }));
+  EXPECT_NE(fake.requests().front().target.find("&scope=repository%3Aother%2Fone%3Apull&"),
+            std::string::npos);
+  EXPECT_EQ(fake.count("GET", "/v2/other/one/tags/list"), 1U) << "with a token at once";
+}
+
+TEST_F(LoginTest, A2AsksAgainAfterALoginForWhatMayBeHiddenFromStrangers) {  // AUTH-1
+  for (const int status : {401, 403, 404, 429}) {
+    fake.clear_handlers();
+    fake.forget_requests();
+    fake.on([status](const Request& request) -> std::optional<Response> {
+      if (request.field("Authorization") == kBasic) return std::nullopt;
+      if (request.path() != "/v2/") return Response{.status = status};
+      return Response{.status = 401, .fields = {{"WWW-Authenticate", "Basic realm=\"x\""}}};
+    });
+    EXPECT_TRUE(client_of("me:secret").resolve("t", {})) << status;
+    EXPECT_EQ(greetings(fake), 1U) << status;
+    EXPECT_EQ(authorizations(fake), std::vector<std::string>{kBasic}) << status;
+    if (status == 429) continue;
+    fake.forget_requests();
+    try {
+      EXPECT_FALSE(client().resolve("t", {})) << status;
+    } catch (const Error&) {
+      EXPECT_NE(status, 404);
+    }
+    EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 1U) << "nobody is there to log in as";
+  }
+}
+
+TEST_F(ClientTest, GreetsOnceToFindOutThatThereIsNoSuchTag) {  // AUTH-1
+  auto reader = client();
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(reader.resolve("no-such", {}));
+  EXPECT_EQ(greetings(fake), 1U);
+  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/no-such")), 3U);
 }
 
 TEST_F(BearerTest, A3FetchesATokenWhenOnlyTheRepositoryAsksForOne) {
@@ -105,7 +164,7 @@ TEST_F(BearerTest, A4RenewsARefusedTokenOnceAndGivesUpThen) {  // A11, AUTH-13
   EXPECT_EQ(fake.count("GET", "/token"), 2U);
   EXPECT_LE(
       fake.count("HEAD", fake.path("/manifests/t")) + fake.count("GET", fake.path("/manifests/t")),
-      3U);
+      4U);  // the first of them without a token
 }
 
 TEST_F(BearerTest, A4GivesUpWhereARefusalSaysNothing) {  // GCR
@@ -118,7 +177,7 @@ TEST_F(BearerTest, A4GivesUpWhereARefusalSaysNothing) {  // GCR
   const auto blob = fake.add_blob("hello");
   EXPECT_EQ(failure([&] { static_cast<void>(fetch(blob.digest)); }).code(), Errc::denied);
   EXPECT_EQ(fake.count("GET", "/token"), 2U);
-  EXPECT_EQ(fake.count("GET", fake.path("/blobs/")), 2U);
+  EXPECT_EQ(fake.count("GET", fake.path("/blobs/")), 3U) << "the first of them without a token";
 }
 
 TEST_F(BearerTest, A3RenewsATokenAlsoWhereOnlyTheRepositoryAskedForOne) {  // AUTH-13
@@ -216,7 +275,7 @@ TEST_F(ClientTest, AsksARegistryThatGreetsByLeadingElsewhere) {  // AUTH-2
 }
 
 TEST_F(ClientTest, SaysThatAHostIsNoRegistry) {
-  fake.on("/v2/", {.status = 404, .body = "<html>"});
+  fake.on([](const Request&) { return Response{.status = 404, .body = "<html>"}; });
   auto reader = client();
   const Error error = failure([&] { static_cast<void>(reader.list_tags(std::nullopt, {})); });
   EXPECT_EQ(error.code(), Errc::unavailable);  // of the tags that says nothing (DEC-6)

@@ -22,7 +22,7 @@ TEST_F(ClientTest, ResolvesATagByOneHead) {  // EP-3
   EXPECT_EQ(found->digest, manifest.digest);
   EXPECT_EQ(found->media_type, kOci);
   EXPECT_EQ(found->size, kManifest.size());
-  EXPECT_EQ(fake.requests().size(), 2U);  // with the greeting
+  EXPECT_EQ(fake.requests().size(), 1U);
   EXPECT_FALSE(reader.resolve("absent", {}));
 }
 

@@ -155,7 +155,8 @@ TEST_F(LoginTest, B6AsksForWhoIsLoggedInSinceARegistryLimitedOthers) {  // RTY-4
     EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }).code(),
               Errc::rate_limited);
   }
-  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 1U);
+  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 2U)
+      << "as a stranger, and after a login";
   static_cast<void>(login("me:secret"));
   EXPECT_TRUE(reader.resolve("t", {}));
   // That limit is not for whoever is here now: neither for what fails in passing …
@@ -197,13 +198,13 @@ TEST_F(LoginTest, A3SendsNoEmptyPassword) {  // AUTH-6
   EXPECT_EQ(error.code(), Errc::denied);
   EXPECT_NE(std::string(error.what()).find("no password"), std::string::npos) << error.what();
   EXPECT_TRUE(authorizations(fake).empty());
-  EXPECT_EQ(fake.requests().size(), 2U) << "one greeting, one question";
+  EXPECT_EQ(fake.requests().size(), 1U);
 }
 
 TEST_F(LoginTest, A11TriesBasicWhereABearerHostInsistsOnIt) {  // AUTH-7
   serve_token({.body = R"({"token":"T"})"});
   fake.on([&](const Request& request) -> std::optional<Response> {
-    if (request.path() == "/v2/") {
+    if (request.field("Authorization").empty()) {
       return Response{.status = 401, .fields = {{"WWW-Authenticate", bearer()}}};
     }
     if (request.field("Authorization") == kBasic) return std::nullopt;

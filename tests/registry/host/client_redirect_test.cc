@@ -23,12 +23,12 @@ class RedirectTest : public BearerTest {
 };
 
 TEST_F(RedirectTest, R1SendNoTokenToAnotherHostOrPort) {  // EP-8
-  require_token("T");
-  serve_token(R"({"token":"T"})");
   const auto blob = fake.add_blob("hello");
   cdn.on("/data", {.body = "hello"});
   for (const int status : {301, 302, 303, 307, 308}) {
     redirect(str_cat("http://", cdn.address(), "/data?sig=secret"), status);
+    require_token("T");
+    serve_token(R"({"token":"T"})");
     EXPECT_EQ(fetch(blob.digest), "hello") << status;
   }
   ASSERT_EQ(cdn.requests().size(), 5U);
@@ -39,12 +39,12 @@ TEST_F(RedirectTest, R1SendNoTokenToAnotherHostOrPort) {  // EP-8
 }
 
 TEST_F(RedirectTest, R1SendNoTokenToASubdomain) {  // EP-8: on the same port
-  require_token("T");
-  serve_token(R"({"token":"T"})");
   const auto blob = fake.add_blob("hello");
-  fake.on("/data", {.body = "hello"});
   const std::string port = fake.address().substr(fake.address().find(':'));
   redirect(str_cat("http://cdn.localhost", port, "/data"));
+  require_token("T");
+  serve_token(R"({"token":"T"})");
+  fake.on("/data", {.body = "hello"});
   std::string source = fake.source();
   source.replace(source.find(fake.address()), fake.address().size(), "localhost" + port);
   Client reader(Reference::parse(source), options());
@@ -58,13 +58,14 @@ TEST_F(RedirectTest, R1SendNoTokenToASubdomain) {  // EP-8: on the same port
 }
 
 TEST_F(RedirectTest, R2SendTheTokenWithinTheSameOrigin) {  // R3
-  require_token("T");
-  serve_token(R"({"token":"T"})");
   const auto blob = fake.add_blob("hello");
   for (const std::string& location :
        {std::string("/other#part"), str_cat("http://", fake.address(), "/other")}) {
+    fake.clear_handlers();
     fake.on("/other", {.body = "hello"});
     redirect(location);
+    require_token("T");
+    serve_token(R"({"token":"T"})");
     fake.forget_requests();
     EXPECT_EQ(fetch(blob.digest), "hello");
     EXPECT_EQ(fake.requests().back().field("Authorization"), "Bearer T");

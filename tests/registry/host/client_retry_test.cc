@@ -72,9 +72,13 @@ TEST_F(RetryTest, DoesNotTryAgainWhatWillNotChange) {  // RTY-1
 }
 
 TEST_F(RetryTest, TriesAgainAConnectionThatWasCut) {
-  fail_first(2, {.body = "x", .cut = 0});
   const auto blob = fake.add_blob("hello");
-  EXPECT_EQ(fetch(blob.digest), "hello");
+  auto reader = client();
+  EXPECT_TRUE(reader.resolve("t", {}));
+  fail_first(2, {.body = "x", .cut = 0});
+  Collector sink;
+  reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
+  EXPECT_EQ(sink.bytes, "hello");
 }
 
 TEST_F(RetryTest, SendsAWholeDocumentAfterAPartOfOne) {

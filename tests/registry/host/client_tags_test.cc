@@ -31,7 +31,7 @@ TEST_F(ClientTest, FollowsTheLinksOfPages) {
   auto reader = client();
   EXPECT_EQ(all_tags(reader), (std::vector<std::string>{"a", "b", "c", "d", "e"}));
   EXPECT_EQ(fake.count("GET", fake.path("/tags/list")), 3U);
-  EXPECT_EQ(fake.requests()[1].target, fake.path("/tags/list"));  // no n of ours (L4)
+  EXPECT_EQ(fake.requests()[0].target, fake.path("/tags/list"));  // no n of ours (L4)
 }
 
 TEST_F(ClientTest, L1SendsACursorBackByteForByteAndStaysWhereItIs) {  // EP-10
@@ -110,8 +110,8 @@ TEST_F(ClientTest, L4AsksForASmallPageWhereARegistryInsistsOnOne) {
     });
     auto reader = client();
     EXPECT_EQ(all_tags(reader), std::vector<std::string>{"a"}) << refusal.status;
-    ASSERT_EQ(fake.requests().size(), 3U);  // the first of them greets
-    EXPECT_EQ(fake.requests()[2].target, fake.path("/tags/list?n=100"));
+    EXPECT_EQ(fake.count("GET", fake.path("/tags/list")), 2U);
+    EXPECT_EQ(fake.requests().back().target, fake.path("/tags/list?n=100"));
   }
   fake.clear_handlers();
 }

@@ -54,7 +54,8 @@ TEST_F(LoginTest, A7LeavesATokenServerAloneForAsLongAsItSays) {  // RTY-3
     EXPECT_EQ(error.code(), Errc::rate_limited);
   }
   EXPECT_EQ(tokens.requests().size(), 3U) << "once more than before";
-  EXPECT_EQ(fake.count("GET", "/v2/"), 2U) << "once by each client";
+  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 3U)
+      << "with the token, and as a stranger once by each client";
 }
 
 TEST_F(LoginTest, A7DoesNotTryARefusalAgain) {
