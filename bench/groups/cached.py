@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads of a blob and a diff that this mount has verified, beside an ordinary file."""
+
+import subprocess
+
+from lib.rows import Contender, Row, Table
+
+# Drops the pages of a file and of what it is a view of.
+DROP = 'sync; for file in "$file" "$native" "$cache"/*/sha256/*; do ' \
+    'dd if="$file" iflag=nocache count=0 status=none; done'
+FIO = (
+    "fio --name=random --readonly --filename={file} --rw=randread --bs=4k --size=100% "
+    "--io_size=64m --ioengine=psync --invalidate=0 --randrepeat=1"
+)
+
+
+def knows_no_passthrough(program):
+    said = subprocess.run([program, "--help"], capture_output=True, text=True, check=True)
+    return "--no-passthrough" in said.stdout
+
+
+class Kind:
+    """A way to mount: as it is by default, or without passthrough."""
+
+    def __init__(self, name, option, programs):
+        self.name, self.option, self.programs = name, option, programs
+
+
+def kinds(lab):
+    all_ways = [Kind("digestfs", "", lab.options.digestfs)]
+    if all(knows_no_passthrough(program) for program in lab.options.digestfs):
+        all_ways.append(Kind("without passthrough", "--no-passthrough", lab.options.digestfs))
+    return all_ways
+
+
+def row(lab, variables, what, timed, before, in_readme=False):
+    """One mount for each way and program; all of them are read in turn."""
+    contenders = []
+    for kind in kinds(lab):
+        for ours in lab.digestfs(timed, name=kind.name):
+            mount = f'"$digestfs" {kind.option} --cache-dir "$cache" "$registry/$repository" "$mnt"'
+            ours.before = f'{mount}; cat "$mnt/$view" "$mnt/$view"; file="$mnt/$view"; {before}'
+            ours.timed = timed
+            ours.after = 'fusermount3 -u "$mnt"'
+            contenders.append(ours)
+    contenders.append(
+        Contender("the native file", timed, f'file="$native"; cat "$file" "$file"; {before}')
+    )
+    return Row(what, contenders, variables, asks_registry=False, in_readme=in_readme)
+
+
+def measure(lab):
+    known = lab.variables("gzip", "gzip")
+    rows = []
+    for kind, native in (("blob", known["tar"] + ".gz"), ("diff", known["tar"])):
+        variables = known | {"view": f"tags/t/layers/00/{kind}", "native": native}
+        for name, timed in (("cat", 'cat "$file"'), ("openssl dgst -sha256", 'openssl dgst -sha256 "$file"')):
+            rows.append(row(lab, variables, f"`{name}` of a cached {kind}", timed, ":", kind == "diff"))
+            rows.append(
+                row(lab, variables, f"`{name}` of a cached {kind}, cold pages", timed, DROP)
+            )
+    variables = known | {"view": "tags/t/layers/00/diff", "native": known["tar"]}
+    rows.append(
+        row(lab, variables, "random 4 KiB reads of a cached diff", FIO.format(file='"$file"'), ":")
+    )
+    note = "" if len(kinds(lab)) > 1 else "This build has no `--no-passthrough`."
+    return Table("Cached reads", lab.measure(*rows), note=note)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From nothing to a file of an image."""
+
+from lib import layers
+from lib.rows import Contender, Row, Table
+
+LAYERS = 10
+MOUNT = 'rm -rf "$cache"; "$digestfs" --cache-dir "$cache" "$registry/$repository" "$mnt"'
+UNMOUNT = 'fusermount3 -u "$mnt"'
+# A store of its own, so that nothing of the user's is touched.
+PODMAN = 'podman --root "$tmp/podman" --runroot "$tmp/run" --storage-driver overlay'
+CLEAN = 'rm -rf "$tmp"/*'
+
+
+def ten_layers(lab):
+    """An image whose layers are a tenth of the usual size each."""
+    made = []
+    for i in range(LAYERS):
+        path = layers.few_large_files(lab.path(f"ten{i}"), lab.options.size // LAYERS, seed=i + 1)
+        made.append(layers.compress(path))
+    lab.registry.push("ten", made)
+    return lab.variables("ten") | {"file": "usr/lib/file0"}
+
+
+def measure(lab):
+    one = lab.variables("gzip", "gzip") | {"file": "usr/lib/file0"}
+    ten = ten_layers(lab)
+    ours = lab.digestfs(
+        f'{MOUNT}; cat "$mnt/tags/t/rootfs/$file"', before='rm -rf "$cache"', after=UNMOUNT
+    )
+    in_turn = 'for layer in "$mnt"/tags/t/layers/*; do ls "$layer/tree/"; done'
+    rows = lab.measure(
+        Row(
+            "mount a cold image and `cat` one file",
+            ours
+            + [
+                Contender(
+                    "podman pull, image mount",
+                    f'{PODMAN} pull -q --tls-verify=false "$registry/$repository:t" && '
+                    f'cat "$({PODMAN} image mount "$registry/$repository:t")/$file"',
+                    CLEAN,
+                    f'{PODMAN} image unmount -a; {PODMAN} rmi -a -f; {CLEAN}',
+                ),
+                Contender(
+                    "skopeo copy, umoci unpack",
+                    'skopeo copy -q --src-tls-verify=false "docker://$registry/$repository:t" '
+                    '"oci:$tmp/oci:t" && umoci --log error unpack --image "$tmp/oci:t" '
+                    '"$tmp/bundle" && cat "$tmp/bundle/rootfs/$file"',
+                    CLEAN,
+                    CLEAN,
+                ),
+            ],
+            one,
+            in_readme=True,
+        ),
+        Row(
+            f"enter an image of {LAYERS} layers",
+            lab.digestfs('ls "$mnt/tags/t/rootfs/"', before=MOUNT, after=UNMOUNT)
+            + [
+                Contender(
+                    "its layers one after the other",
+                    in_turn,
+                    MOUNT.replace("$digestfs", lab.options.digestfs[0]),
+                    UNMOUNT,
+                )
+            ],
+            ten,
+        ),
+    )
+    return Table("Images", rows)

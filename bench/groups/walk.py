@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Walks through a rootfs of many small files, beside the same files in the native file system."""
+
+from lib.rows import Contender, Row, Table
+
+MOUNT = (
+    '"$digestfs" --cache-dir "$cache" "$registry/$repository" "$mnt"; '
+    'ls "$mnt/tags/t/rootfs/"; tree="$mnt/tags/t/rootfs"'
+)
+UNMOUNT = 'fusermount3 -u "$mnt"'
+NATIVE = (
+    '[[ -d $cache.native ]] || { mkdir "$cache.native"; tar -xf "$tar" -C "$cache.native"; }; '
+    'tree="$cache.native"'
+)
+# What the other one has in the page cache, ours finds there the second time.
+WALKS = {
+    "find": 'find "$tree/"',
+    "find -printf %s": "find \"$tree/\" -printf '%s\\n'",
+    "du": 'du -s "$tree/"',
+}
+READS = {
+    "grep -r": 'grep -r no-such-text "$tree/" || true',
+    "tar c": 'tar -C "$tree" -cf "$tmp/all.tar" .',
+    "cp -a": 'cp -a "$tree/." "$tmp/copy"',
+}
+CLEAN = 'rm -rf "$tmp"/*'
+
+
+def row(lab, what, timed, again):
+    known = lab.variables("rootfs", "rootfs")
+    once = f"{{ {timed}; }} >/dev/null; {CLEAN}" if again else CLEAN
+    return Row(
+        what,
+        lab.digestfs(timed, f"{MOUNT}; {once}", UNMOUNT)
+        + [Contender("the native file system", timed, f"{NATIVE}; {{ {timed}; }} >/dev/null; {CLEAN}")],
+        known,
+        asks_registry=False,
+        in_readme=not again,
+    )
+
+
+def measure(lab):
+    rows = [
+        row(lab, f"`{name}` of a rootfs, {time}", timed, time == "again")
+        for name, timed in WALKS.items()
+        for time in ("first", "again")
+    ]
+    rows += [
+        row(lab, f"`{name}` of a rootfs, {time}", timed, time == "again")
+        for name, timed in READS.items()
+        for time in ("first", "again")
+    ]
+    return Table(f"Walks through a rootfs of {lab.options.files:,} files", lab.measure(*rows))

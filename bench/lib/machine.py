@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run is worth: on which machine, with which programs, when."""
+
+import datetime
+import os
+import platform
+import re
+import subprocess
+import tempfile
+
+PEERS = ["curl", "skopeo", "umoci", "podman", "docker-registry", "openssl", "igzip", "zstd", "fio"]
+
+
+def first_line(command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ((done.stdout or done.stderr).strip().splitlines() or ["?"])[0]
+
+
+def version(program):
+    """The number in what a program says of itself: some want an option, some a word."""
+    for ask in ("--version", "version"):
+        found = re.search(r"\d+\.\d[\w.+~-]*", first_line([program, ask]))
+        if found:
+            return found[0]
+    return "?"
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        found = re.search(r"^model name\s*:\s*(.*)$", file.read(), re.MULTILINE)
+    return found[1] if found else platform.machine()
+
+
+def memory():
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+
+
+def system():
+    with open("/etc/os-release", encoding="utf-8") as file:
+        found = re.search(r'^PRETTY_NAME="?(.*?)"?$', file.read(), re.MULTILINE)
+    return found[1] if found else "?"
+
+
+def file_system(folder):
+    return first_line(["stat", "--file-system", "--format=%T", folder])
+
+
+def describe(options):
+    """The lines above the tables."""
+    folder = options.folder or tempfile.gettempdir()
+    ours = "; ".join(first_line([program, "--version"]) for program in options.digestfs)
+    peers = ", ".join(f"{program} {version(program)}" for program in PEERS)
+    return (
+        f"{datetime.date.today()}, {ours}.\n"
+        f"{len(os.sched_getaffinity(0))} × {processor()}, {memory()} GiB, "
+        f"Linux {platform.release()}, {system()}, {file_system(folder)}; load "
+        f"{os.getloadavg()[0]:.1f} at the start.\n"
+        f"Medians of {options.rounds} rounds; layers of {options.size} MiB.\n"
+        f"Beside {peers}."
+    )
