@@ -54,10 +54,16 @@ def main():
     tables = {}
     with Lab(options) as lab:
         for name in options.groups:
-            tables[name] = importlib.import_module(f"groups.{name}").measure(lab)
-            print(report.table(tables[name]), flush=True)
+            try:
+                tables[name] = importlib.import_module(f"groups.{name}").measure(lab)
+                print(report.table(tables[name]), flush=True)
+            except RuntimeError as error:
+                # The other groups are worth their time all the same.
+                print(f"{name}: {error}\n", file=sys.stderr, flush=True)
+                lab.unmount()
     if options.write:
         report.write(ROOT, described, tables)
+    sys.exit(0 if len(tables) == len(options.groups) else 1)
 
 
 main()

@@ -3,6 +3,7 @@
 
 import subprocess
 
+from lib.commands import END
 from lib.rows import Contender, Row, Table
 
 # Drops the pages of a file and of what it is a view of.
@@ -41,7 +42,7 @@ def row(lab, variables, what, timed, before, in_readme=False):
             mount = f'"$digestfs" {kind.option} --cache-dir "$cache" "$registry/$repository" "$mnt"'
             ours.before = f'{mount}; cat "$mnt/$view" "$mnt/$view"; file="$mnt/$view"; {before}'
             ours.timed = timed
-            ours.after = 'fusermount3 -u "$mnt"'
+            ours.after = END
             contenders.append(ours)
     contenders.append(
         Contender("the native file", timed, f'file="$native"; cat "$file" "$file"; {before}')

@@ -2,14 +2,12 @@
 """From nothing to a file of an image."""
 
 from lib import layers
+from lib.commands import CLEAN, END, FORGET, IMAGE, MOUNT, SKOPEO_COPY
 from lib.rows import Contender, Row, Table
 
 LAYERS = 10
-MOUNT = 'rm -rf "$cache"; "$digestfs" --cache-dir "$cache" "$registry/$repository" "$mnt"'
-UNMOUNT = 'fusermount3 -u "$mnt"'
 # A store of its own, so that nothing of the user's is touched.
 PODMAN = 'podman --root "$tmp/podman" --runroot "$tmp/run" --storage-driver overlay'
-CLEAN = 'rm -rf "$tmp"/*'
 
 
 def ten_layers(lab):
@@ -26,7 +24,7 @@ def measure(lab):
     one = lab.variables("gzip", "gzip") | {"file": "usr/lib/file0"}
     ten = ten_layers(lab)
     ours = lab.digestfs(
-        f'{MOUNT}; cat "$mnt/tags/t/rootfs/$file"', before='rm -rf "$cache"', after=UNMOUNT
+        f'{MOUNT}; cat "$mnt/tags/t/rootfs/$file"', before=FORGET, after=END
     )
     in_turn = 'for layer in "$mnt"/tags/t/layers/*; do ls "$layer/tree/"; done'
     rows = lab.measure(
@@ -43,7 +41,7 @@ def measure(lab):
                 ),
                 Contender(
                     "skopeo copy, umoci unpack",
-                    'skopeo copy -q --src-tls-verify=false "docker://$registry/$repository:t" '
+                    f"{SKOPEO_COPY} {IMAGE} "
                     '"oci:$tmp/oci:t" && umoci --log error unpack --image "$tmp/oci:t" '
                     '"$tmp/bundle" && cat "$tmp/bundle/rootfs/$file"',
                     CLEAN,
@@ -55,13 +53,13 @@ def measure(lab):
         ),
         Row(
             f"enter an image of {LAYERS} layers",
-            lab.digestfs('ls "$mnt/tags/t/rootfs/"', before=MOUNT, after=UNMOUNT)
+            lab.digestfs('ls "$mnt/tags/t/rootfs/"', before=f"{FORGET}; {MOUNT}", after=END)
             + [
                 Contender(
                     "its layers one after the other",
                     in_turn,
-                    MOUNT.replace("$digestfs", lab.options.digestfs[0]),
-                    UNMOUNT,
+                    f"{FORGET}; {MOUNT}".replace("$digestfs", lab.options.digestfs[0]),
+                    END,
                 )
             ],
             ten,

@@ -5,12 +5,10 @@ import subprocess
 import time
 
 from lib import layers
+from lib.commands import (
+    CLEAN, COLD, DIFF, END, FORGET, IMAGE, MOUNT, SKOPEO_COPY, URL, WARM, pipe,
+)
 from lib.rows import Contender, Figure, Row, Table
-
-MOUNT = '"$digestfs" --cache-dir "$cache" "$registry/$repository" "$mnt"'
-UNMOUNT = 'fusermount3 -u "$mnt"'
-CLEAN = 'rm -rf "$tmp"/*'
-READY = f'rm -rf "$cache"; {MOUNT}; ls "$mnt/tags/t/layers/00/"'
 
 
 def daemon(lab):
@@ -50,21 +48,15 @@ def large_layer(lab):
     lab.registry.push("large", [layer])
     known = lab.variables("large") | {"blob": layer.digest, "diff": layer.diff_id}
     size = f"{layer.tar_size / 1e9:.1f} GB"
-    pipe = (
-        'curl -fsS "http://$registry/v2/$repository/blobs/$blob" | '
-        'tee "$tmp/blob" >(openssl dgst -sha256 >"$tmp/blob.sum") | igzip -d -c | '
-        'tee "$tmp/diff" | openssl dgst -sha256 >"$tmp/diff.sum"; wait'
-    )
     rows = lab.measure(
         Row(
             f"first read of a diff of {size}",
-            lab.digestfs('head -c 1 "$mnt/tags/t/layers/00/diff"', READY, UNMOUNT)
+            lab.digestfs(f"head -c 1 {DIFF}", COLD, END)
             + [
-                Contender("curl, tee, igzip, openssl", pipe, CLEAN, CLEAN),
+                Contender("curl, tee, igzip, openssl", pipe("igzip -d -c"), CLEAN, CLEAN),
                 Contender(
                     "skopeo copy --dest-decompress",
-                    "skopeo copy -q --src-tls-verify=false --dest-decompress "
-                    '"docker://$registry/$repository:t" "dir:$tmp/copy"',
+                    f'{SKOPEO_COPY} --dest-decompress {IMAGE} "dir:$tmp/copy"',
                     CLEAN,
                     CLEAN,
                 ),
@@ -77,9 +69,9 @@ def large_layer(lab):
     figures = []
     for ours in rows[0].ours():
         seconds = rows[0].medians[ours.name] / (layer.tar_size / 1e9)
-        shell(f'{READY}; head -c 1 "$mnt/tags/t/layers/00/diff"', known, ours.program)
+        shell(f"{COLD}; head -c 1 {DIFF}", known, ours.program)
         most = memory(daemon(lab), "VmHWM")
-        shell(f'{UNMOUNT}; rm -rf "$cache"', known, ours.program)
+        shell(f"{END}; {FORGET}", known, ours.program)
         of = of_build(lab, ours.program)
         figures += [
             Figure(f"time per GB of that tar{of}", f"{seconds:.2f} s"),
@@ -98,32 +90,32 @@ def long_layer(lab):
     what = f"a layer of {count:,} entries"
     unpack = Contender(
         "curl, igzip, tar t",
-        'curl -fsS "http://$registry/v2/$repository/blobs/$blob" | igzip -d -c | tar -t',
+        f"curl -fsS {URL} | igzip -d -c | tar -t",
     )
     enter = 'ls "$mnt/tags/t/layers/00/tree/"'
-    again = f'rm -rf "$cache"; {MOUNT}; {enter}; {UNMOUNT}; {MOUNT}; ls "$mnt/tags/t/layers/00/"'
+    again = f"{FORGET}; {MOUNT}; {enter}; {END}; {WARM}"
     rows = lab.measure(
-        Row(f"{what}: first listing of its root", lab.digestfs(enter, READY, UNMOUNT) + [unpack],
+        Row(f"{what}: first listing of its root", lab.digestfs(enter, COLD, END) + [unpack],
             known, asks_registry=False, most_rounds=1),
         Row(f"{what}: that in a later mount",
-            lab.digestfs(enter, again, UNMOUNT)
+            lab.digestfs(enter, again, END)
             + [Contender("tar t of the tar", 'tar -tf "$tar"')],
             known, asks_registry=False, most_rounds=1),
         Row(f"{what}: `find`, with the first listing",
-            lab.digestfs(every, READY, UNMOUNT) + [unpack],
+            lab.digestfs(every, COLD, END) + [unpack],
             known, asks_registry=False, most_rounds=1),
     )
     figures = []
     for program in lab.options.digestfs:
         # By a later mount, in which no buffer of a download is part of it.
-        shell(f"{READY}; {enter}; {UNMOUNT}", known, program)
-        shell(f'{MOUNT}; ls "$mnt/tags/t/layers/00/"', known, program)
+        shell(f"{COLD}; {enter}; {END}", known, program)
+        shell(WARM, known, program)
         before = memory(daemon(lab), "VmRSS")
         shell(enter, known, program)
         entered = memory(daemon(lab), "VmRSS")
         shell(every, known, program)
         walked = memory(daemon(lab), "VmRSS")
-        shell(f'{UNMOUNT}; rm -rf "$cache"', known, program)
+        shell(f"{END}; {FORGET}", known, program)
         of = of_build(lab, program)
         figures += [
             Figure(f"memory an entry, names included{of}", f"{(entered - before) / count:.0f} B"),

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many readers at once."""
 
+from lib.commands import BLOB, COLD, DIFF, END, MOUNT, URL
 from lib.rows import Contender, Row, Table
 
-MOUNT = '"$digestfs" --cache-dir "$cache" "$registry/$repository" "$mnt"'
-UNMOUNT = 'fusermount3 -u "$mnt"'
 MANY = "pids=(); for ((i = 0; i < {count}; ++i)); do {command} & pids+=($!); done; wait \"${{pids[@]}}\""
 
 
@@ -20,16 +19,14 @@ def measure(lab):
             Row(
                 f"{count} readers of one cold blob",
                 lab.digestfs(
-                    many('cat "$mnt/tags/t/layers/00/blob" >/dev/null'),
-                    f'rm -rf "$cache"; {MOUNT}; ls "$mnt/tags/t/layers/00/"',
-                    UNMOUNT,
+                    many(f"cat {BLOB} >/dev/null"),
+                    COLD,
+                    END,
                 )
                 + [
                     Contender(
                         f"{count} × curl",
-                        many(
-                            'curl -fsS -o /dev/null "http://$registry/v2/$repository/blobs/$blob"'
-                        ),
+                        many(f"curl -fsS -o /dev/null {URL}"),
                     )
                 ],
                 known,
@@ -40,9 +37,9 @@ def measure(lab):
             Row(
                 f"{count} readers of one cached diff",
                 lab.digestfs(
-                    many('cat "$mnt/tags/t/layers/00/diff" >/dev/null'),
-                    f'{MOUNT}; cat "$mnt/tags/t/layers/00/diff"',
-                    UNMOUNT,
+                    many(f"cat {DIFF} >/dev/null"),
+                    f"{MOUNT}; cat {DIFF}",
+                    END,
                 )
                 + [Contender("the native file", many('cat "$tar" >/dev/null'), 'cat "$tar"')],
                 known,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A blob from a server that gives each connection so much and no more, as object stores do."""
 
+from lib.commands import BLOB, CLEAN, COLD, END, IMAGE, SKOPEO_COPY, URL
 from lib.rows import Contender, Row, Table
 from lib.throttled import ThrottledRegistry
 
@@ -11,24 +12,16 @@ def measure(lab):
     layer = lab.layer("gzip")
     with ThrottledRegistry(layer, RATE) as server:
         known = lab.variables("slow") | {"registry": server.address, "blob": layer.digest}
-        mount = (
-            'rm -rf "$cache"; "$digestfs" --cache-dir "$cache" "$registry/$repository" "$mnt"; '
-            'ls "$mnt/tags/t/layers/00/"'
-        )
-        url = '"http://$registry/v2/$repository/blobs/$blob"'
         rows = lab.measure(
             Row(
                 f"a blob at {RATE // 1_000_000} MB/s a connection",
-                lab.digestfs(
-                    'head -c 1 "$mnt/tags/t/layers/00/blob"', mount, 'fusermount3 -u "$mnt"'
-                )
+                lab.digestfs(f"head -c 1 {BLOB}", COLD, END)
                 + [
-                    Contender("one curl", f'curl -fsS -o "$tmp/blob" {url}', 'rm -rf "$tmp"/*'),
+                    Contender("one curl", f'curl -fsS -o "$tmp/blob" {URL}', CLEAN),
                     Contender(
                         "skopeo copy dir:",
-                        "skopeo copy -q --src-tls-verify=false "
-                        '"docker://$registry/$repository:t" "dir:$tmp/copy"',
-                        'rm -rf "$tmp"/*',
+                        f'{SKOPEO_COPY} {IMAGE} "dir:$tmp/copy"',
+                        CLEAN,
                     ),
                 ],
                 known,

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How soon a mount answers, and the first questions to it."""
 
+from lib.commands import END, ENDED, FORGET, IMAGE, MOUNT, UNMOUNT
 from lib.rows import Contender, Row, Table
 
-MOUNT = '"$digestfs" --cache-dir "$cache" "$registry/$repository" "$mnt"'
-UNMOUNT = 'fusermount3 -u "$mnt"'
-FORGET = 'rm -rf "$cache"'
+INSPECT = Contender("skopeo inspect --raw", f"skopeo inspect --raw --tls-verify=false {IMAGE}")
 
 
 def many_tags(lab):
@@ -22,13 +21,8 @@ def measure(lab):
     rows = lab.measure(
         Row(
             "mount, and the manifest of one tag",
-            lab.digestfs(f'{MOUNT}; cat "$mnt/tags/t/manifest.json"', FORGET, UNMOUNT)
-            + [
-                Contender(
-                    "skopeo inspect --raw",
-                    'skopeo inspect --raw --tls-verify=false "docker://$registry/$repository:t"',
-                )
-            ],
+            lab.digestfs(f'{MOUNT}; cat "$mnt/tags/t/manifest.json"', FORGET, END)
+            + [INSPECT],
             one,
             in_readme=True,
         ),
@@ -37,25 +31,20 @@ def measure(lab):
             lab.digestfs(
                 f'{MOUNT.replace("$repository", "$repository:t")}; cat "$mnt/tags/t/manifest.json"',
                 FORGET,
-                UNMOUNT,
+                END,
             )
-            + [
-                Contender(
-                    "skopeo inspect --raw",
-                    'skopeo inspect --raw --tls-verify=false "docker://$registry/$repository:t"',
-                )
-            ],
+            + [INSPECT],
             one,
         ),
         Row(
             "mount and unmount",
-            lab.digestfs(f"{MOUNT}; {UNMOUNT}", FORGET),
+            lab.digestfs(f"{MOUNT}; {UNMOUNT}", FORGET, ENDED),
             one,
             missing="no peer mounts a registry",
         ),
         Row(
             f"mount, and `ls tags` of {lab.options.tags:,} tags",
-            lab.digestfs(f'{MOUNT}; ls "$mnt/tags"', FORGET, UNMOUNT)
+            lab.digestfs(f'{MOUNT}; ls "$mnt/tags"', FORGET, END)
             + [
                 Contender(
                     "skopeo list-tags",

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Walks through a rootfs of many small files, beside the same files in the native file system."""
 
+from lib.commands import CLEAN, END, MOUNT
 from lib.rows import Contender, Row, Table
 
-MOUNT = (
-    '"$digestfs" --cache-dir "$cache" "$registry/$repository" "$mnt"; '
-    'ls "$mnt/tags/t/rootfs/"; tree="$mnt/tags/t/rootfs"'
-)
-UNMOUNT = 'fusermount3 -u "$mnt"'
+ENTERED = f'{MOUNT}; ls "$mnt/tags/t/rootfs/"; tree="$mnt/tags/t/rootfs"'
 NATIVE = (
     '[[ -d $cache.native ]] || { mkdir "$cache.native"; tar -xf "$tar" -C "$cache.native"; }; '
     'tree="$cache.native"'
@@ -23,7 +20,6 @@ READS = {
     "tar c": 'tar -C "$tree" -cf "$tmp/all.tar" .',
     "cp -a": 'cp -a "$tree/." "$tmp/copy"',
 }
-CLEAN = 'rm -rf "$tmp"/*'
 
 
 def row(lab, what, timed, again):
@@ -31,7 +27,7 @@ def row(lab, what, timed, again):
     once = f"{{ {timed}; }} >/dev/null; {CLEAN}" if again else CLEAN
     return Row(
         what,
-        lab.digestfs(timed, f"{MOUNT}; {once}", UNMOUNT)
+        lab.digestfs(timed, f"{ENTERED}; {once}", END)
         + [Contender("the native file system", timed, f"{NATIVE}; {{ {timed}; }} >/dev/null; {CLEAN}")],
         known,
         asks_registry=False,
