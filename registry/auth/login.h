@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -65,6 +66,11 @@ class Scope {
   /// Notes that the host demands a password.
   void learn_basic(const Greeting& greeting);
 
+  /// Notes that the host has shown a stranger what is here.
+  void note_open() noexcept { is_open_ = true; }
+  /// Returns true if strangers see what is here: then what they do not find is not there.
+  [[nodiscard]] bool is_open() const noexcept { return is_open_; }
+
  private:
   struct Learned {
     std::uint64_t greeting = 0;  ///< The greeting that this corrects; 0 if nothing was learned.
@@ -74,6 +80,8 @@ class Scope {
   // Constant after construction.
   Reference reference_;
   std::string text_;
+  // Synchronises itself.
+  std::atomic<bool> is_open_{false};
   // Guarded by the lock it lives in.
   Guarded<Learned> learned_;
 };

@@ -99,7 +99,7 @@ Reply Host::ask(Scope& scope, const Question& question, const Receive& receive,
     const bool is_of_host = reply.url.origin() == greeting.base.origin();
     if (!proof.is_shown()) {
       const auto number = greeting.number;
-      greeting = learn(greeting, is_of_host ? reply.head : HttpHead{}, request.stop);
+      greeting = learn(greeting, scope, is_of_host ? reply.head : HttpHead{}, request.stop);
       const bool is_told = greeting.number != number && greeting.demand.is_any();
       if (is_told && is_of_host && may_be_for_strangers(reply.head.status)) {
         for_strangers = std::move(reply);
@@ -128,11 +128,14 @@ Reply Host::ask(Scope& scope, const Question& question, const Receive& receive,
 /// Returns what is known of the host after `head`, its answer to a question of a stranger. A host
 /// that does not say what it demands is greeted if a login may change the answer (AUTH-1): some say
 /// it only to `/v2/` (GCR).
-Greeting Host::learn(const Greeting& greeting, const HttpHead& head, const std::stop_token& stop) {
+Greeting Host::learn(const Greeting& greeting, Scope& scope, const HttpHead& head,
+                     const std::stop_token& stop) {
+  if (is_success(head.status)) scope.note_open();
   if (greeting.from == Greeting::From::greeting) return greeting;
   const Greeting now =
       greeting.from == Greeting::From::nothing ? greeter_.learn(greeting, head) : greeting;
-  const bool is_told = is_challenge(head) || !may_be_for_strangers(head.status);
+  const bool is_absence = head.status == 404 && scope.is_open();
+  const bool is_told = is_challenge(head) || is_absence || !may_be_for_strangers(head.status);
   return is_told ? now : greeter_.greeting(stop);
 }
 

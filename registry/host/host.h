@@ -62,7 +62,7 @@ class Host final : private TokenServers {
                                              const std::stop_token& stop) override;
   void doubt_challenge() override;
 
-  [[nodiscard]] Greeting learn(const Greeting& greeting, const HttpHead& head,
+  [[nodiscard]] Greeting learn(const Greeting& greeting, Scope& scope, const HttpHead& head,
                                const std::stop_token& stop);
   [[nodiscard]] Reply send(HttpRequest http, const Question& question, const Proof& proof,
                            const Receive& receive, const Request& request);

@@ -109,6 +109,14 @@ TEST_F(LoginTest, A2AsksAgainAfterALoginForWhatMayBeHiddenFromStrangers) {  // A
   }
 }
 
+TEST_F(ClientTest, DoesNotGreetWhereStrangersSeeWhatIsThere) {  // AUTH-1
+  fake.tag("t", fake.add_manifest(kManifest, kOci).digest);
+  auto reader = client();
+  EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_FALSE(reader.resolve("no-such", {}));
+  EXPECT_EQ(greetings(fake), 0U);
+}
+
 TEST_F(ClientTest, GreetsOnceToFindOutThatThereIsNoSuchTag) {  // AUTH-1
   auto reader = client();
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(reader.resolve("no-such", {}));
