@@ -75,12 +75,7 @@ Reply Host::ask(Scope& scope, const Question& question, const Receive& receive,
   if (question.token_since) attempt.stale.before = *question.token_since;
   bool is_asked_anew = false;
   for (;;) {
-    HttpRequest http = transport_.request_to(
-        attempt.method, Url::parse(str_cat(greeting.base.origin(), question.target)));
-    http.fields = question.fields;
-    http.decode = question.decode;
-    http.is_tls_tried = greeting.from == Greeting::From::nothing;
-    if (question.is_long) http.longest.reset();
+    HttpRequest http = request_for(question, attempt.method, greeting);
     const Demand demand = attempt.demand(scope.demand(greeting));
     const Proof proof = login_.authorise(http, {greeting.base, transport_.reached()}, scope, demand,
                                          attempt.stale, request.stop);
@@ -88,25 +83,15 @@ Reply Host::ask(Scope& scope, const Question& question, const Receive& receive,
     // Without a proof the same question would get the same answer.
     std::optional<Reply> answer = std::exchange(for_strangers, {});
     if (!answer || proof.is_shown()) {
-      try {
-        answer = send(std::move(http), question, proof, receive, request);
-      } catch (const NoTls& failure) {
-        greeting = greeter_.without_tls(failure);
-        continue;
-      }
+      answer = try_to_send(std::move(http), greeting, question, proof, receive, request);
     }
+    if (!answer) continue;
     Reply reply = *std::move(answer);
-    const bool is_of_host = reply.url.origin() == greeting.base.origin();
-    if (!proof.is_shown()) {
-      const auto number = greeting.number;
-      greeting = learn(greeting, scope, is_of_host ? reply.head : HttpHead{}, request.stop);
-      const bool is_told = greeting.number != number && greeting.demand.is_any();
-      if (is_told && is_of_host && may_be_for_strangers(reply.head.status)) {
-        for_strangers = std::move(reply);
-        continue;
-      }
+    if (!proof.is_shown() && is_told_to_log_in(reply, greeting, scope, request.stop)) {
+      for_strangers = std::move(reply);
+      continue;
     }
-    if (!is_of_host) {
+    if (reply.url.origin() != greeting.base.origin()) {
       if (proof.is_password()) login_.accept(proof, question.target);
       const bool has_expired = is_refusal(reply.head.status) && !wants_login(reply);
       if (has_expired && !std::exchange(is_asked_anew, true)) continue;
@@ -125,18 +110,45 @@ Reply Host::ask(Scope& scope, const Question& question, const Receive& receive,
   }
 }
 
-/// Returns what is known of the host after `head`, its answer to a question of a stranger. A host
-/// that does not say what it demands is greeted if a login may change the answer (AUTH-1): some say
-/// it only to `/v2/` (GCR).
-Greeting Host::learn(const Greeting& greeting, Scope& scope, const HttpHead& head,
-                     const std::stop_token& stop) {
+/// Learns from `reply`, the answer to a stranger, what the host demands; `greeting` is what is
+/// known then. Returns true if that is news, and a login may change the answer. A host that does
+/// not say what it demands is greeted if a login may change the answer: some say it only there
+/// (GCR, AUTH-1).
+bool Host::is_told_to_log_in(const Reply& reply, Greeting& greeting, Scope& scope,
+                             const std::stop_token& stop) {
+  const auto number = greeting.number;
+  const bool is_of_host = reply.url.origin() == greeting.base.origin();
+  const HttpHead& head = is_of_host ? reply.head : HttpHead{};
   if (is_success(head.status)) scope.note_open();
-  if (greeting.from == Greeting::From::greeting) return greeting;
-  const Greeting now =
-      greeting.from == Greeting::From::nothing ? greeter_.learn(greeting, head) : greeting;
+  if (greeting.from == Greeting::From::nothing) greeting = greeter_.learn(greeting, head);
   const bool is_absence = head.status == 404 && scope.is_open();
-  const bool is_told = is_challenge(head) || is_absence || !may_be_for_strangers(head.status);
-  return is_told ? now : greeter_.greeting(stop);
+  if (is_absence || !may_be_for_strangers(head.status)) return false;
+  if (!is_challenge(head)) greeting = greeter_.greeting(stop);
+  return greeting.number != number && greeting.demand.is_any();
+}
+
+HttpRequest Host::request_for(const Question& question, Method method,
+                              const Greeting& greeting) const {
+  HttpRequest http =
+      transport_.request_to(method, Url::parse(str_cat(greeting.base.origin(), question.target)));
+  http.fields = question.fields;
+  http.decode = question.decode;
+  http.is_tls_tried = greeting.from == Greeting::From::nothing;
+  if (question.is_long) http.longest.reset();
+  return http;
+}
+
+/// Sends `http` as `send` does. Returns nothing if the host was assumed to speak TLS and does not;
+/// `greeting` says then that it speaks http.
+std::optional<Reply> Host::try_to_send(HttpRequest http, Greeting& greeting,
+                                       const Question& question, const Proof& proof,
+                                       const Receive& receive, const Request& request) {
+  try {
+    return send(std::move(http), question, proof, receive, request);
+  } catch (const NoTls& failure) {
+    greeting = greeter_.without_tls(failure);
+    return std::nullopt;
+  }
 }
 
 /// Sends `http`. If it is the probe of a refused password, the first byte of an answer tells those

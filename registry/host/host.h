@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -62,8 +63,13 @@ class Host final : private TokenServers {
                                              const std::stop_token& stop) override;
   void doubt_challenge() override;
 
-  [[nodiscard]] Greeting learn(const Greeting& greeting, Scope& scope, const HttpHead& head,
-                               const std::stop_token& stop);
+  [[nodiscard]] bool is_told_to_log_in(const Reply& reply, Greeting& greeting, Scope& scope,
+                                       const std::stop_token& stop);
+  [[nodiscard]] HttpRequest request_for(const Question& question, Method method,
+                                        const Greeting& greeting) const;
+  [[nodiscard]] std::optional<Reply> try_to_send(HttpRequest http, Greeting& greeting,
+                                                 const Question& question, const Proof& proof,
+                                                 const Receive& receive, const Request& request);
   [[nodiscard]] Reply send(HttpRequest http, const Question& question, const Proof& proof,
                            const Receive& receive, const Request& request);
   void heed(const Greeting& greeting, const Question& question, const Proof& proof,
