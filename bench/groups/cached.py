@@ -7,8 +7,10 @@ from lib.commands import END
 from lib.rows import Contender, Row, Table
 
 # Drops the pages of a file and of what it is a view of.
-DROP = 'sync "$native"; for file in "$file" "$native" "$cache"/*/sha256/*; do ' \
-    'dd if="$file" iflag=nocache count=0 status=none; done'
+DROP = (
+    'sync "$native"; for each in "$file" "$native" "$cache"/*/sha256/*; do '
+    'dd if="$each" iflag=nocache count=0 status=none; done'
+)
 FIO = (
     "fio --name=random --readonly --filename={file} --rw=randread --bs=4k --size=100% "
     "--io_size=64m --ioengine=psync --invalidate=0 --randrepeat=1"

@@ -18,6 +18,7 @@ class Lab:
         self.folder = tempfile.mkdtemp(prefix="digestfs-bench.", dir=options.folder)
         self.mnt = f"{self.folder}/mnt"
         self.tmp = f"{self.folder}/tmp"
+        self.memory = tempfile.mkdtemp(prefix="digestfs-bench.", dir="/dev/shm")  # a tmpfs
         os.mkdir(self.mnt)
         os.mkdir(self.tmp)
 
@@ -29,6 +30,7 @@ class Lab:
         if "registry" in self.__dict__:
             self.registry.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.memory, ignore_errors=True)
 
     def unmount(self):
         """Whatever a row that failed has left, below the folder."""
@@ -68,6 +70,7 @@ class Lab:
             "repository": repository,
             "mnt": self.mnt,
             "tmp": self.tmp,
+            "memory": self.memory,
             "cache": f"{self.folder}/cache",
         }
         if pushed:

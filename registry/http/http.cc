@@ -2,12 +2,14 @@
 #include "registry/http/http.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "base/guarded.h"
@@ -130,24 +132,53 @@ std::string environment(const char* name) {
   return value == nullptr ? std::string() : value;
 }
 
-/// The file of the system's authorities: the one in OpenSSL's variable, which Go's clients also
-/// use, or curl's own. The path is absolute, since a daemon leaves its working directory.
-std::string system_authorities() {
-  if (const std::string file = environment("SSL_CERT_FILE"); !file.empty()) {
-    return std::filesystem::absolute(file);
+/// The authorities that the system trusts.
+struct SystemAuthorities {
+  /// All of them in one file. Empty if there is none. The path is absolute, since a daemon leaves
+  /// its working directory.
+  std::string file;
+  /// True if curl's own directory has each of them under the hash of its name, too. Then OpenSSL
+  /// opens the one that it needs. To read all of them takes 20 ms, for each connection again.
+  bool are_hashed = false;
+};
+
+/// Returns true if some file in `directory` has a name as OpenSSL looks for it.
+bool has_hashed_names(const char* directory) {
+  if (directory == nullptr) return false;
+  std::error_code problem;
+  for (std::filesystem::directory_iterator at(directory, problem), end; !problem && at != end;
+       at.increment(problem)) {
+    const std::string name = at->path().filename();
+    if (name.size() == 10 && name.ends_with(".0") &&
+        name.find_first_not_of("0123456789abcdef") == 8) {
+      return true;
+    }
   }
-  const char* const built_in = curl_version_info(CURLVERSION_NOW)->cainfo;
-  return built_in == nullptr ? std::string() : built_in;
+  return false;
 }
 
-/// Makes `easy` accept the authorities of `certificates` in addition to the system's, and offer the
-/// client's certificate. By itself, curl would accept them instead of the system's (TLS-1).
-void use_certificates(CURL* easy, const std::string& file, const Certificates* certificates) {
-  if (certificates == nullptr || certificates->authorities.empty()) {
-    if (!file.empty()) set(easy, CURLOPT_CAINFO, file.c_str());
+/// Finds the file that OpenSSL's variable names, which Go's clients also use, or else curl's own.
+SystemAuthorities system_authorities() {
+  if (const std::string file = environment("SSL_CERT_FILE"); !file.empty()) {
+    return {.file = std::filesystem::absolute(file)};
+  }
+  const curl_version_info_data* const built_in = curl_version_info(CURLVERSION_NOW);
+  return {.file = built_in->cainfo == nullptr ? std::string() : built_in->cainfo,
+          .are_hashed = has_hashed_names(built_in->capath)};
+}
+
+/// Makes `easy` accept the authorities of `certificates` in addition to those of the system, which
+/// are in `file`, or in curl's own directory if `file` is null. Makes it offer the client's
+/// certificate. By itself, curl would accept them instead of the system's (TLS-1).
+void use_certificates(CURL* easy, const std::string* file, const Certificates* certificates) {
+  const bool has_own = certificates != nullptr && !certificates->authorities.empty();
+  if (file == nullptr) set(easy, CURLOPT_CAINFO, static_cast<const char*>(nullptr));
+  if (!has_own) {
+    if (file != nullptr && !file->empty()) set(easy, CURLOPT_CAINFO, file->c_str());
   } else {
     std::ostringstream all;
-    if (std::ifstream stream(file, std::ios::binary); stream.peek() != EOF) all << stream.rdbuf();
+    std::ifstream stream(file == nullptr ? std::string() : *file, std::ios::binary);
+    if (stream.peek() != EOF) all << stream.rdbuf();
     all << '\n' << certificates->authorities;
     std::string text = all.str();
     curl_blob blob{.data = text.data(), .len = text.size(), .flags = CURL_BLOB_COPY};
@@ -201,9 +232,12 @@ class Http::Pool {
   }
 
   [[nodiscard]] const HttpOptions& options() const noexcept { return options_; }
-  [[nodiscard]] const std::string& system_authorities() const noexcept {
-    return system_authorities_;
-  }
+  /// The file of the system's authorities.
+  [[nodiscard]] const std::string& authorities() const noexcept { return authorities_.file; }
+  /// Returns true if curl's directory of authorities has been enough so far.
+  [[nodiscard]] bool is_directory_enough() const noexcept { return is_directory_enough_; }
+  /// Notes that an authority is in the file alone.
+  void give_up_directory() noexcept { is_directory_enough_ = false; }
 
   [[nodiscard]] Line take() {
     {
@@ -227,7 +261,9 @@ class Http::Pool {
  private:
   // Constant after construction.
   HttpOptions options_;
-  std::string system_authorities_ = registry::system_authorities();
+  SystemAuthorities authorities_ = system_authorities();
+  // Synchronises itself.
+  std::atomic<bool> is_directory_enough_{authorities_.are_hashed};
   // Guarded by the lock it lives in. As many as ever worked at once, which the workers bound.
   Guarded<std::vector<Line>> idle_;
 };
@@ -237,6 +273,22 @@ Http::Http(HttpOptions options) : pool_(std::make_unique<Pool>(std::move(options
 Http::~Http() = default;
 
 HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::stop_token stop) {
+  if (request.trust == Trust::anyone || !pool_->is_directory_enough()) {
+    return exchange(request, receive, stop, &pool_->authorities());
+  }
+  try {
+    return exchange(request, receive, stop, nullptr);
+  } catch (const Error& error) {
+    if (error.code() != Errc::untrusted) throw;
+  }
+  // Somebody may have added an authority to the file and not to the directory.
+  HttpHead head = exchange(request, receive, stop, &pool_->authorities());
+  pool_->give_up_directory();
+  return head;
+}
+
+HttpHead Http::exchange(const HttpRequest& request, const Receive& receive,
+                        const std::stop_token& stop, const std::string* authorities) {
   Line line = pool_->take();
   CURL* easy = line.easy.get();
   const CurlList fields = field_list(request.fields, request.decode);
@@ -260,7 +312,7 @@ HttpHead Http::perform(const HttpRequest& request, const Receive& receive, std::
   if (request.check_peer && proxy.empty()) transfer.check_peer(request.check_peer);
   set(easy, CURLOPT_NOPROXY, "");  // libcurl knows no ports in the variable (PRX-1)
   set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  use_certificates(easy, pool_->system_authorities(), request.certificates);
+  use_certificates(easy, authorities, request.certificates);
   const bool tries_tls = request.trust == Trust::anyone && request.url.scheme() == "https";
   if (request.trust == Trust::anyone) {
     set(easy, CURLOPT_SSL_VERIFYPEER, 0L);

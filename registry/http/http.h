@@ -120,6 +120,10 @@ class Http {
 
  private:
   class Pool;
+
+  [[nodiscard]] HttpHead exchange(const HttpRequest& request, const Receive& receive,
+                                  const std::stop_token& stop, const std::string* authorities);
+
   std::unique_ptr<Pool> pool_;
 };
 

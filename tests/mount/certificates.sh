@@ -53,6 +53,29 @@ refused 13 'certificate\|name' --cert-dir "$work/ours"
 tls_registry "$address" expired
 refused 13 'certificate\|expired' --cert-dir "$work/ours"
 
+# The system's own authorities: each in a file that is named by a hash, or in its one file alone.
+# shellcheck disable=SC2016 # the shell inside expands them
+trusted() {
+  unshare --mount bash -euc '
+    mount --bind "$1/system" /etc/ssl/certs
+    "$2" --cache-dir "$1/of-system" "$3" "$1/mnt"
+    ls "$1/mnt/tags/t/" >/dev/null
+    fusermount3 -u "$1/mnt"' - "$work" "$DIGESTFS" "$registry/a/b" 2>>"$log"
+}
+by_hash() { cp "$work/$1.crt" "$work/system/$(openssl x509 -noout -hash -in "$work/$1.crt").0"; }
+if unshare --mount true 2>/dev/null; then
+  tls_registry "$address" good
+  mkdir "$work/system"
+  by_hash other
+  cp "$work/other.crt" "$work/system/ca-certificates.crt"
+  expect_status 13 trusted
+  cp "$work/ours.crt" "$work/system/ca-certificates.crt"
+  trusted
+  by_hash ours
+  : >"$work/system/ca-certificates.crt"
+  trusted
+fi
+
 # A registry that wants to know who asks.
 tls_registry "$address" good ", clientcas: [$work/ours.crt]"
 refused 13 . --cert-dir "$work/ours"
