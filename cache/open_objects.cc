@@ -76,7 +76,7 @@ OpenObjects::File OpenObjects::open(const Digest& digest, const Patience& patien
   for (int attempt = 0; attempt < kMaxOpenings; ++attempt) {
     if (auto file = find_open(digest)) {
       if (file->is_untouched()) {
-        store_.touch(digest);
+        if (file->is_use_due(Clock::now(), kUseInterval)) store_.touch(digest);
         return file;
       }
       try {

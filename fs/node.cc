@@ -9,7 +9,7 @@ void Directory::visit(Position past, const Show& show, const Patience& patience)
   const Listing listing = list(patience);
   auto at = std::ranges::upper_bound(*listing, past, {},
                                      [](const Entry& entry) { return entry.node->inode(); });
-  while (at != listing->end() && show(*at, at->node->inode())) ++at;
+  while (at != listing->end() && show({at->name, at->node, at->valid}, at->node->inode())) ++at;
 }
 
 }  // namespace digestfs::fs

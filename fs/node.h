@@ -59,6 +59,9 @@ using Xattrs = std::map<std::string, std::string>;
 /// A file that is open. Safe for concurrent use.
 class OpenFile {
  public:
+  /// No descriptor.
+  static constexpr int kNoFile = -1;
+
   OpenFile() = default;
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
@@ -68,6 +71,10 @@ class OpenFile {
   /// fit only at the end of the file.
   [[nodiscard]] virtual std::size_t read(std::span<std::byte> buffer, std::uint64_t offset,
                                          const Patience& patience) = 0;
+  /// Returns the descriptor of a regular file that has exactly the bytes of this file, which were
+  /// verified, or `kNoFile` if there is none. It stays open as long as this object lives, and two
+  /// objects that live have the same descriptor only if their bytes are in the same file.
+  [[nodiscard]] virtual int whole_file() const noexcept { return kNoFile; }
 };
 
 /// The result of `File::open`: the open file, and what becomes of the pages that the kernel keeps
@@ -111,6 +118,14 @@ struct Entry {
   Clock::duration valid = kForever;
 };
 
+/// An entry as a listing shows it: the name belongs to the directory, so that a listing makes no
+/// text of each name.
+struct Shown {
+  std::string_view name;
+  const Node* node = nullptr;
+  Clock::duration valid = kForever;
+};
+
 /// Where an entry stands in its directory's listing. The entries after it have larger positions.
 using Position = std::uint64_t;
 
@@ -130,7 +145,7 @@ class Directory : public Node {
   [[nodiscard]] virtual Listing list(const Patience& patience) const = 0;
   /// Shows the entries after the position `past` in the order of the listing, until `show` returns
   /// false.
-  using Show = std::function<bool(const Entry& entry, Position position)>;
+  using Show = std::function<bool(const Shown& entry, Position position)>;
   virtual void visit(Position past, const Show& show, const Patience& patience) const;
   /// How long the kernel may believe that a name is absent.
   [[nodiscard]] virtual Clock::duration absence_valid() const { return kForever; }
@@ -141,6 +156,10 @@ class File : public Node {
   using Node::Node;
 
   [[nodiscard]] virtual Opened open(const Patience& patience) const = 0;
+  /// Makes the names of this file lead to another node with the same bytes from now on, because the
+  /// kernel cannot let go what it holds of this one. To be called only for a file that has a
+  /// `whole_file`.
+  virtual void replace() const {}
 };
 
 class Symlink : public Node {

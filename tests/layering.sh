@@ -59,7 +59,8 @@ including '"(fs|cache|archive|registry/(auth|host|http|local)|tools/[a-z_]+\.h)'
 including '"tools/companions/' tools/*.{h,cc} fs/**/*.{h,cc} | refuse 'the daemon needs no companion'
 
 only_in curl/ 'registry/http/[a-z_]*\.\(h\|cc\)'
-only_in '(linux/)?fuse' fs/fuse/channel.cc fs/fuse/operations.cc fs/fuse/session.cc
+only_in '(linux/)?fuse' fs/fuse/backing.cc fs/fuse/channel.cc fs/fuse/listing_page.cc \
+  fs/fuse/operations.cc fs/fuse/session.cc
 only_in 'z(lib|conf)\.h' archive/zlib_inflater.cc
 only_in 'isa-l.*' archive/isal_inflater.cc
 only_in 'xxhash\.h' base/lasting_sum.cc base/quick_sum.cc

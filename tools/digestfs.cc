@@ -40,6 +40,7 @@
 #include "cache/store.h"
 #include "fs/fuse/session.h"
 #include "fs/inodes.h"
+#include "fs/passthrough_state.h"
 #include "fs/place/place.h"
 #include "fs/repository/repository.h"
 #include "tools/daemon.h"
@@ -241,7 +242,10 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   cache::DownloadPolicy downloads;
   // A disk gives two readers no more than one.
   if (is_remote(options.source)) downloads.connections.most = options.connections;
-  const fs::MountParts parts{*store, workers, problems, options.network, inodes, downloads};
+  fs::PassthroughState passthrough;
+  if (!options.passthrough) passthrough.set_unused("--no-passthrough was given");
+  const fs::MountParts parts{*store, workers,     problems, options.network,
+                             inodes, passthrough, downloads};
   const bool is_one = origin.source != nullptr;
   const fs::Selection selection{.tag = origin.tag,
                                 .digest = origin.digest,
@@ -268,13 +272,14 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   }
   std::optional<fs::Session> session;
   try {
-    session.emplace(
-        inodes, mountpoint,
-        fs::SessionOptions{
-            .name = options.source, .mount_options = options.mount_options, .trace = options.trace},
-        [&] {
-          if (!options.foreground) go_to_background(daemon, reporting);
-        });
+    session.emplace(inodes, mountpoint,
+                    fs::SessionOptions{.name = options.source,
+                                       .mount_options = options.mount_options,
+                                       .trace = options.trace,
+                                       .passthrough = options.passthrough ? &passthrough : nullptr},
+                    [&] {
+                      if (!options.foreground) go_to_background(daemon, reporting);
+                    });
   } catch (const Error& error) {
     throw Failure(ExitCode::cannot_mount, error.what());
   }

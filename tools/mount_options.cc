@@ -9,10 +9,10 @@ namespace digestfs::tools {
 namespace {
 
 /// Long options that `-o` takes too.
-constexpr std::array<std::string_view, 18> kOurs = {
-    "cache-dir",   "cache-size", "tag-ttl",   "platform",   "offline",  "jobs",
-    "connections", "timeout",    "log-level", "foreground", "creds",    "authfile",
-    "cert-dir",    "tls-verify", "debug",     "list-trees", "log-file", "quiet"};
+constexpr std::array<std::string_view, 19> kOurs = {
+    "cache-dir", "cache-size", "tag-ttl",    "platform", "offline",       "jobs",     "connections",
+    "timeout",   "log-level",  "foreground", "creds",    "authfile",      "cert-dir", "tls-verify",
+    "debug",     "list-trees", "log-file",   "quiet",    "no-passthrough"};
 
 constexpr std::array<std::string_view, 8> kHandedOn = {
     "allow_other", "allow_root", "auto_unmount", "default_permissions",

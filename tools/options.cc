@@ -64,6 +64,8 @@ cxxopts::Options definition() {
         cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
     ("d,debug", "foreground, --log-level debug, and every message of FUSE",
         cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
+    ("no-passthrough", "never let the kernel read the cache by itself",
+        cxxopts::value<std::string>()->default_value("false")->implicit_value("true"), "BOOL")
     ("o,options", "mount options; every long option works here too",
         cxxopts::value<std::string>(), "OPT[,OPT...]");
   options.add_options("other")
@@ -259,6 +261,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
   if (options.log_file && options.log_file->empty()) throw UsageError("--log-file takes a FILE");
   options.quiet = is_on("quiet");
   if (options.quiet && parsed.count("log-level") == 0) options.log_level = LogLevel::error;
+  options.passthrough = !is_on("no-passthrough");
   options.trace = is_on("debug");
   options.foreground = is_on("foreground") || options.trace;
   if (options.trace) options.log_level = LogLevel::debug;

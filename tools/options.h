@@ -43,6 +43,8 @@ struct Options {
   bool quiet = false;
   bool foreground = false;
   bool trace = false;  ///< `-d`
+  /// True if the kernel may read files of the cache by itself.
+  bool passthrough = true;
   /// `-o transform_symlinks`
   fs::AbsoluteLinks absolute_links = fs::AbsoluteLinks::keep;
   /// The parts of `-o` that libfuse and the kernel are given.

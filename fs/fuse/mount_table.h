@@ -22,6 +22,8 @@ class MountTable {
 
   /// The descriptor to poll: POLLPRI says that the table has changed. -1 if nothing is watched.
   [[nodiscard]] int fd() const noexcept { return device_ ? table_.get() : -1; }
+  /// The `major:minor` of the mount, which no other mount has. Nothing if nothing is watched.
+  [[nodiscard]] const std::optional<std::string>& device() const noexcept { return device_; }
   /// Returns true if the mount is still in the table, or if nothing is watched.
   [[nodiscard]] bool is_mounted();
 
@@ -29,7 +31,7 @@ class MountTable {
   [[nodiscard]] std::string read_table() const;
 
   UniqueFd table_;
-  std::optional<std::string> device_;  ///< `major:minor`, which no other mount has
+  std::optional<std::string> device_;
 };
 
 /// Returns the `major:minor` of the last line of `table` whose mount point is `mountpoint`.

@@ -2,12 +2,13 @@
 #include "fs/fuse/operations.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <exception>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -20,7 +21,10 @@
 #include "base/caller.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "fs/fact_names.h"
+#include "fs/fuse/backing.h"
 #include "fs/fuse/error_number.h"
+#include "fs/fuse/listing_page.h"
 #include "fs/fuse/stat.h"
 
 namespace digestfs::fs {
@@ -34,6 +38,8 @@ constexpr std::chrono::seconds kListing{30};
 // How long the kernel believes what can change. It asks again soon, and mostly gets what the daemon
 // still believes; so what a SIGHUP makes the daemon forget is not shown for much longer.
 constexpr std::chrono::seconds kKernelMemory{1};
+// What follows the state of an object that the kernel reads by itself.
+constexpr const char* kPassthroughState = " passthrough";
 
 Operations& operations_of(fuse_req_t request) {
   return *static_cast<Operations*>(fuse_req_userdata(request));
@@ -47,13 +53,14 @@ double seconds(Clock::duration valid) {
       .count();
 }
 
-fuse_entry_param to_entry(const Operations& operations, const Entry& entry) {
-  const Attributes attributes = entry.node->attributes();
+/// The entry of `node`, to which a name leads for `valid`.
+fuse_entry_param to_entry(const Operations& operations, const Node& node, Clock::duration valid) {
+  const Attributes attributes = node.attributes();
   fuse_entry_param parameters{};
-  parameters.ino = entry.node->inode();
-  parameters.attr = to_stat(entry.node->inode(), attributes, operations.owner());
+  parameters.ino = node.inode();
+  parameters.attr = to_stat(node.inode(), attributes, operations.owner());
   parameters.attr_timeout = seconds(attributes.valid);
-  parameters.entry_timeout = seconds(entry.valid);
+  parameters.entry_timeout = seconds(valid);
   return parameters;
 }
 
@@ -157,8 +164,16 @@ void init(void* userdata, fuse_conn_info* connection) {
   // Splicing loses against plain copies once readahead is large (measured).
   connection->want &=
       ~static_cast<unsigned>(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+  auto& operations = *static_cast<Operations*>(userdata);
   try {
-    static_cast<Operations*>(userdata)->is_ready();
+    if (auto& passthrough = operations.passthrough()) {
+      if (ask_for_passthrough(*connection, operations.channel())) {
+        passthrough->allow();
+      } else {
+        passthrough->refuse("the kernel does not offer it (Linux does from 6.9 on)");
+      }
+    }
+    operations.is_ready();
   } catch (const std::exception& error) {
     DIGESTFS_LOG(error, "cannot say that the mount is ready: ", error.what());
   }
@@ -171,7 +186,7 @@ void lookup(fuse_req_t request, fuse_ino_t parent, const char* name) noexcept {
     const auto& directory = node_as<Directory>(operations, parent, ENOTDIR);
     fuse_entry_param parameters{};
     if (const auto entry = directory.lookup(wanted, patience)) {
-      parameters = to_entry(operations, *entry);
+      parameters = to_entry(operations, *entry->node, entry->valid);
     } else {
       // Inode 0 is an absence that the kernel may remember; ENOENT would be asked again.
       parameters.entry_timeout = seconds(directory.absence_valid());
@@ -217,36 +232,18 @@ void opendir(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* /*file*/)
   fuse_reply_err(request, ENOSYS);
 }
 
-enum class Plus { no, yes };
-
-/// Adds an entry to `page` if it still fits.
-bool add_entry(fuse_req_t request, std::vector<char>& page, std::size_t limit, Plus plus,
-               const char* name, const fuse_entry_param& entry, off_t next) {
-  const std::size_t used = page.size();
-  const auto add = [&](char* at, std::size_t room) {
-    return plus == Plus::yes ? fuse_add_direntry_plus(request, at, room, name, &entry, next)
-                             : fuse_add_direntry(request, at, room, name, &entry.attr, next);
-  };
-  const std::size_t needed = add(nullptr, 0);
-  if (used + needed > limit) return false;
-  page.resize(used + needed);
-  add(page.data() + used, needed);
-  return true;
-}
-
 void read_directory(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
-                    Plus plus) noexcept {
+                    ListingPage::Plus plus) noexcept {
   answer(request, "readdir", [request, inode, size, offset, plus](const Patience& patience) {
     const Operations& operations = operations_of(request);
     const auto& directory = node_as<Directory>(operations, inode, ENOTDIR);
-    std::vector<char> page;
-    page.reserve(size);
+    ListingPage page(request, size, plus);
     const auto dot = [&](const char* name, off_t next) {
       // Without attributes: for these two the kernel wants none.
       fuse_entry_param self{};
       self.attr.st_ino = inode;
       self.attr.st_mode = S_IFDIR;
-      return add_entry(request, page, size, plus, name, self, next);
+      return page.add(name, self, next);
     };
     bool room = true;
     if (offset < kAfterDot) room = dot(".", kAfterDot);
@@ -258,25 +255,70 @@ void read_directory(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_
     if (room) {
       directory.visit(
           past,
-          [&](const Entry& entry, Position position) {
-            return add_entry(request, page, size, plus, entry.name.c_str(),
-                             to_entry(operations, entry),
-                             static_cast<off_t>(position) + kAfterDotDot);
+          [&](const Shown& entry, Position position) {
+            return page.add(entry.name, to_entry(operations, *entry.node, entry.valid),
+                            static_cast<off_t>(position) + kAfterDotDot);
           },
           of_listing);
     }
-    fuse_reply_buf(request, page.data(), page.size());
+    page.reply();
   });
 }
 
 void readdir(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
              fuse_file_info* /*file*/) noexcept {
-  read_directory(request, inode, size, offset, Plus::no);
+  read_directory(request, inode, size, offset, ListingPage::Plus::no);
 }
 
 void readdirplus(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
                  fuse_file_info* /*file*/) noexcept {
-  read_directory(request, inode, size, offset, Plus::yes);
+  read_directory(request, inode, size, offset, ListingPage::Plus::yes);
+}
+
+/// Closes an open file that has a handle.
+void close_file(Operations& operations, fuse_ino_t inode, std::uint64_t handle) noexcept {
+  if (auto& passthrough = operations.passthrough()) {
+    KernelBackings backings(operations.session());
+    passthrough->release(inode, OpenFiles::way_of(handle), backings);
+  }
+  // After its backing, which is known by its descriptor.
+  operations.open_files().release(handle);
+}
+
+/// Gives `opened`, which is `node` open, a handle, and replies with that. `info` becomes the reply.
+void reply_opened(fuse_req_t request, const File& node, fuse_file_info& info, Opened opened) {
+  Operations& operations = operations_of(request);
+  const int whole_file = opened.file->whole_file();
+  const bool is_part = whole_file == OpenFile::kNoFile && opened.caching == Opened::Caching::keep;
+  info.fh = operations.open_files().keep(
+      std::move(opened.file), is_part ? OpenFiles::Ending::linger : OpenFiles::Ending::close);
+  Passthrough::Opening opening;
+  if (auto& passthrough = operations.passthrough()) {
+    try {
+      KernelBackings backings(operations.session());
+      opening = passthrough->open(node.inode(), whole_file, backings);
+    } catch (...) {
+      operations.open_files().release(info.fh);
+      throw;
+    }
+  }
+  OpenFiles::way_of(info.fh) = opening.way;
+  if (opening.way == Way::impossible) {
+    operations.open_files().release(info.fh);
+    // The kernel then looks the name up again, once, and opens what the name leads to by then.
+    node.replace();
+    fuse_reply_err(request, ESTALE);
+    return;
+  }
+  info.direct_io = opened.caching == Opened::Caching::bypass ? 1U : 0U;
+  // The kernel refuses both at once: there are no pages to keep of what it reads by itself.
+  info.keep_cache = opening.backing == 0 && opened.caching == Opened::Caching::keep ? 1U : 0U;
+  info.noflush = 1U;
+  const std::uint64_t handle = info.fh;
+  // Of an interrupted open the kernel wants to hear no more, not even the release.
+  if (reply_open(request, info, opening.backing) != 0) {
+    close_file(operations, node.inode(), handle);
+  }
 }
 
 void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) noexcept {
@@ -292,17 +334,12 @@ void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) noexcept {
            // Of the first attempt: by the last one the size may have become exact.
            if (!before) before = node.attributes();
            Opened opened = node.open(patience);
-           info.direct_io = opened.caching == Opened::Caching::bypass ? 1U : 0U;
-           info.keep_cache = opened.caching == Opened::Caching::keep ? 1U : 0U;
-           info.noflush = 1U;
            if (before->valid != kForever && node.attributes().size != before->size) {
              // A placeholder went: whoever sees this reply must see the true size. Attributes only,
              // which takes no lock that this request could hold.
              fuse_lowlevel_notify_inval_inode(operations.session(), inode, -1, 0);
            }
-           info.fh = operations.open_files().keep(std::move(opened.file));
-           // Of an interrupted open the kernel wants to hear no more, not even the release.
-           if (fuse_reply_open(request, &info) != 0) operations.open_files().release(info.fh);
+           reply_opened(request, node, info, std::move(opened));
          });
 }
 
@@ -319,8 +356,8 @@ void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offs
          });
 }
 
-void release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) noexcept {
-  operations_of(request).open_files().release(file->fh);
+void release(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) noexcept {
+  close_file(operations_of(request), inode, file->fh);
   fuse_reply_err(request, 0);
 }
 
@@ -343,9 +380,17 @@ void reply_xattr(fuse_req_t request, std::string_view value, std::size_t size) {
   }
 }
 
+/// Returns the extended attributes of a node, and whether the kernel reads its file by itself.
+Xattrs xattrs_of(Operations& operations, fuse_ino_t inode) {
+  Xattrs xattrs = node_of(operations, inode).xattrs();
+  const auto& passthrough = operations.passthrough();
+  if (passthrough && passthrough->is_used_for(inode)) xattrs[kFactState] += kPassthroughState;
+  return xattrs;
+}
+
 void getxattr(fuse_req_t request, fuse_ino_t inode, const char* name, std::size_t size) noexcept {
   const auto operation = [request, inode, size](const std::string& wanted) {
-    const Xattrs xattrs = node_of(operations_of(request), inode).xattrs();
+    const Xattrs xattrs = xattrs_of(operations_of(request), inode);
     const auto at = xattrs.find(wanted);
     if (at == xattrs.end()) {
       fuse_reply_err(request, ENODATA);
@@ -393,11 +438,11 @@ fuse_lowlevel_ops make_table() {
 
 }  // namespace
 
-Operations::Operations(const Inodes& inodes, Parking& parking, std::function<void()> ready)
-    : inodes_(inodes),
-      parking_(parking),
-      ready_(std::move(ready)),
-      owner_{::getuid(), ::getgid()} {}
+Operations::Operations(const Inodes& inodes, Parking& parking, PassthroughState* passthrough,
+                       std::function<void()> ready)
+    : inodes_(inodes), parking_(parking), ready_(std::move(ready)), owner_{::getuid(), ::getgid()} {
+  if (passthrough != nullptr) passthrough_.emplace(*passthrough);
+}
 
 const fuse_lowlevel_ops& Operations::table() {
   static const fuse_lowlevel_ops table = make_table();

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "fs/fuse/channel.h"
 #include "fs/fuse/open_files.h"
 #include "fs/fuse/parking.h"
+#include "fs/fuse/passthrough.h"
 #include "fs/fuse/stat.h"
 #include "fs/inodes.h"
 
@@ -19,8 +21,10 @@ namespace digestfs::fs {
 /// `parking`.
 class Operations {
  public:
-  /// `ready` is called once, when the kernel has said hello.
-  Operations(const Inodes& inodes, Parking& parking, std::function<void()> ready);
+  /// `ready` is called once, when the kernel has said hello. Without `passthrough` the kernel asks
+  /// for all bytes.
+  Operations(const Inodes& inodes, Parking& parking, PassthroughState* passthrough,
+             std::function<void()> ready);
 
   /// The callbacks, to be registered with this object as their user data.
   [[nodiscard]] static const fuse_lowlevel_ops& table();
@@ -33,6 +37,8 @@ class Operations {
   [[nodiscard]] Parking& parking() const noexcept { return parking_; }
   [[nodiscard]] Channel& channel() noexcept { return channel_; }
   [[nodiscard]] OpenFiles& open_files() noexcept { return open_files_; }
+  /// Absent if the user wants no passthrough.
+  [[nodiscard]] std::optional<Passthrough>& passthrough() noexcept { return passthrough_; }
   [[nodiscard]] const MountOwner& owner() const noexcept { return owner_; }
   void is_ready() const { ready_(); }
 
@@ -46,6 +52,7 @@ class Operations {
   // Synchronise themselves.
   Channel channel_;
   OpenFiles open_files_;
+  std::optional<Passthrough> passthrough_;
 };
 
 }  // namespace digestfs::fs

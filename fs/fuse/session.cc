@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <exception>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -39,6 +40,13 @@ namespace {
 constexpr std::size_t kThreads = 4;
 // How long the end waits for them (design 3: all of it takes less than two seconds).
 constexpr std::chrono::milliseconds kGrace(500);
+// Ends the read in which a thread waits for a request. Nothing else sends it to a thread, and it
+// is ignored where nobody handles it.
+constexpr int kWakingSignal = SIGURG;
+constexpr std::chrono::milliseconds kWakingInterval(10);
+
+// libfuse lets a request ask for up to 1 MiB. The kernel reads 128 KiB ahead unless it is told.
+constexpr std::string_view kReadAheadKiB = "1024";
 
 using SessionHandle = std::unique_ptr<fuse_session, Deleter<fuse_session_destroy>>;
 
@@ -94,7 +102,8 @@ ssize_t channel_write(int fd, iovec* parts, int count, void* userdata) {
 class Session::Impl {
  public:
   Impl(const Inodes& inodes, const SessionOptions& options, std::function<void()> ready)
-      : operations_(inodes, parking_, std::move(ready)), ended_(::eventfd(0, EFD_CLOEXEC)) {
+      : operations_(inodes, parking_, options.passthrough, std::move(ready)),
+        ended_(::eventfd(0, EFD_CLOEXEC)) {
     if (!ended_) throw_system_error("make an eventfd");
     fuse_set_log_func(log_of_fuse);
     std::vector<std::string> words = {"digestfs", "-o", mount_option_list(options)};
@@ -121,8 +130,7 @@ class Session::Impl {
 
   void serve(int fd) {
     constexpr fuse_custom_io kIo = {channel_write, channel_read, nullptr, nullptr};
-    if (::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) != 0 ||
-        fuse_session_custom_io(session_.get(), &kIo, fd) != 0) {
+    if (fuse_session_custom_io(session_.get(), &kIo, fd) != 0) {
       throw_system_error("take over the connection to the kernel");
     }
     if (!mounted_) socket_ = UniqueFd(fd);
@@ -132,6 +140,7 @@ class Session::Impl {
            const std::function<void()>& ending) {
     std::exception_ptr failure;
     try {
+      let_signal_end_calls();
       // Before any request, which may leave no descriptor for it.
       const UniqueFd signalled = take_signals();
       // In here: where one thread cannot be started, those before it are told to end.
@@ -169,11 +178,25 @@ class Session::Impl {
   Impl& operator=(const Impl&) = delete;
 
  private:
-  /// Waits until the threads have left their loops. Returns false if one has not after `kGrace`.
+  /// Wakes the threads, and waits until they have left their loops. Returns false if one has not
+  /// after `kGrace`.
   bool await_threads() {
+    const auto deadline = Clock::now() + kGrace;
     auto ended = ended_threads_.lock();
-    return a_thread_ended_.wait_for(ended.native(), kGrace,
-                                    [&] { return *ended == threads_.size(); });
+    const auto have_all = [&] { return *ended == threads_.size(); };
+    while (!have_all() && Clock::now() < deadline) {
+      // Again and again: a signal may come just before the read that it is to end.
+      for (std::jthread& thread : threads_) ::pthread_kill(thread.native_handle(), kWakingSignal);
+      a_thread_ended_.wait_for(ended.native(), kWakingInterval, have_all);
+    }
+    return have_all();
+  }
+
+  /// Lets `kWakingSignal` end a system call that blocks, and do nothing else.
+  static void let_signal_end_calls() {
+    struct sigaction action {};
+    action.sa_handler = [](int /*signal*/) {};
+    if (::sigaction(kWakingSignal, &action, nullptr) != 0) throw_system_error("handle a signal");
   }
 
   /// What each of the threads does: take a request, answer or park it.
@@ -184,11 +207,23 @@ class Session::Impl {
       if (got == -EINTR || got == -EAGAIN) continue;
       if (got <= 0) break;
       fuse_session_process_buf(session_.get(), &buffer);
+      // The first request is INIT: its reply sets the readahead to what the kernel offered.
+      if (!has_said_hello_ && !has_said_hello_.exchange(true)) read_far_ahead();
     }
     std::free(buffer.mem);
     fuse_session_exit(session_.get());
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t ignored = ::write(ended_.get(), &one, sizeof one);
+  }
+
+  /// Lets the kernel read ahead as much as one request may ask for, if the system allows that.
+  void read_far_ahead() const noexcept {
+    if (!table_ || !table_->device()) return;
+    const std::string path = str_cat("/sys/class/bdi/", *table_->device(), "/read_ahead_kb");
+    const UniqueFd setting(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!setting) return;  // root alone may write there
+    [[maybe_unused]] const ssize_t ignored =
+        ::write(setting.get(), kReadAheadKiB.data(), kReadAheadKiB.size());
   }
 
   /// Takes a signal from `signalled`. Returns true if it ends the mount; SIGHUP calls `ask_again`.
@@ -245,6 +280,7 @@ class Session::Impl {
   UniqueFd socket_;
   std::optional<MountTable> table_;
   bool mounted_ = false;
+  std::atomic<bool> has_said_hello_{false};
   Guarded<std::size_t> ended_threads_;
   std::condition_variable_any a_thread_ended_;
   // Last: they use all of the above.
@@ -257,8 +293,9 @@ Session::Session(const Inodes& inodes, const std::string& mountpoint, const Sess
   impl_->mount(mountpoint);
 }
 
-Session::Session(const Inodes& inodes, int socket, std::function<void()> ready)
-    : impl_(std::make_unique<Impl>(inodes, SessionOptions{.name = "test"}, std::move(ready))) {
+Session::Session(const Inodes& inodes, int socket, const SessionOptions& options,
+                 std::function<void()> ready)
+    : impl_(std::make_unique<Impl>(inodes, options, std::move(ready))) {
   impl_->serve(socket);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fs/inodes.h"
+#include "fs/passthrough_state.h"
 
 namespace digestfs::fs {
 
@@ -18,6 +19,9 @@ struct SessionOptions {
   std::vector<std::string> mount_options = {};
   /// True if libfuse prints every message (`-d`).
   bool trace = false;
+  /// Where to say whether the kernel reads files of the cache by itself (FUSE passthrough). Without
+  /// it, the kernel asks for all bytes.
+  PassthroughState* passthrough = nullptr;
 };
 
 /// A file system that is mounted, or that is served over a socket without any kernel. One thread
@@ -32,7 +36,8 @@ class Session {
           std::function<void()> ready);
   /// Serves whoever speaks the kernel's side of the protocol at the other end of `socket`, a
   /// SOCK_SEQPACKET that becomes the session's own.
-  Session(const Inodes& inodes, int socket, std::function<void()> ready);
+  Session(const Inodes& inodes, int socket, const SessionOptions& options,
+          std::function<void()> ready);
   ~Session();
 
   /// Serves until the file system is unmounted, or SIGINT or SIGTERM comes. At each SIGHUP calls

@@ -20,6 +20,7 @@ class OpenContent final : public OpenFile {
                                  const Patience& patience) override {
     return content_.read(file_, buffer, offset, patience);
   }
+  [[nodiscard]] int whole_file() const noexcept override { return file_->fd(); }
 
  private:
   cache::Content& content_;
@@ -48,6 +49,15 @@ Opened DigestFile::open(const Patience& patience) const {
   auto file = content_.open(digest_, patience);
   return {std::make_unique<OpenContent>(content_, std::move(file)),
           content_.take_healed(digest_) ? Opened::Caching::drop : Opened::Caching::keep};
+}
+
+const DigestFile* DigestNodes::file(const Digest& digest) const {
+  const auto find = [&](const std::string& key) {
+    return nodes_.intern<DigestFile>(key, content_, images_, digest);
+  };
+  const DigestFile* file = find(digest.str());
+  for (int number = 2; file->is_replaced(); ++number) file = find(str_cat(digest, " ", number));
+  return file;
 }
 
 Entry DigestNodes::hyphenated_link(std::string_view directory, std::string_view name,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <string_view>
 #include <utility>
 
@@ -21,12 +22,16 @@ class DigestFile final : public File {
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] Xattrs xattrs() const override;
   [[nodiscard]] Opened open(const Patience& patience) const override;
+  void replace() const override { is_replaced_ = true; }
+  [[nodiscard]] bool is_replaced() const noexcept { return is_replaced_; }
 
  private:
   // Constant after construction.
   cache::Content& content_;
   const ImageReader& images_;
   Digest digest_;
+  // Synchronises itself.
+  mutable std::atomic<bool> is_replaced_{false};
 };
 
 /// Makes the nodes that stand for digests. Safe for concurrent use.
@@ -36,9 +41,7 @@ class DigestNodes {
       : nodes_(nodes), content_(content), images_(images) {}
 
   /// Returns the file of `digest`, which exists.
-  [[nodiscard]] const DigestFile* file(const Digest& digest) const {
-    return nodes_.intern<DigestFile>(digest.str(), content_, images_, digest);
-  }
+  [[nodiscard]] const DigestFile* file(const Digest& digest) const;
   /// Returns the unlisted link `sha256-<hex>` in `directory` that leads to `sha256:<hex>` beside
   /// it. `name` is the link's name; `digest` exists.
   [[nodiscard]] Entry hyphenated_link(std::string_view directory, std::string_view name,

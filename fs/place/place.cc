@@ -15,16 +15,16 @@ Place::Place(const MountParts& mount, std::shared_ptr<registry::Repositories> re
       problems_(mount.problems, repositories_->name()),
       list_(*repositories_, mount.workers, problems_, mount.network, selection_.tag_ttl),
       opened_(mount, *repositories_, path, selection_),
-      context_{
-          .nodes = nodes_,
-          .list = list_,
-          .opened = opened_,
-          .selection = selection_,
-          .state = [this, is_root = path.empty(), &workers = mount.workers]() -> const Directory* {
-            if (!is_root) return nullptr;
-            return state_directory(nodes_, problems_, workers,
-                                   [this] { return opened_.quarantined(); });
-          }},
+      context_{.nodes = nodes_,
+               .list = list_,
+               .opened = opened_,
+               .selection = selection_,
+               .state = [this, is_root = path.empty(), &workers = mount.workers,
+                         &passthrough = mount.passthrough]() -> const Directory* {
+                 if (!is_root) return nullptr;
+                 return state_directory(nodes_, problems_, workers, passthrough,
+                                        [this] { return opened_.quarantined(); });
+               }},
       root_(nodes_.intern<PlaceDirectory>("/", context_, "")) {}
 
 void Place::ask_again() {

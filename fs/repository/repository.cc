@@ -36,9 +36,10 @@ class RootDirectory final : public Directory {
 
  private:
   [[nodiscard]] Entry state() const {
-    return {".digestfs",
-            state_directory(Nodes(mount_.inodes, ""), mount_.problems, mount_.workers,
-                            [&repository = repository_] { return repository.quarantined(); })};
+    return {".digestfs", state_directory(Nodes(mount_.inodes, ""), mount_.problems, mount_.workers,
+                                         mount_.passthrough, [&repository = repository_] {
+                                           return repository.quarantined();
+                                         })};
   }
 
   // Constant after construction.

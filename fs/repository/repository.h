@@ -24,6 +24,7 @@
 #include "fs/object/digest_file.h"
 #include "fs/object/image_reader.h"
 #include "fs/object/seen_objects.h"
+#include "fs/passthrough_state.h"
 #include "fs/repository/quarantine_directory.h"
 #include "fs/tree/built_trees.h"
 
@@ -37,6 +38,7 @@ struct MountParts {
   cache::Problems& problems;
   cache::Network network;
   Inodes& inodes;
+  const PassthroughState& passthrough;
   cache::DownloadPolicy downloads = {};
 };
 

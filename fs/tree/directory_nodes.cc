@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -37,8 +38,8 @@ std::optional<Entry> DirectoryNode::lookup(std::string_view name,
 
 Listing DirectoryNode::list(const Patience& patience) const {
   std::vector<Entry> entries;
-  const Show keep = [&entries](const Entry& entry, Position /*position*/) {
-    entries.push_back(entry);
+  const Show keep = [&entries](const Shown& entry, Position /*position*/) {
+    entries.push_back({std::string(entry.name), entry.node, entry.valid});
     return true;
   };
   visit(0, keep, patience);
@@ -51,9 +52,9 @@ void DirectoryNode::visit(Position past, const Show& show, const Patience& /*pat
   for (Position position = past; position < entries.size(); ++position) {
     const auto& name = entries[static_cast<std::size_t>(position)];
     // A whiteout of a long name: to be looked up, but no program has room for it in a listing.
-    if (tree.text(name).size() > NAME_MAX) continue;
-    const Entry entry{std::string(tree.text(name)), nodes_->node(name.file)};
-    if (!show(entry, position + 1)) return;
+    const std::string_view text = tree.text(name);
+    if (text.size() > NAME_MAX) continue;
+    if (!show({text, nodes_->node(name.file)}, position + 1)) return;
   }
 }
 

@@ -10,7 +10,7 @@ __digestfs_options() {
     digestfs)
       echo '--platform= --list-trees[=] --cache-dir= --cache-size= --tag-ttl= --offline[=]' \
         '--creds= --authfile= --cert-dir= --tls-verify[=] --jobs= --connections= --timeout=' \
-        '-f --foreground[=] -d --debug[=] -o= --options= --log-level= --log-file= -q --quiet[=] -h --help -V --version'
+        '-f --foreground[=] -d --debug[=] --no-passthrough[=] -o= --options= --log-level= --log-file= -q --quiet[=] -h --help -V --version'
       ;;
     digestfs-images)
       echo '-a --all --tag= --repository= --platform= --digest= --no-trunc --stream --jobs='
@@ -52,7 +52,7 @@ __digestfs_value() {
       __digestfs_word "$2" "$3" 'linux/386 linux/amd64 linux/arm/v6 linux/arm/v7 linux/arm64
         linux/ppc64le linux/riscv64 linux/s390x windows/amd64'
       ;;
-    --offline | --tls-verify | --list-trees | --foreground | --debug | --quiet)
+    --offline | --tls-verify | --list-trees | --foreground | --debug | --quiet | --no-passthrough)
       __digestfs_word "$2" "$3" 'true false'
       ;;
     --sort) __digestfs_word "$2" "$3" 'use size' ;;

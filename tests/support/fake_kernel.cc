@@ -35,7 +35,7 @@ std::string FakeKernel::Reply::text() const {
   return {reinterpret_cast<const char*>(body.data()), body.size()};
 }
 
-FakeKernel::FakeKernel(const fs::Inodes& inodes, std::function<void()> quiesce) {
+FakeKernel::FakeKernel(const fs::Inodes& inodes, std::function<void()> quiesce, const Hello& said) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     throw_system_error("make a socketpair");
@@ -46,7 +46,8 @@ FakeKernel::FakeKernel(const fs::Inodes& inodes, std::function<void()> quiesce) 
   const int room = static_cast<int>(kMaxMessage);
   ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-  session_ = std::make_unique<fs::Session>(inodes, ends[1], [] {});
+  session_ = std::make_unique<fs::Session>(
+      inodes, ends[1], fs::SessionOptions{.name = "test", .passthrough = said.passthrough}, [] {});
   serving_ = std::jthread([this, quiesce = std::move(quiesce)] {
     static_cast<void>(session_->run(quiesce));  // a busy machine may take longer
   });
@@ -56,7 +57,9 @@ FakeKernel::FakeKernel(const fs::Inodes& inodes, std::function<void()> quiesce) 
   hello.max_readahead = 128 << 10;
   hello.flags = FUSE_ASYNC_READ | FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO |
                 FUSE_PARALLEL_DIROPS | FUSE_NO_OPENDIR_SUPPORT | FUSE_AUTO_INVAL_DATA |
-                FUSE_CACHE_SYMLINKS | FUSE_BIG_WRITES;
+                FUSE_CACHE_SYMLINKS | FUSE_BIG_WRITES | FUSE_INIT_EXT |
+                static_cast<std::uint32_t>(said.offered);
+  hello.flags2 = static_cast<std::uint32_t>(said.offered >> 32U);
   const Reply reply = call(FUSE_INIT, 0, raw(hello));
   if (reply.error != 0) throw std::runtime_error("INIT failed");
   hello_ = reply.as<fuse_init_out>();

@@ -39,9 +39,17 @@ class FakeKernel {
     fuse_entry_out entry{};
   };
 
+  /// What is said at the start.
+  struct Hello {
+    std::uint64_t offered = 0;  ///< flags that the kernel offers besides the usual ones
+    fs::PassthroughState* passthrough = nullptr;
+  };
+
   /// Serves `inodes` in a thread of its own and says hello. `quiesce` as for `Session::run`.
   explicit FakeKernel(
-      const fs::Inodes& inodes, std::function<void()> quiesce = [] {});
+      const fs::Inodes& inodes, std::function<void()> quiesce = [] {})
+      : FakeKernel(inodes, std::move(quiesce), Hello()) {}
+  FakeKernel(const fs::Inodes& inodes, std::function<void()> quiesce, const Hello& said);
   /// Closes what is open, hangs up and waits for the session to end.
   ~FakeKernel();
 

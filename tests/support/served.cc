@@ -59,8 +59,9 @@ struct Served::Mount {
       : store(cache, settings.limits),
         workers({16, settings.downloads, 2, 2, settings.downloads}),
         problems(name),
-        parts{store, workers, problems, settings.network, inodes},
+        parts{store, workers, problems, settings.network, inodes, passthrough},
         selected(settings.selection),
+        hello_flags(settings.kernel_flags),
         stop_first{workers} {}
   Mount(const std::filesystem::path& cache, MemorySource& source, const MountSettings& settings)
       : Mount(cache, source.name(), settings) {
@@ -79,7 +80,9 @@ struct Served::Mount {
   }
 
   void serve() {
-    kernel.emplace(inodes, [this] { workers.stop(); });
+    kernel.emplace(
+        inodes, [this] { workers.stop(); },
+        FakeKernel::Hello{.offered = hello_flags, .passthrough = &passthrough});
   }
 
   void greet() {
@@ -99,8 +102,10 @@ struct Served::Mount {
   Workers workers;
   cache::Problems problems;
   fs::Inodes inodes;
+  fs::PassthroughState passthrough;
   fs::MountParts parts;
   fs::Selection selected;
+  std::uint64_t hello_flags;
   std::optional<fs::Repository> repository;
   std::optional<fs::Place> place;
   StopFirst stop_first;

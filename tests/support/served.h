@@ -36,6 +36,8 @@ struct MountSettings {
   cache::Network network = cache::Network::allowed;
   cache::StoreLimits limits;
   std::size_t downloads = 4;
+  /// Further flags that the kernel offers in INIT.
+  std::uint64_t kernel_flags = 0;
 };
 
 /// A line of `.digestfs/problems.jsonl`. What it does not say is empty.

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/fuse/open_files.h"
 
+#include <atomic>
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 namespace digestfs::fs {
 namespace {
 
+using Ending = OpenFiles::Ending;
+
 /// Counts those that are open.
 class CountedFile final : public OpenFile {
  public:
-  explicit CountedFile(int& open) : open_(open) { ++open_; }
+  explicit CountedFile(std::atomic<int>& open) : open_(open) { ++open_; }
   ~CountedFile() override { --open_; }
 
   std::size_t read(std::span<std::byte> /*buffer*/, std::uint64_t /*offset*/,
@@ -21,11 +27,11 @@ class CountedFile final : public OpenFile {
   }
 
  private:
-  int& open_;
+  std::atomic<int>& open_;
 };
 
 TEST(OpenFiles, CloseWhatIsReleased) {
-  int open = 0;
+  std::atomic<int> open = 0;
   OpenFiles files;
   const auto first = files.keep(std::make_shared<CountedFile>(open));
   const auto second = files.keep(std::make_shared<CountedFile>(open));
@@ -36,7 +42,7 @@ TEST(OpenFiles, CloseWhatIsReleased) {
 }
 
 TEST(OpenFiles, CloseInTheEndWhatNobodyReleased) {
-  int open = 0;
+  std::atomic<int> open = 0;
   {
     OpenFiles files;
     static_cast<void>(files.keep(std::make_shared<CountedFile>(open)));
@@ -46,7 +52,7 @@ TEST(OpenFiles, CloseInTheEndWhatNobodyReleased) {
 }
 
 TEST(OpenFiles, StayOpenForAReadThatIsUnderWay) {
-  int open = 0;
+  std::atomic<int> open = 0;
   OpenFiles files;
   const auto handle = files.keep(std::make_shared<CountedFile>(open));
   OpenFiles::File reading = OpenFiles::at(handle);
@@ -54,6 +60,51 @@ TEST(OpenFiles, StayOpenForAReadThatIsUnderWay) {
   EXPECT_EQ(open, 1);
   reading.reset();
   EXPECT_EQ(open, 0);
+}
+
+TEST(OpenFiles, HaveHandlesOfTheirOwnWhileTheyAreOpen) {
+  std::atomic<int> open = 0;
+  OpenFiles files;
+  std::vector<std::uint64_t> handles;
+  for (int i = 0; i < 3000; ++i) {
+    handles.push_back(files.keep(std::make_shared<CountedFile>(open)));
+    OpenFiles::way_of(handles.back()) = i % 2 == 0 ? Way::by_itself : Way::impossible;
+  }
+  for (int i = 0; i < 3000; i += 3) {
+    files.release(handles[static_cast<std::size_t>(i)]);
+    const auto handle = files.keep(std::make_shared<CountedFile>(open));
+    EXPECT_EQ(OpenFiles::way_of(handle), Way::ask);
+    handles[static_cast<std::size_t>(i)] = handle;
+  }
+  EXPECT_EQ(open, 3000);
+  EXPECT_EQ(OpenFiles::way_of(handles[1]), Way::impossible);
+  EXPECT_EQ(OpenFiles::way_of(handles[2]), Way::by_itself);
+  for (const auto handle : handles) files.release(handle);
+  EXPECT_EQ(open, 0);
+}
+
+// The next file of the same tar finds the tar open.
+TEST(OpenFiles, StayOpenAfterTheirReleaseIfTheyLinger) {
+  std::atomic<int> open = 0;
+  {
+    OpenFiles files(std::chrono::hours(1));
+    files.release(files.keep(std::make_shared<CountedFile>(open), Ending::linger));
+    EXPECT_EQ(open, 1);
+    for (int i = 0; i < 1000; ++i) {
+      files.release(files.keep(std::make_shared<CountedFile>(open), Ending::linger));
+    }
+    EXPECT_LE(open, 64);
+  }
+  EXPECT_EQ(open, 0);
+}
+
+TEST(OpenFiles, AreClosedInTheEndThoughNobodyAsksForAnythingAnyMore) {
+  std::atomic<int> open = 0;
+  OpenFiles files(std::chrono::milliseconds(1));
+  for (int round = 0; round < 3; ++round) {
+    files.release(files.keep(std::make_shared<CountedFile>(open), Ending::linger));
+    while (open != 0) std::this_thread::yield();
+  }
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ TEST(Place, BelievesNothingAnyLongerOnceItIsToldToAskAgain) {
   Workers workers({2, 2, 2});
   cache::Problems problems("memory:");
   Inodes inodes;
-  const MountParts parts{store, workers, problems, cache::Network::allowed, inodes};
+  const PassthroughState passthrough;
+  const MountParts parts{store, workers, problems, cache::Network::allowed, inodes, passthrough};
   const auto repositories = std::make_shared<test::MemoryRepositories>();
   Place place(parts, repositories, "", {.tag_ttl = std::chrono::hours(1)});
   repositories->at("a");

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/fuse/passthrough.h"
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace digestfs::fs {
+namespace {
+
+/// Returns what keeps the kernel from reading by itself, for a backing that it refused.
+std::string reason_of_refusal(int error) {
+  switch (error) {
+    case EPERM:
+      return "only root outside of a user namespace may let the kernel read files by itself";
+    case ELOOP:
+      return "the cache is on a file system that is stacked on another one";
+    default:
+      return str_cat("the kernel refuses the files of the cache: ",
+                     std::generic_category().message(error));
+  }
+}
+
+}  // namespace
+
+void Passthrough::allow() { table_.lock()->is_allowed = true; }
+
+std::optional<Passthrough::Opening> Passthrough::join(std::unordered_map<InodeNumber, Use>& uses,
+                                                      InodeNumber inode, int file) {
+  const auto at = uses.find(inode);
+  if (at == uses.end()) return std::nullopt;
+  // The file that is in use stays open, so that no other file has its number.
+  if (at->second.file != file) return Opening{.way = Way::impossible};
+  ++at->second.opens;
+  return Opening{.way = Way::by_itself, .backing = at->second.backing};
+}
+
+Passthrough::Opening Passthrough::open(InodeNumber inode, int file, Backings& backings) {
+  // Most files are parts of a tar: they take no lock here.
+  if (file == OpenFile::kNoFile) return {};
+  {
+    const auto table = table_.lock();
+    if (const auto joined = join(table->uses, inode, file)) return *joined;
+    if (!table->is_allowed) return {};
+  }
+  const auto [backing, error] = backings.open(file);
+  if (error != 0) {
+    if (!std::exchange(table_.lock()->is_allowed, false)) return {};
+    const std::string reason = reason_of_refusal(error);
+    DIGESTFS_LOG(info, "the daemon reads the cache for the kernel: ", reason);
+    state_.set_unused(reason);
+    return {};
+  }
+  try {
+    if (table_.lock()->uses.try_emplace(inode, Use{file, backing, 1}).second) {
+      state_.set_used();
+      return {.way = Way::by_itself, .backing = backing};
+    }
+  } catch (...) {
+    backings.close(backing);
+    throw;
+  }
+  // Another open of the inode was faster.
+  backings.close(backing);
+  return open(inode, file, backings);
+}
+
+void Passthrough::release(InodeNumber inode, Way way, Backings& backings) noexcept {
+  if (way != Way::by_itself) return;
+  int backing = 0;
+  {
+    const auto table = table_.lock();
+    const auto at = table->uses.find(inode);
+    if (at == table->uses.end() || --at->second.opens > 0) return;
+    backing = at->second.backing;
+    table->uses.erase(at);
+  }
+  backings.close(backing);
+}
+
+bool Passthrough::is_used_for(InodeNumber inode) const {
+  return table_.lock()->uses.contains(inode);
+}
+
+}  // namespace digestfs::fs
