@@ -147,9 +147,11 @@ void OpenObjects::verify_again(const File& file, const Patience& patience) {
     check_again(*file, {}, nullptr);
     return;
   }
-  // Of this very file: the file that has the name by now may be sound.
+  // Of this very file: the file that has the name by now may be sound, and so may be a later file
+  // with the same inode number.
   const Fingerprint now = Fingerprint::of(file->fd());
-  await(flights_.join(str_cat("check again ", file->digest(), " ", now.device, " ", now.inode),
+  await(flights_.join(str_cat("check again ", file->digest(), " ", now.device, " ", now.inode, " ",
+                              now.changed_ns),
                       lane_on_disk(file->size()),
                       [this, file](const std::stop_token& stop, Flight& flight) {
                         check_again(*file, stop, &flight);

@@ -22,9 +22,23 @@ state() { getfattr --only-values -n user.digestfs.state "$1" 2>/dev/null; }
 # status MEMBER: of .digestfs/status.json.
 status() { jq -r ".$1" "$mnt/.digestfs/status.json"; }
 cached() { echo "$cache/$1/sha256/${2#sha256:}"; }
-# reads: the READ requests since forget_reads. The daemon's -d prints each.
-reads() { tail -n "+$((reads_before + 1))" "$log" | grep -c 'opcode: READ (' || true; }
-forget_reads() { reads_before=$(wc -l <"$log"); }
+# The daemon's -d logs each request, by a thread of its own: a statfs is the last that it knows of.
+statfs_logged() { (($(grep -c 'opcode: STATFS (' "$log") > $1)); }
+settle_log() {
+  local before
+  before=$(grep -c 'opcode: STATFS (' "$log" || true)
+  stat --file-system "$mnt" >/dev/null
+  eventually 30 statfs_logged "$before" || fail 'the daemon logs no requests'
+}
+# reads: the READ requests since forget_reads.
+reads() {
+  settle_log
+  tail -n "+$((reads_before + 1))" "$log" | grep -c 'opcode: READ (' || true
+}
+forget_reads() {
+  settle_log
+  reads_before=$(wc -l <"$log")
+}
 # closed FILE: the daemon hears of a close a moment after it.
 is_closed() { [[ $(state "$1") == verified ]]; }
 closed() { eventually 30 is_closed "$1" || fail "$1 is still open"; }
@@ -181,19 +195,22 @@ PYTHON
   expect_eq "$(digest <"$file")" "$(basename "$file")" 'damaged while closed'
 done
 
+# prune: evicts all that is not in use; that something stays is its status.
+prune() { "$DIGESTFS-cache" prune --cache-dir "$cache" --keep-size 0 >/dev/null || true; }
+
 # A file that is open is in use: no eviction takes it, and who has it reads on whatever happens.
 closed "$blob"
 exec 3<"$blob"
-"${DIGESTFS}-cache" prune --cache-dir "$cache" --keep-size 0 >/dev/null
+prune
 [[ -e $(cached blobs "$(basename "$blob")") ]] || fail 'an open file was evicted'
 rm "$(cached blobs "$(basename "$blob")")"
 expect_eq "$(digest <&3)" "$(basename "$blob")" 'a file that was removed while it is open'
 expect_eq "$(digest <"$blob")" "$(basename "$blob")" 'the same, opened anew'
 exec 3<&-
-closed "$blob"
+is_remote() { [[ $(state "$blob") == remote ]]; }
+eventually 30 is_remote || fail 'a file that was removed is still open'
 expect_eq "$(digest <"$blob")" "$(basename "$blob")" 'fetched anew'
 closed "$blob"
-prune() { "${DIGESTFS}-cache" prune --cache-dir "$cache" --keep-size 0 >/dev/null; }
 is_evicted() { prune && [[ ! -e $(cached blobs "$(basename "$blob")") ]]; }
 eventually 30 is_evicted || fail 'a closed file stays in the cache'
 unmount

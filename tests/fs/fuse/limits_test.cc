@@ -168,7 +168,7 @@ TEST(Limits, AThreadThatTheDiskHoldsDoesNotHoldTheEnd) {
         iovec{const_cast<void*>(static_cast<const void*>(&body)), sizeof body}};
     return ::writev(kernel.get(), parts.data(), parts.size()) == static_cast<ssize_t>(header.len);
   };
-  Session session(inodes, ends[1], [] {});
+  Session session(inodes, ends[1], {}, [] {});
   auto has_ended = std::async(std::launch::async, [&] { return session.run([] {}); });
   fuse_init_in hello{};
   hello.major = FUSE_KERNEL_VERSION;
@@ -204,7 +204,7 @@ TEST(LimitsDeathTest, ASessionThatCannotStartAllItsThreadsEnds) {
     inodes.intern<StaticDirectory>("/", std::vector<Entry>());
     std::array<int, 2> ends{};
     ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data());
-    Session session(inodes, ends[1], [] {});
+    Session session(inodes, ends[1], {}, [] {});
     leave_room_for_two_threads(2);  // this one, and the one of the parking
     try {
       static_cast<void>(session.run([] {}));
