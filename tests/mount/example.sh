@@ -8,7 +8,7 @@ sums() { find "$example" -type f -exec sha256sum {} + | sort; }
 before=$(sums)
 mount_source "oci:$example"
 expect_eq "$(ls "$mnt")" $'blobs\nconfigs\ndiffs\nimages\nindexes\nmanifests\noci\ntags\ntrees'
-expect_eq "$(ls "$mnt/.digestfs")" $'log\nproblems.jsonl\nquarantine\ntransfers'
+expect_eq "$(ls "$mnt/.digestfs")" $'log\nproblems.jsonl\nquarantine\nstatus.json\ntransfers'
 expect_eq "$(ls "$mnt/tags")" $'demo\ndemo-aarch64\ndemo-x86_64'
 expect_eq "$(ls "$mnt/tags/demo")" $'host\nimage\nmanifest.json\noci\nplatforms\nreferrers'
 expect_eq "$(ls "$mnt/tags/demo-x86_64")" \

@@ -63,6 +63,13 @@ TEST(Options, SayWhetherListingsShowTreesOrLeaveItToTheKindOfMount) {
   EXPECT_THROW(parse({"--list-trees=some"}), UsageError);
 }
 
+TEST(Options, MayForbidPassthrough) {
+  EXPECT_TRUE(parse({}).passthrough);
+  EXPECT_FALSE(parse({"--no-passthrough"}).passthrough);
+  EXPECT_FALSE(parse({"-o", "no-passthrough"}).passthrough);
+  EXPECT_TRUE(parse({"--no-passthrough=false"}).passthrough);
+}
+
 TEST(Options, TransformAbsoluteLinksOnRequest) {
   EXPECT_EQ(parse({}).absolute_links, fs::AbsoluteLinks::keep);
   EXPECT_EQ(parse({"-o", "transform_symlinks"}).absolute_links, fs::AbsoluteLinks::transform);
