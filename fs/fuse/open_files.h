@@ -20,9 +20,9 @@ namespace digestfs::fs {
 /// The open files that the kernel has handles of. Files that the kernel has not released when the
 /// mount ends are closed with this object.
 ///
-/// A file that is a part of a tar stays open for a moment after its release: whoever reads the
-/// files of a tree opens one after the other, and the tar is opened, locked and looked at once for
-/// all of them. Then it is closed, so that the cache may evict it.
+/// A small file that is a part of a tar stays open for a moment after its release: whoever reads
+/// the files of a tree opens one after the other, and the tar is opened, locked and looked at once
+/// for all of them. The moment is short, because the cache cannot evict what is open.
 ///
 /// Safe for concurrent use.
 class OpenFiles {
@@ -36,7 +36,7 @@ class OpenFiles {
     linger,  ///< It is closed after some time, between one and two times `moment`.
   };
 
-  explicit OpenFiles(std::chrono::milliseconds moment = std::chrono::seconds(1));
+  explicit OpenFiles(std::chrono::milliseconds moment = std::chrono::milliseconds(200));
 
   /// Keeps `file` until it is released; returns its handle.
   [[nodiscard]] std::uint64_t keep(File file, Ending ending = Ending::close);

@@ -38,6 +38,8 @@ constexpr std::chrono::seconds kListing{30};
 // How long the kernel believes what can change. It asks again soon, and mostly gets what the daemon
 // still believes; so what a SIGHUP makes the daemon forget is not shown for much longer.
 constexpr std::chrono::seconds kKernelMemory{1};
+// The size of what the kernel reads in one go, in bytes.
+constexpr std::uint64_t kSmallFile = std::uint64_t{128} << 10U;
 // What follows the state of an object that the kernel reads by itself.
 constexpr const char* kPassthroughState = " passthrough";
 
@@ -285,13 +287,20 @@ void close_file(Operations& operations, fuse_ino_t inode, std::uint64_t handle) 
   operations.open_files().release(handle);
 }
 
+/// Returns what becomes of a file that is released: only for a part of a tar that is read in one go
+/// does it matter what it costs to open the tar.
+OpenFiles::Ending ending_of(const Opened& opened, std::uint64_t size) {
+  const bool is_part = opened.file->whole_file() == OpenFile::kNoFile;
+  const bool lingers = is_part && opened.caching == Opened::Caching::keep && size <= kSmallFile;
+  return lingers ? OpenFiles::Ending::linger : OpenFiles::Ending::close;
+}
+
 /// Gives `opened`, which is `node` open, a handle, and replies with that. `info` becomes the reply.
 void reply_opened(fuse_req_t request, const File& node, fuse_file_info& info, Opened opened) {
   Operations& operations = operations_of(request);
   const int whole_file = opened.file->whole_file();
-  const bool is_part = whole_file == OpenFile::kNoFile && opened.caching == Opened::Caching::keep;
-  info.fh = operations.open_files().keep(
-      std::move(opened.file), is_part ? OpenFiles::Ending::linger : OpenFiles::Ending::close);
+  const OpenFiles::Ending ending = ending_of(opened, node.attributes().size);
+  info.fh = operations.open_files().keep(std::move(opened.file), ending);
   Passthrough::Opening opening;
   if (auto& passthrough = operations.passthrough()) {
     try {
