@@ -129,8 +129,11 @@ class Session::Impl {
   }
 
   void serve(int fd) {
-    constexpr fuse_custom_io kIo = {channel_write, channel_read, nullptr, nullptr};
-    if (fuse_session_custom_io(session_.get(), &kIo, fd) != 0) {
+    // Later versions of libfuse have more members, which may be absent.
+    fuse_custom_io io{};
+    io.writev = channel_write;
+    io.read = channel_read;
+    if (fuse_session_custom_io(session_.get(), &io, fd) != 0) {
       throw_system_error("take over the connection to the kernel");
     }
     if (!mounted_) socket_ = UniqueFd(fd);
