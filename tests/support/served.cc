@@ -137,6 +137,12 @@ FakeKernel& Served::kernel() {
   return *mount_->kernel;
 }
 
+const fs::Node& Served::node(std::uint64_t inode) const {
+  const fs::Node* const node = mount_->inodes.find(inode);
+  if (node == nullptr) throw std::logic_error("no node has that number");
+  return *node;
+}
+
 std::filesystem::path Served::cached(const std::string& area, const Digest& digest) const {
   return cache() / area / digest.algorithm() / digest.encoded();
 }

@@ -78,6 +78,9 @@ class Served {
   /// Where the cache keeps `digest`, `area` being `blobs` or `diffs`.
   [[nodiscard]] std::filesystem::path cached(const std::string& area, const Digest& digest) const;
 
+  /// The node with this number.
+  [[nodiscard]] const fs::Node& node(std::uint64_t inode) const;
+
   // Paths from the root, without following links.
 
   /// The errno of looking `path` up; 0 where it is there, ENOENT also where its absence may be

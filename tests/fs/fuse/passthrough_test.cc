@@ -13,6 +13,7 @@
 #include <linux/fuse.h>
 
 #include "base/guarded.h"
+#include "base/text.h"
 #include "tests/fs/fuse/attributes_fixture.h"
 
 namespace digestfs::fs {
@@ -188,6 +189,30 @@ TEST(Open, AnswersItselfWhereNoBackingIsTaken) {
   EXPECT_EQ(served.xattr(fixture.blob(), "user.digestfs.state"), "verified");
   const std::string status = served.read(".digestfs/status.json").text;
   EXPECT_NE(status.find("\"passthrough\": false"), std::string::npos) << status;
+}
+
+// Open files may read a damaged backing on; who opens the digest anew must not come to it.
+TEST(Inodes, OfADigestAreReplacedUnderAllItsNames) {
+  const Fixture fixture;
+  Served served;
+  served.mount(fixture.set);
+  served.names("tags/v1");
+  const Digest& digest = fixture.image.layers[0].digest;
+  const std::string text = served.read(fixture.blob()).text;
+  const auto old = served.kernel().walk(fixture.blob());
+  const auto attributes = served.attributes(fixture.blob());
+  dynamic_cast<const File&>(served.node(old)).replace();
+  const auto replaced = served.kernel().walk(fixture.blob());
+  EXPECT_NE(replaced, old);
+  EXPECT_EQ(served.kernel().walk(str_cat("oci/blobs/", digest.algorithm(), "/", digest.encoded())),
+            replaced);
+  EXPECT_EQ(served.read(fixture.blob()).text, text);
+  EXPECT_EQ(served.attributes(fixture.blob()).size, attributes.size);
+  // The old number still means what it meant.
+  EXPECT_EQ(served.kernel().read_file(old).text, text);
+  dynamic_cast<const File&>(served.node(replaced)).replace();
+  EXPECT_NE(served.kernel().walk(fixture.blob()), replaced);
+  EXPECT_NE(served.kernel().walk(fixture.blob()), old);
 }
 
 }  // namespace
