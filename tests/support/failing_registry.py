@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A registry of one OCI layout that fails where it is told to.
 
-failing_registry.py LAYOUT PORT_FILE
+failing_registry.py LAYOUT PORT_FILE [ADDRESS]
 
-Listens on loopback, writes its address to PORT_FILE, and each path that it is asked for to stderr. Any repository has the content of LAYOUT.
+Listens on ADDRESS (127.0.0.1), writes ADDRESS:PORT to PORT_FILE, and each path that it is asked for to stderr. Any repository has the content
+of LAYOUT.
 The name of a repository says how all of it fails, and a tag that is named so how that tag fails:
 
     denied    403                     limited   429, for an hour
@@ -12,7 +13,8 @@ The name of a repository says how all of it fails, and a tag that is named so ho
     large     a manifest of 9 MiB     absent    404
     private   401, for everybody
 
-In the repository `wrong` each blob that is not JSON has another first byte.
+In the repository `wrong` each blob that is not JSON has another first byte. The repository `astray` redirects each blob to the same path of the
+repository `there` at the URL in the environment's ELSEWHERE, and `asking` wants a token from there.
 """
 import http.server
 import json
@@ -21,6 +23,8 @@ import sys
 import threading
 
 layout, port_file = sys.argv[1:3]
+address = sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1"
+elsewhere = os.environ.get("ELSEWHERE", "")
 STATUS = {"denied": 403, "limited": 429, "broken": 503, "absent": 404, "private": 401}
 FIELDS = {"limited": ("Retry-After", "3600"), "private": ("WWW-Authenticate", 'Basic realm="test"')}
 
@@ -70,11 +74,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.path.split("?")[0].strip("/").split("/")
         if path == ["v2"]:
             return self.answer(200, b"{}")
+        if path == ["v2", "token"]:
+            return self.answer(200, b'{"token": "t"}')
         if len(path) != 4:
             return self.answer(404)
         repository, kind, name = path[1:]
         if self.fails(repository):
             return None
+        if repository == "asking" and "Authorization" not in self.headers:
+            return self.answer(401, fields=[("WWW-Authenticate", f'Bearer realm="{elsewhere}/v2/token"')])
         if kind == "tags":
             listed = {"name": repository, "tags": [*tags, *STATUS, "large", "silent"]}
             return self.answer(200, json.dumps(listed).encode())
@@ -89,6 +97,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.answer(404)
             kind = json.loads(body)["mediaType"]
             return self.answer(200, body, kind, [("Docker-Content-Digest", digest)])
+        if repository == "astray":
+            return self.answer(307, fields=[("Location", f"{elsewhere}/v2/there/blobs/{name}")])
         body = blob(name)
         if body is None:
             return self.answer(404)
@@ -99,9 +109,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server = http.server.ThreadingHTTPServer((address, 0), Handler)
 server.daemon_threads = True
 with open(port_file + ".new", "w", encoding="ascii") as port:
-    port.write(f"127.0.0.1:{server.server_port}")
+    port.write(f"{address}:{server.server_port}")
 os.rename(port_file + ".new", port_file)
 server.serve_forever()
