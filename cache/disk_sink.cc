@@ -22,6 +22,7 @@ void DiskSink::write(std::span<const std::byte> bytes) {
     // Step by step, because others write to that disk as well; no more than is needed.
     const std::uint64_t step = std::min(kReserveStep, to_come_.value_or(kReserveStep));
     reserved_ = std::max<std::uint64_t>(step, bytes.size());
+    if (!to_come_ && unsized_ == Unsized::asks && !store_.has_room(reserved_)) throw SizeWanted();
     store_.reserve(reserved_);
   }
   reserved_ -= bytes.size();

@@ -10,11 +10,22 @@
 
 namespace digestfs::cache {
 
+/// What becomes of other objects while a file is written whose size nobody has given.
+enum class Unsized {
+  evicts,  ///< They are thrown out as the file grows.
+  asks,    ///< They stay: `SizeWanted` is thrown as soon as the disk has no room left.
+};
+
+/// Thrown when a file can go on only at the cost of other objects, and nobody knows its size. A
+/// file that will not fit in the end must not empty the cache first.
+struct SizeWanted {};
+
 /// Writes to a partial file, and reserves room on the disk before it writes. `partial` must outlive
 /// the sink.
 class DiskSink final : public ByteSink {
  public:
-  DiskSink(const Store& store, Partial& partial) : store_(store), partial_(partial) {}
+  DiskSink(const Store& store, Partial& partial, Unsized unsized = Unsized::evicts)
+      : store_(store), partial_(partial), unsized_(unsized) {}
 
   /// Reserves room for the `bytes` that are to come. Throws ENOSPC if they do not fit: what cannot
   /// be kept in the end is not begun, at the cost of what is kept.
@@ -25,6 +36,7 @@ class DiskSink final : public ByteSink {
  private:
   const Store& store_;
   Partial& partial_;
+  Unsized unsized_;
   std::uint64_t reserved_ = 0;
   std::optional<std::uint64_t> to_come_;
 };

@@ -88,6 +88,9 @@ class Store {
   /// Removes an object that turned out damaged, if the file there is still `damaged` (same inode).
   void remove(Area area, const Digest& digest, int damaged) const;
 
+  /// Returns whether the disk has room for `bytes` more as it is.
+  [[nodiscard]] bool has_room(std::uint64_t bytes) const { return eviction_.has_room(bytes); }
+
   /// Makes room for `bytes` more on the disk; see `Eviction::reserve`.
   void reserve(std::uint64_t bytes) const { eviction_.reserve(bytes); }
 

@@ -53,6 +53,16 @@ std::string name_of_following(const Digest& diff, const Digest& layer) {
   return str_cat("unpack ", diff, " ", layer, " while it arrives");
 }
 
+/// Counts bytes, and keeps none.
+class ByteCounter final : public ByteSink {
+ public:
+  void write(std::span<const std::byte> bytes) override { bytes_ += bytes.size(); }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+
+ private:
+  std::uint64_t bytes_ = 0;
+};
+
 Error wrong_diff(const Digest& diff, const Digest& layer, const ActualDiff& actual) {
   return {Errc::corrupt, str_cat("cannot open diff ", diff, ": the layer ", layer,
                                  " decompresses to ", actual.digest, ", ", actual.size, " bytes")};
@@ -111,9 +121,7 @@ void Unpacking::unpack(Partial partial, const VerifiedFile& layer, TarObserver* 
   }
   std::optional<Tar> tar;
   try {
-    tar = write_tar(
-        partial, layer.size(), observer,
-        [&](ByteSink& output) { return pass(layer, output, stop, flight); }, stop, flight);
+    tar = write(partial, layer, observer, stop, flight);
   } catch (const Error& error) {
     store_.discard(std::move(partial));
     give_up(diff, layer.digest(), error);
@@ -135,12 +143,15 @@ void Unpacking::unpack_arriving(Partial partial, ArrivingLayer& layer, TarObserv
   const Digest diff = partial.digest();
   std::optional<Tar> tar;
   try {
+    DiskSink disk(store_, partial, Unsized::asks);
     tar = write_tar(
-        partial, layer.size, observer,
+        disk, partial, observer,
         [&](ByteSink& output) { return pass(layer, output, stop, flight); }, stop, flight);
     const bool is_right = tar && tar->hashed.digest == diff && layer.reader.is_verified(stop);
     if (!is_right) tar.reset();
   } catch (const Error&) {
+    tar.reset();
+  } catch (const SizeWanted&) {
     tar.reset();
   } catch (...) {
     store_.discard(std::move(partial));
@@ -159,16 +170,11 @@ void Unpacking::unpack_arriving(Partial partial, ArrivingLayer& layer, TarObserv
   keep(std::move(partial), layer.digest, *tar, observer);
 }
 
-/// Writes what `pass` gives of a layer of `least` bytes or more to `partial`. Returns nothing if
-/// `pass` gives nothing, or if somebody else wrote to the file as well.
-std::optional<Unpacking::Tar> Unpacking::write_tar(Partial& partial, std::uint64_t least,
+/// Writes the tar that `pass` gives to `disk`, the sink of `partial`. Returns nothing if `pass`
+/// gives nothing, or if somebody else wrote to the file as well.
+std::optional<Unpacking::Tar> Unpacking::write_tar(ByteSink& disk, const Partial& partial,
                                                    TarObserver* observer, const Pass& pass,
                                                    const std::stop_token& stop, Flight& flight) {
-  partial.truncate();
-  // A tar is about as large as its layer, or larger: how much larger, nobody knows. If not even
-  // this fits, nothing is thrown out for it.
-  store_.reserve(least);
-  DiskSink disk(store_, partial);
   TarTaker taker(disk, partial.digest().algorithm(), observer);
   PipedSink pipe(taker);
   const auto content = pass(pipe);
@@ -218,13 +224,41 @@ LayerContent Unpacking::pass(ArrivingLayer& layer, ByteSink& output, const std::
     at += got;
     if (at >= next_look) {
       // The rest of the download goes first where the disk has no room for both.
-      store_.reserve(layer.size > at ? layer.size - at : 0);
+      if (!store_.has_room(layer.size > at ? layer.size - at : 0)) throw SizeWanted();
       next_look = at + kRoomToLookAt;
     }
     pass.write(std::span(buffer).first(got));
     flight.advance(got);
   }
   return pass.finish();
+}
+
+/// Writes the tar of `layer` to `partial`. Returns nothing if the layer's file turned out to be
+/// damaged, or if somebody else wrote to the new one.
+///
+/// How large a tar is, nobody knows beforehand. As long as the disk has room, that does not matter.
+/// When other objects would have to go, the tar is counted first, which costs one more pass over
+/// the layer: if it does not fit, nothing is thrown out for it. `observer` is null then, because it
+/// has seen a part of the tar already.
+std::optional<Unpacking::Tar> Unpacking::write(Partial& partial, const VerifiedFile& layer,
+                                               TarObserver*& observer, const std::stop_token& stop,
+                                               Flight& flight) {
+  const auto pass_layer = [&](ByteSink& output) { return pass(layer, output, stop, flight); };
+  partial.truncate();
+  // A tar is about as large as its layer, or larger.
+  store_.reserve(layer.size());
+  try {
+    DiskSink disk(store_, partial, Unsized::asks);
+    return write_tar(disk, partial, observer, pass_layer, stop, flight);
+  } catch (const SizeWanted&) {
+    observer = nullptr;
+  }
+  partial.truncate();
+  ByteCounter counter;
+  if (!pass(layer, counter, stop, flight)) return std::nullopt;
+  DiskSink disk(store_, partial);
+  disk.expect(counter.bytes());
+  return write_tar(disk, partial, nullptr, pass_layer, stop, flight);
 }
 
 /// Passes all of `layer` through to `output`. Returns nothing if the file of the layer turned out

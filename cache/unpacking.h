@@ -74,11 +74,14 @@ class Unpacking {
 
   void unpack(Partial partial, const VerifiedFile& layer, TarObserver* observer,
               const std::stop_token& stop, Flight& flight);
+  [[nodiscard]] std::optional<Tar> write(Partial& partial, const VerifiedFile& layer,
+                                         TarObserver*& observer, const std::stop_token& stop,
+                                         Flight& flight);
   [[nodiscard]] std::optional<LayerContent> pass(const VerifiedFile& layer, ByteSink& output,
                                                  const std::stop_token& stop, Flight& flight);
   void unpack_arriving(Partial partial, ArrivingLayer& layer, TarObserver* observer,
                        const std::stop_token& stop, Flight& flight);
-  [[nodiscard]] std::optional<Tar> write_tar(Partial& partial, std::uint64_t least,
+  [[nodiscard]] std::optional<Tar> write_tar(ByteSink& disk, const Partial& partial,
                                              TarObserver* observer, const Pass& pass,
                                              const std::stop_token& stop, Flight& flight);
   void keep(Partial partial, const Digest& layer, const Tar& tar, TarObserver* observer);

@@ -41,6 +41,9 @@ class Eviction {
   /// Keeps the bound on what is in quarantine so that `bytes` can be added.
   void make_room_in_quarantine(std::uint64_t bytes) const;
 
+  /// Returns whether `bytes` more can be written without anything being thrown out. Cheap.
+  [[nodiscard]] bool has_room(std::uint64_t bytes) const { return missing_for(bytes) == 0; }
+
   /// Throws ENOSPC where `bytes` more would leave less of the disk free than the limits say, and
   /// throwing everything else out would not help. Then nothing is thrown out, as far as that can be
   /// told beforehand. Cheap; to be called every few MiB.

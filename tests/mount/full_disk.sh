@@ -100,6 +100,28 @@ for name in one two three four; do is_whole "$name"; done
 cache_is_sound
 unmount_disk
 
+# A diff is larger than its layer, and nobody says by how much. If it can never fit, the rest of the
+# cache does not go for it first; if it fits, the rest makes room.
+make_zeros() {
+  head -c "$2" /dev/zero >"$work/$1.large"
+  umoci new --image "$work/layout:$1"
+  umoci insert --image "$work/layout:$1" "$work/$1.large" /large
+  skopeo copy -q "oci:$work/layout:$1" "docker://$registry/a/b:$1" --dest-tls-verify=false
+}
+make_zeros fits 30M
+make_zeros never 100M
+mount_disk size=48m
+for name in one two three; do is_whole "$name"; done
+ls "$cache"/{blobs,diffs}/sha256 >"$work/before"
+for name in never fits; do cat "$mnt/tags/$name/layers/00/blob" >/dev/null; done
+fails_full "$mnt/tags/never/layers/00/diff"
+fails_full "$mnt/tags/never/rootfs/large"
+expect_eq "$(comm -23 <(sort "$work/before") <(ls "$cache"/{blobs,diffs}/sha256 | sort))" '' 'what went for it'
+expect_eq "$(partial_files)" '' 'what is half done'
+is_whole fits
+cache_is_sound
+unmount_disk
+
 # Where a compressed archive is decompressed, another disk.
 mkdir "$work/small"
 mount -t tmpfs -o size=20m digestfs-test "$work/small"
