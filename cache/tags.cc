@@ -17,8 +17,6 @@ using registry::Descriptor;
 
 // How long a known tag waits for the source before its last digest is used (promise 5).
 constexpr std::chrono::seconds kKnownTagPatience{2};
-// From how many names on the answers are swept of those that are absent and no longer believed.
-constexpr std::size_t kManyAnswers = 10'000;
 // How often, at most, what is known is written down; mounting and unmounting apart.
 constexpr std::chrono::seconds kSaveEvery{2};
 
@@ -36,12 +34,14 @@ std::int64_t wall_clock_ns() {
 }  // namespace
 
 Tags::Tags(const Store& store, registry::Source& source, Workers& workers, Problems& problems,
-           Network network, Clock::duration time_to_live)
+           Network network, Clock::duration time_to_live, std::size_t many_answers)
     : store_(store),
       source_(source),
+      workers_(workers),
       problems_(problems),
       network_(network),
       time_to_live_(time_to_live),
+      many_answers_(many_answers),
       flights_(workers) {
   load();
 }
@@ -143,7 +143,7 @@ TagList Tags::list(const Patience& patience) {
   if (known.complete && fresh) return answer();
   const auto work = [this](std::stop_token stop) { fetch_list(std::move(stop)); };
   try {
-    await(flights_.join("list", Lane::question, work), patience);
+    await(flights_.join("list the tags of " + source_.name(), Lane::question, work), patience);
   } catch (const Error& error) {
     const auto memory = memory_.lock();
     if (!memory->last || !is_silence(error.code())) throw;
@@ -218,7 +218,7 @@ void Tags::fetch_list(std::stop_token stop) {
     keep(*memory);
     memory->changed = true;
   }
-  save_if_due();
+  save_soon();
 }
 
 std::optional<Tag> Tags::resolve(const std::string& name, const Patience& patience) {
@@ -245,7 +245,8 @@ std::optional<Tag> Tags::resolve(const std::string& name, const Patience& patien
   if (asked && (now < known.believed_until || known.asked_at >= patience.since)) return answer();
   const auto work = [this, name](std::stop_token stop) { ask(name, std::move(stop)); };
   try {
-    const auto flight = flights_.join("tag " + name, Lane::question, work);
+    const auto flight =
+        flights_.join(str_cat("tag ", source_.name(), ":", name), Lane::question, work);
     await(flight, known.descriptor ? patience.at_most(kKnownTagPatience) : patience);
   } catch (const Error& error) {
     if (!known.descriptor || !is_silence(error.code())) throw;
@@ -268,7 +269,7 @@ void Tags::ask(const std::string& name, std::stop_token stop) {
   const auto now = Clock::now();
   {
     const auto memory = memory_.lock();
-    if (memory->answers.size() >= std::max(kManyAnswers, memory->sweep_at)) {
+    if (memory->answers.size() >= std::max(many_answers_, memory->sweep_at)) {
       std::erase_if(memory->answers, [now](const auto& kept) {
         return !kept.second.descriptor && kept.second.believed_until <= now;
       });
@@ -287,7 +288,7 @@ void Tags::ask(const std::string& name, std::stop_token stop) {
     answer.version = next_version(*memory);
     memory->changed = memory->changed || moved;
   }
-  save_if_due();
+  save_soon();
 }
 
 bool Tags::doubt(const std::string& name, const Digest& digest) {
@@ -386,10 +387,33 @@ void Tags::load() {
   }
 }
 
-void Tags::save_if_due() {
+/// Saves what has changed: now, or by a worker once the last time is long enough ago.
+void Tags::save_soon() {
+  bool is_due = false;
   {
     const auto memory = memory_.lock();
-    if (!memory->changed || Clock::now() < memory->saved_at + kSaveEvery) return;
+    if (!memory->changed || memory->is_save_planned) return;
+    is_due = Clock::now() >= memory->saved_at + kSaveEvery;
+    memory->is_save_planned = !is_due;
+  }
+  if (is_due) {
+    save();
+    return;
+  }
+  // Without a name: this is nothing that a reader waits for.
+  const auto work = [this](const std::stop_token&) { save_when_due(); };
+  if (!workers_.launch(Lane::light, std::make_shared<Flight>(), work)) {
+    memory_.lock()->is_save_planned = false;
+  }
+}
+
+void Tags::save_when_due() {
+  {
+    const auto memory = memory_.lock();
+    const auto due = memory->saved_at + kSaveEvery;
+    const auto now = Clock::now();
+    if (now < due) throw NotYet{due - now};
+    memory->is_save_planned = false;
   }
   save();
 }

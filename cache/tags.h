@@ -37,11 +37,16 @@ struct TagList {
 
 /// Tags, the one thing here that changes: the list, and what each tag names. Believed for the
 /// tag's time to live, asked again after it, remembered across mounts for when the source cannot be
-/// asked. Nothing here waits: see base/flight.h. Safe for concurrent use.
+/// asked. What is learned is written down within a few seconds, so that a killed mount loses
+/// little. Nothing here waits: see base/flight.h. Safe for concurrent use; the workers are stopped
+/// before this ends.
 class Tags {
  public:
+  /// From how many names on the answers are swept of those that are absent and no longer believed.
+  static constexpr std::size_t kManyAnswers = 10'000;
+
   Tags(const Store& store, registry::Source& source, Workers& workers, Problems& problems,
-       Network network, Clock::duration time_to_live);
+       Network network, Clock::duration time_to_live, std::size_t many_answers = kManyAnswers);
   /// Saves what it knows.
   ~Tags();
 
@@ -126,6 +131,7 @@ class Tags {
     std::uint64_t round = 0;  ///< how often `ask_again` was called
     Clock::time_point saved_at{};
     bool changed = false;
+    bool is_save_planned = false;  ///< a worker will save what has changed
   };
 
   void take_page(const registry::TagPage& page, Listing& listing,
@@ -136,7 +142,8 @@ class Tags {
   void fetch_list(std::stop_token stop);
   void ask(const std::string& name, std::stop_token stop);
   void load();
-  void save_if_due();
+  void save_soon();
+  void save_when_due();
   void save() noexcept;
   static void keep(Memory& memory);
   static std::int64_t next_version(Memory& memory);
@@ -144,9 +151,11 @@ class Tags {
   // Constant after construction.
   const Store& store_;
   registry::Source& source_;
+  Workers& workers_;
   Problems& problems_;
   Network network_;
   Clock::duration time_to_live_;
+  std::size_t many_answers_;
   // Synchronise themselves.
   Flights flights_;
   // Guarded by the lock it lives in.

@@ -50,8 +50,8 @@ std::shared_ptr<const Document> Documents::document(const Digest& digest, const 
   return readings.by_hint.try_emplace(hinted, std::move(document)).first->second;
 }
 
-void Documents::make_room(Memory& memory, const Digest& digest, std::size_t bytes) {
-  while (!memory.kept.empty() && memory.bytes + bytes > kMaxBytes) {
+void Documents::make_room(Memory& memory, const Digest& digest, std::size_t bytes) const {
+  while (!memory.kept.empty() && memory.bytes + bytes > most_) {
     const auto& [oldest, size] = memory.kept.front();
     memory.documents.erase(oldest);
     memory.configs.erase(oldest);

@@ -36,16 +36,17 @@ struct ConfigDocument {
   std::size_t bytes = 0;  ///< how long the text is
 };
 
-/// Reads indexes, manifests and configs, and keeps what it has read, the newest `kMaxBytes` of it:
-/// an older one is read again when somebody asks for it. Safe for concurrent use; throws `Pending`
+/// Reads indexes, manifests and configs, and keeps the newest of what it has read: an
+/// older one is read again when somebody asks for it. Safe for concurrent use; throws `Pending`
 /// for what is not there yet (base/flight.h).
 class Documents {
  public:
   /// How many bytes of documents are kept parsed, which takes several times as much memory.
   static constexpr std::size_t kMaxBytes = std::size_t{64} << 20U;
 
-  Documents(cache::Content& content, cache::Problems& problems)
-      : content_(content), problems_(problems) {}
+  /// `most` bounds the text of what is kept, in bytes.
+  Documents(cache::Content& content, cache::Problems& problems, std::size_t most = kMaxBytes)
+      : content_(content), problems_(problems), most_(most) {}
 
   /// Returns the document `digest`. `hint` is the media type by which it was referred to, and
   /// decides if the bytes do not say what they are. If the bytes contradict the hint, the document
@@ -74,8 +75,8 @@ class Documents {
     std::size_t bytes = 0;
   };
 
-  /// Drops the oldest documents beyond `kMaxBytes`, but never the one that comes next.
-  static void make_room(Memory& memory, const Digest& digest, std::size_t bytes);
+  /// Drops the oldest documents beyond the bound, but never the one that comes next.
+  void make_room(Memory& memory, const Digest& digest, std::size_t bytes) const;
 
   [[nodiscard]] std::shared_ptr<const Document> read(const Digest& digest, const std::string& hint,
                                                      const Patience& patience);
@@ -85,8 +86,11 @@ class Documents {
                                                         const Patience& patience);
   void report(const Digest& digest, const Document& document);
 
+  // Constant after construction.
   cache::Content& content_;
   cache::Problems& problems_;
+  std::size_t most_;
+  // Guarded by the lock it lives in.
   Guarded<Memory> memory_;
 };
 

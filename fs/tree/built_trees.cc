@@ -221,7 +221,7 @@ void BuiltTrees::drop_spare_trees() {
   }
   std::ranges::sort(spare);
   for (const auto& [number, key] : spare) {
-    if (bytes <= kMaxSpareBytes) return;
+    if (bytes <= most_spare_) return;
     const auto at = outcomes->find(key);
     bytes -= at->second.tree->bytes();
     dropped.push_back(std::move(at->second.tree));

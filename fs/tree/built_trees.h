@@ -25,16 +25,22 @@ namespace digestfs::fs {
 /// The file trees of layers and images, built when they are first entered. The tree of a layer is
 /// also kept in the cache, where a later mount finds it (fs/tree/kept_tree.h). A tree that has
 /// nodes is kept as long as the mount, because the kernel may hold their numbers. The trees of
-/// layers that only went into a rootfs are dropped, the oldest first, beyond `kMaxSpareBytes`. Safe
+/// layers that only went into a rootfs are dropped, the oldest first, beyond a bound. Safe
 /// for concurrent use; throws `Pending` for what is not there yet (base/flight.h).
 class BuiltTrees {
  public:
   /// How much memory the trees may take that no node shows.
   static constexpr std::size_t kMaxSpareBytes = std::size_t{128} << 20U;
 
+  /// `most_spare` bounds the memory of the trees that no node shows, in bytes.
   BuiltTrees(cache::Content& content, cache::Problems& problems, Inodes& inodes, Workers& workers,
-             AbsoluteLinks links)
-      : content_(content), problems_(problems), inodes_(inodes), links_(links), flights_(workers) {}
+             AbsoluteLinks links, std::size_t most_spare = kMaxSpareBytes)
+      : content_(content),
+        problems_(problems),
+        inodes_(inodes),
+        links_(links),
+        most_spare_(most_spare),
+        flights_(workers) {}
 
   /// Returns the files of the layer `diff`. Throws `Errc::corrupt` if it is no valid tar.
   [[nodiscard]] const FileNodes& layer(const Digest& diff, const Patience& patience);
@@ -80,6 +86,7 @@ class BuiltTrees {
   cache::Problems& problems_;
   Inodes& inodes_;
   AbsoluteLinks links_;
+  std::size_t most_spare_;
   // Synchronise themselves.
   Flights flights_;
   // Guarded by the locks they live in.

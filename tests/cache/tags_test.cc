@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "cache/tag_note.h"
 #include "tests/support/landing.h"
 #include "tests/support/memory_source.h"
 #include "tests/support/mounted.h"
@@ -35,11 +36,11 @@ constexpr Clock::duration kBelieved = 1h;
 /// A mount's worth of what works on the tags of one repository.
 struct Mount {
   Mount(const std::filesystem::path& cache, registry::Source& source, Clock::duration time_to_live,
-        Network network = Network::allowed)
+        Network network = Network::allowed, std::size_t many_answers = Tags::kManyAnswers)
       : store(cache, {}),
         problems(source.name()),
         workers({2, 1, 1}),
-        tags(store, source, workers, problems, network, time_to_live) {}
+        tags(store, source, workers, problems, network, time_to_live, many_answers) {}
   ~Mount() { workers.stop(); }
   Mount(const Mount&) = delete;
   Mount& operator=(const Mount&) = delete;
@@ -594,6 +595,48 @@ TEST_F(TagsTest, SayWhatTheSourceNamesWithoutATag) {
     ASSERT_EQ(mount.tags.untagged().size(), 1U);
     EXPECT_EQ(mount.tags.untagged()[0].digest, two_.digest);
   }
+}
+
+// What a reader makes up without end must not make memory grow without end.
+TEST_F(TagsTest, AbsentOnesAreForgottenOnceTheyAreMany) {
+  Mount mount(cache(), source_, kNotBelieved, Network::allowed, 3);
+  EXPECT_TRUE(mount.resolve("a"));
+  for (const char* name : {"x", "y"}) EXPECT_FALSE(mount.resolve(name));
+  EXPECT_NE(mount.tags.version("x"), 0);
+  EXPECT_FALSE(mount.resolve("z"));
+  EXPECT_EQ(mount.tags.version("x"), 0);
+  EXPECT_EQ(mount.tags.version("y"), 0);
+  EXPECT_NE(mount.tags.version("z"), 0);
+  EXPECT_TRUE(mount.tags.known("a"));
+}
+
+TEST_F(TagsTest, AbsentOnesThatAreBelievedAreKept) {
+  Mount mount(cache(), source_, kBelieved, Network::allowed, 3);
+  for (const char* name : {"v", "w", "x", "y", "z"}) EXPECT_FALSE(mount.resolve(name));
+  const std::size_t asked = source_.resolves();
+  EXPECT_FALSE(mount.resolve("v"));
+  EXPECT_EQ(source_.resolves(), asked);
+}
+
+// A mount that is killed tells nobody what it learned last.
+TEST_F(TagsTest, AreSavedSoonEvenIfNothingElseIsAsked) {
+  Mount mount(cache(), source_, kBelieved);
+  mount.resolve("a");
+  mount.resolve("b");
+  while (read_tags(mount.store, source_.name()).tags.size() < 2) std::this_thread::yield();
+}
+
+// In a mount of many repositories a name of a tag alone says nothing.
+TEST_F(TagsTest, SayWhichRepositoryIsAsked) {
+  Mount mount(cache(), source_, kBelieved);
+  source_.stall_all();
+  EXPECT_THROW(static_cast<void>(mount.tags.list(Patience::unlimited())), Pending);
+  EXPECT_THROW(static_cast<void>(mount.tags.resolve("a", Patience::unlimited())), Pending);
+  std::set<std::string> names;
+  for (const auto& flight : mount.workers.flights()) names.insert(flight->name());
+  EXPECT_EQ(names, (std::set<std::string>{"list the tags of memory:repository",
+                                          "tag memory:repository:a"}));
+  source_.release();
 }
 
 }  // namespace
