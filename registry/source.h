@@ -87,8 +87,8 @@ class Source {
   /// `docker://quay.io/a/b`, `oci:/path`.
   [[nodiscard]] virtual const std::string& name() const = 0;
 
-  /// Reads credentials again before the next question, and asks their helpers again. Does not
-  /// block.
+  /// Reads certificates again, and credentials before the next question, and asks their helpers
+  /// again. Does not wait for the network.
   virtual void ask_again() {}
 
   /// Returns true if the source keeps layers as the tars that they unpack to (LOC-5). Such a source

@@ -254,9 +254,8 @@ std::shared_ptr<Host::Other> Host::registry_of(const Reply& reply) {
 TokenAnswer Host::ask_token_server(const TokenQuestion& question, const std::stop_token& stop) {
   pace_.check_token_server(question.url);
   const bool is_post = !question.form.empty();
-  const Certificates certificates = transport_.certificates_of_realm(question.url);
   HttpRequest http = transport_.request_to(is_post ? Method::post : Method::get, question.url);
-  transport_.trust_by(certificates, http);
+  transport_.trust_by(transport_.certificates_of_realm(question.url), http);
   http.fields = question.fields;
   http.form = question.form;
   http.check_peer = [&](HostKind peer) {
@@ -282,6 +281,7 @@ void Host::wait_to_retry(Scope& scope, const Error& error, Attempts& attempts,
 }
 
 void Host::ask_again() {
+  transport_.reread();
   login_.ask_again();
   const auto others = *others_.lock();
   for (const auto& [name, other] : others) other->host.ask_again();

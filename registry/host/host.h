@@ -49,7 +49,8 @@ class Host final : private TokenServers {
   /// Waits before another attempt, or throws `error`. See `Pace::wait_to_retry`.
   void wait_to_retry(Scope& scope, const Error& error, Attempts& attempts, const Request& request);
 
-  /// Makes credentials be looked for anew, also those for the hosts that this one leads to.
+  /// Reads certificates again, and makes credentials be looked for anew; also those for the hosts
+  /// that this one leads to.
   void ask_again();
 
   /// Logs a warning, each text once.

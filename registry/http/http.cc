@@ -312,7 +312,7 @@ HttpHead Http::exchange(const HttpRequest& request, const Receive& receive,
   if (request.check_peer && proxy.empty()) transfer.check_peer(request.check_peer);
   set(easy, CURLOPT_NOPROXY, "");  // libcurl knows no ports in the variable (PRX-1)
   set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  use_certificates(easy, authorities, request.certificates);
+  use_certificates(easy, authorities, request.certificates.get());
   const bool tries_tls = request.trust == Trust::anyone && request.url.scheme() == "https";
   if (request.trust == Trust::anyone) {
     set(easy, CURLOPT_SSL_VERIFYPEER, 0L);

@@ -44,8 +44,8 @@ struct HttpRequest {
   /// The server may speak no TLS: `NoTls` is thrown then, and not an `Error`.
   bool is_tls_tried = false;
   bool decode = false;  ///< Undo a content coding of the answer, instead of keeping what was sent.
-  /// The certificates for the host that is asked, or null. Must outlive the exchange.
-  const Certificates* certificates = nullptr;
+  /// The certificates for the host that is asked, or null.
+  std::shared_ptr<const Certificates> certificates = {};
   /// Is called with the kind of the address that we are connected to, before any of the request is
   /// sent. An exception ends the exchange and reaches the caller. Is not called if a proxy is
   /// asked: the proxy resolves the name.

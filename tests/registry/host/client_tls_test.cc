@@ -47,6 +47,8 @@ class TlsTest : public testing::Test {
     std::ofstream(*certificates_ / "ca.crt") << certificate;
   }
 
+  void remove_certificates() const { std::filesystem::remove_all(*certificates_); }
+
   void add_certificates() {
     const auto& authority = test::TestAuthority::instance();
     add_authority(authority.certificate());
@@ -129,6 +131,24 @@ TEST_F(TlsTest, L11BelievesNobodyElseWhereAnAuthorityIsKept) {  // TLS-6, TLS-5,
   EXPECT_TRUE(secure.requests().empty());
   EXPECT_EQ(secure.connections(), 1U);  // that does not mend itself
   EXPECT_TRUE(client(/*verify_tls=*/false).resolve("t", {}));
+}
+
+// A registry gets a certificate of another authority, and the user puts that one in its place.
+TEST_F(TlsTest, BelievesTheAuthorityThatIsKeptWhenTheUserHasTheFilesReadAgain) {
+  add_authority(test::TestAuthority::instance().client_certificate());
+  auto reader = client();
+  EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }), Errc::untrusted);
+  add_authority(test::TestAuthority::instance().certificate());
+  reader.ask_again();
+  EXPECT_TRUE(reader.resolve("t", {}));
+}
+
+TEST_F(TlsTest, GoesOnWithTheCertificatesItHasIfTheyCannotBeReadAgain) {
+  add_authority(test::TestAuthority::instance().certificate());
+  auto reader = client();
+  remove_certificates();
+  reader.ask_again();
+  EXPECT_TRUE(reader.resolve("t", {}));
 }
 
 TEST_F(TlsTest, L11TellsNoTokenServerThePasswordThatAKeptAuthorityDoesNotVouchFor) {  // TLS-6
