@@ -322,6 +322,23 @@ std::vector<std::string> Directory::names_in(const std::string& folder) const {
   return names;
 }
 
+std::optional<std::string> Directory::why_unreadable(const std::string& path) const {
+  const Parts parts(path);
+  const UniqueFd folder(open_folder(root()->get(), parts.folders, O_PATH));
+  struct stat status {};
+  const bool is_there =
+      folder && ::fstatat(folder.get(), parts.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  if (is_there) {
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return std::nullopt;
+    const UniqueFd opened(
+        open_at(folder.get(), parts.name.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    if (opened) return std::nullopt;
+  }
+  constexpr std::array<int, 3> kMissing{ENOENT, ENOTDIR, ELOOP};
+  if (std::ranges::find(kMissing, errno) != kMissing.end()) return std::nullopt;
+  return std::generic_category().message(errno);
+}
+
 Directory::Room Directory::room() const {
   struct statvfs disk {};
   if (::fstatvfs(root()->get(), &disk) != 0) fail("look at the disk of", "", errno);

@@ -69,6 +69,10 @@ class Directory {
   /// The names in a folder, without `.` and `..`; none where there is no such folder.
   [[nodiscard]] std::vector<std::string> names_in(const std::string& folder) const;
 
+  /// Returns why the file or folder `path` cannot be read; nothing where it can be, or where there
+  /// is none. `open` and `names_in` do not tell one that is missing from one that cannot be read.
+  [[nodiscard]] std::optional<std::string> why_unreadable(const std::string& path) const;
+
   /// How much room the disk has.
   struct Room {
     std::uint64_t size = 0;

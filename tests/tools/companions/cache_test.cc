@@ -124,6 +124,28 @@ TEST_F(CacheCommands, PruneByAge) {
   EXPECT_NE(out_.str().find("removed: " + oldest_.str()), std::string::npos) << out_.str();
 }
 
+// Somebody who may write to the cache must not have other files listed, hashed or removed.
+TEST_F(CacheCommands, FollowNoLinkThatIsPlantedInTheCache) {
+  const std::string name(digest_of("promised").encoded());
+  for (const char* planted : {"blobs", "blobs/sha256"}) {
+    const test::TemporaryDirectory elsewhere;
+    const fs::path theirs =
+        elsewhere.path() / (std::string(planted) == "blobs" ? "sha256/" + name : name);
+    plant(theirs, "not ours to remove");
+    test::set_time(theirs, 1);
+    fs::remove_all(path() / planted);
+    fs::create_directories((path() / planted).parent_path());
+    fs::create_directory_symlink(elsewhere.path(), path() / planted);
+    out_.str("");
+    EXPECT_EQ(list_cache(store_.directory(), json_output(), CacheOrder::use), Answer::yes);
+    EXPECT_EQ(json()["objects"].size(), 0U) << planted;
+    EXPECT_EQ(verify(), Answer::yes) << planted;
+    EXPECT_EQ(prune({.keep_size = 0}), Answer::yes) << planted;
+    EXPECT_EQ(find_in_cache(store_.directory(), output(), digest_of("promised")), Answer::no);
+    EXPECT_TRUE(fs::exists(theirs)) << planted;
+  }
+}
+
 TEST_F(CacheCommands, PruneTheLeastRecentlyUsedDownToASize) {
   EXPECT_EQ(prune({.keep_size = 10}), Answer::yes);
   EXPECT_TRUE(has(newest_));

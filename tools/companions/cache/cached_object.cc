@@ -3,14 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
-
-#include <fcntl.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -44,30 +42,26 @@ void remove_hints(const cache::Directory& directory, const CachedObject& object)
 /// Throws `Error` if the names in a folder of the cache cannot be read. `Directory::names_in` has
 /// none then, and what is in the folder would count as missing.
 void expect_readable(const cache::Directory& directory, const std::string& folder) {
-  try {
-    static_cast<void>(open_file(AT_FDCWD, directory.path() / folder,
-                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK));
-  } catch (const std::system_error& error) {
-    const int cause = error.code().value();
-    if (cause == ENOENT || cause == ENOTDIR || cause == ELOOP) return;
-    throw Error(Errc::denied, str_cat("cannot list ", (directory.path() / folder).native(), ": ",
-                                      error.code().message()));
-  }
+  const auto why = directory.why_unreadable(folder);
+  if (!why) return;
+  throw Error(Errc::denied,
+              str_cat("cannot list ", (directory.path() / folder).native(), ": ", *why));
 }
 
-/// Returns the beginning of the CACHEDIR.TAG of `folder`, or nothing if it has none. Throws `Error`
-/// if that cannot be found out.
-std::optional<std::string> cache_tag(const std::filesystem::path& folder) {
+/// Returns the beginning of the CACHEDIR.TAG, or nothing if there is none. Throws `Error` if that
+/// cannot be found out.
+std::optional<std::string> cache_tag(const cache::Directory& directory) {
   constexpr std::size_t kMost = 4096;
-  const auto path = folder / "CACHEDIR.TAG";
-  try {
-    const auto file = open_regular(AT_FDCWD, path, Links::refused);
-    if (!file) return std::nullopt;
+  const std::string name = "CACHEDIR.TAG";
+  if (const auto file = directory.open(name)) {
     std::array<std::byte, kMost> bytes{};
     return std::string(as_text(std::span(bytes).first(read_at(file->get(), bytes, 0))));
-  } catch (const std::system_error& error) {
-    throw Error(Errc::denied, str_cat("cannot read ", path.native(), ": ", error.code().message()));
   }
+  if (const auto why = directory.why_unreadable(name)) {
+    throw Error(Errc::denied,
+                str_cat("cannot read ", (directory.path() / name).native(), ": ", *why));
+  }
+  return std::nullopt;
 }
 
 /// Returns true if digestfs wrote `tag`: other programs mark their caches in the same way, as
@@ -111,7 +105,7 @@ std::vector<CachedObject> objects_in(const cache::Directory& directory,
   return objects;
 }
 
-cache::Directory open_cache(const std::string& path) {
+std::unique_ptr<const cache::Directory> open_cache(const std::string& path) {
   std::error_code problem;
   const std::filesystem::path folder = std::filesystem::absolute(path, problem);
   // A `Directory` makes the folder; here, one that is missing is a mistake.
@@ -123,13 +117,14 @@ cache::Directory open_cache(const std::string& path) {
   if (type != std::filesystem::file_type::directory) {
     throw Error(Errc::not_found, str_cat("there is no cache at ", path));
   }
-  const auto tag = cache_tag(folder);
+  auto directory = std::make_unique<const cache::Directory>(folder.lexically_normal());
+  const auto tag = cache_tag(*directory);
   if (!tag || !is_our_tag(*tag)) {
     throw Error(Errc::unsupported,
                 str_cat(path, " is no cache of digestfs: ",
                         tag ? "its CACHEDIR.TAG is another program's" : "it has no CACHEDIR.TAG"));
   }
-  return cache::Directory(folder.lexically_normal());
+  return directory;
 }
 
 Removal remove_unused(const cache::Directory& directory, const CachedObject& object) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,7 @@ struct CachedObject {
 /// Opens the folder of a cache. Throws `Error` if `path` has none. A folder is a cache only if its
 /// CACHEDIR.TAG, which is no link, says that digestfs made it, because files that are named like
 /// objects are removed from the folder.
-[[nodiscard]] cache::Directory open_cache(const std::string& path);
+[[nodiscard]] std::unique_ptr<const cache::Directory> open_cache(const std::string& path);
 
 /// Says whether a file was removed.
 enum class Removal {

@@ -10,11 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "cache/hash_file.h"
 #include "tools/companions/cache/cached_object.h"
@@ -164,12 +162,8 @@ std::optional<std::string> why_unopened(const cache::Directory& directory,
                                         const CachedObject& object) {
   const auto status = directory.status(object.path);
   if (!status || !S_ISREG(status->st_mode)) return std::nullopt;
-  try {
-    static_cast<void>(open_regular(AT_FDCWD, directory.path() / object.path, Links::refused));
-  } catch (const std::system_error& error) {
-    return str_cat("it cannot be opened: ", error.code().message());
-  }
-  return "it cannot be opened";
+  const auto why = directory.why_unreadable(object.path);
+  return why ? str_cat("it cannot be opened: ", *why) : "it cannot be opened";
 }
 
 }  // namespace

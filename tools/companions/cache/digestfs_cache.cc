@@ -74,24 +74,24 @@ Answer run(const Arguments& arguments) {
   const Effect effect = arguments.has("dry-run") ? Effect::dry_run : Effect::real;
   if (command == "list") {
     allow_only(arguments, command, {"sort"});
-    return list_cache(open_cache(folder), output, order_of(arguments));
+    return list_cache(*open_cache(folder), output, order_of(arguments));
   }
   if (command == "verify") {
     allow_only(arguments, command, {"dry-run"});
     Progress progress(arguments.has("quiet") ? ShowProgress::no : ShowProgress::yes);
-    return verify_cache(open_cache(folder), output, effect, progress);
+    return verify_cache(*open_cache(folder), output, effect, progress);
   }
   if (command == "prune") {
     allow_only(arguments, command, {"older-than", "keep-size", "dry-run"});
     const PruneLimits limits = limits_of(arguments);
-    return prune_cache(open_cache(folder), output, limits, effect);
+    return prune_cache(*open_cache(folder), output, limits, effect);
   }
   if (command != "path") throw tools::UsageError(str_cat("there is no command '", command, "'"));
   allow_only(arguments, command, {});
   auto digest = Digest::parse(words[1]);
   if (!digest) digest = Digest::parse_hyphenated(words[1]);
   if (!digest) throw tools::UsageError(str_cat("'", words[1], "' is no digest"));
-  const Answer answer = find_in_cache(open_cache(folder), output, *digest);
+  const Answer answer = find_in_cache(*open_cache(folder), output, *digest);
   if (answer == Answer::no) {
     complain(program_usage.program, str_cat(*digest, " is not in the cache ", folder));
   }
