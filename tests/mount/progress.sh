@@ -52,6 +52,17 @@ expect_eq "sha256:$(sha256sum <"$work/blob" | cut -d ' ' -f 1)" "$layer" 'the bl
 eventually 10 is_blank || fail "the line stays: $(cat -v "$screen")"
 grep -q "info: fetched digest=$layer" "$mnt/.digestfs/log" || fail 'the log of the mount says nothing'
 expect_eq "$(wc -l <"$mnt/.digestfs/transfers")" 1 'transfers when nothing is under way'
+
+# Who has one of these open sees the size of what is read, also while the text grows.
+expect_eq "$(python3 - "$mnt" <<'PYTHON'
+import os, sys
+for name in ("log", "transfers", "problems.jsonl"):
+    with open(f"{sys.argv[1]}/.digestfs/{name}", "rb") as file:
+        os.listdir(f"{sys.argv[1]}/tags")
+        size, text = os.fstat(file.fileno()).st_size, file.read()
+        print(name, size == len(text) == os.fstat(file.fileno()).st_size)
+PYTHON
+)" $'log True\ntransfers True\nproblems.jsonl True' 'fstat of what is open is the size of its text'
 end_mount
 
 # Quiet: nothing is drawn. The log goes to a file, and to a new one after it was moved away.
