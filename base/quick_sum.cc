@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace digestfs {
 
@@ -47,6 +48,13 @@ void QuickSum::update(std::span<const std::byte> bytes) noexcept {
 QuickSum::Value QuickSum::value() const noexcept {
   const XXH128_hash_t sum = ::XXH3_128bits_digest(state_.get());
   return {sum.low64, sum.high64};
+}
+
+std::string summing_library() {
+  const unsigned version = ::XXH_versionNumber();
+  constexpr unsigned kStep = 100;
+  return str_cat("xxHash ", version / kStep / kStep, ".", version / kStep % kStep, ".",
+                 version % kStep);
 }
 
 }  // namespace digestfs

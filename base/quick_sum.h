@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 struct XXH3_state_s;
 
@@ -32,5 +33,8 @@ class QuickSum {
 
   std::unique_ptr<XXH3_state_s, Free> state_;
 };
+
+/// Returns the name and the version of the library that sums.
+[[nodiscard]] std::string summing_library();
 
 }  // namespace digestfs

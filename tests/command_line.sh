@@ -47,6 +47,8 @@ names() { grep -oE -- '^--?[A-Za-z-]+' || true; }
 
 for program in digestfs digestfs-{images,graph,compare,check,cache}; do
   help=$("$programs/$program" --help)
+  wide=$(awk 'length > 80' <<<"$help")
+  [[ -z $wide ]] || { echo "$program --help has lines of more than 80 columns: $wide" >&2 && status=1; }
   options=$(sed '/^Examples:/,$d' <<<"$help" | sed -nE 's/^ +(-[^ ]*,? ?--?[^ ]+).*/\1/p' |
     grep -oE -- '--?[A-Za-z-]+')
   same "options of $program" "$options" \
@@ -80,8 +82,27 @@ same 'tags of a mount' $'v1\nv2' \
   "$(in_bash "digestfs-images $home/mnt --tag " digestfs-images "$home/mnt" --tag '')" bash
 same 'tags of a mount' $'v1\nv2' "$(in_zsh digestfs-images _digestfs_tags "$home/mnt" --tag)" zsh
 
+# Of a real mount: its place, the paths below its tags, and the tags themselves.
+if { : <>/dev/fuse; } 2>/dev/null; then
+  mkdir "$home/real"
+  "$programs/digestfs" --cache-dir "$home/cache" oci:examples/multi-arch "$home/real"
+  trap 'fusermount3 -uz "$home/real"; rm -rf --one-file-system "$home"' EXIT
+  tags=$(ls "$home/real/tags")
+  [[ $tags == *demo-x86_64* ]] || { echo "the example has other tags: $tags" >&2 && status=1; }
+  same 'tags of a real mount' "$tags" \
+    "$(in_bash "digestfs-images $home/real --tag " digestfs-images "$home/real" --tag '')" bash
+  same 'a tag of a real mount' demo-aarch64 \
+    "$(in_bash "digestfs-images $home/real --tag demo-a" digestfs-images "$home/real" --tag demo-a)" bash
+  same 'paths of tags' "$(sed "s|^|$home/real/tags/|" <<<"$tags")" \
+    "$(in_bash "digestfs-graph $home/real/tags/" digestfs-graph "$home/real/tags/")" bash
+  in_bash 'digestfs-graph ' digestfs-graph '' | grep -qx "$home/real" ||
+    { echo "no mount is completed in bash" >&2 && status=1; }
+  same 'tags of a real mount' "$tags" "$(in_fish "digestfs-images $home/real --tag ")" fish
+  same 'tags of a real mount' "$tags" "$(in_zsh digestfs-images _digestfs_tags "$home/real" --tag)" zsh
+fi
+
 version=$("$programs/digestfs" --version)
-for library in libfuse libcurl OpenSSL 'zlib|ISA-L' libzstd nlohmann_json; do
+for library in libfuse libcurl OpenSSL xxHash zlib libzstd nlohmann_json 'toml\+\+' cxxopts; do
   grep -qE "^  ($library) [0-9]+\.[0-9]+" <<<"$version" ||
     { echo "--version does not name $library: $version" >&2 && status=1; }
 done

@@ -268,4 +268,9 @@ Options parse_options(const std::vector<std::string>& arguments) {
   return options;
 }
 
+std::string options_library() {
+  return str_cat("cxxopts ", cxxopts::version.major, ".", cxxopts::version.minor, ".",
+                 cxxopts::version.patch);
+}
+
 }  // namespace digestfs::tools

@@ -57,6 +57,9 @@ struct Options {
 /// Returns the text that `--help` prints.
 [[nodiscard]] std::string help_text();
 
+/// Returns the name and the version of the library that reads command lines.
+[[nodiscard]] std::string options_library();
+
 /// Overwrites the passwords in the words of a command line. Everybody on the machine can read these
 /// words while the program runs (promise 8).
 void hide_passwords(std::span<char* const> words) noexcept;

@@ -19,9 +19,9 @@ constexpr std::array<Scheme, 7> kSchemes = {{
     {Transport::oci_archive, "oci-archive:", "oci-archive:FILE", "an OCI image layout in a tar"},
     {Transport::dir, "dir:", "dir:DIRECTORY", "what skopeo copies to dir:"},
     {Transport::docker_archive, "docker-archive:", "docker-archive:FILE[:REPOSITORY[:TAG]]",
-     "what docker save and podman save write"},
+     "written by docker save, podman save"},
     {Transport::containers_storage, "containers-storage:", "containers-storage:[REPOSITORY[:TAG]]",
-     "the store of podman, buildah and CRI-O"},
+     "the store of podman, buildah, CRI-O"},
     {Transport::registry_storage, "registry-storage:",
      "registry-storage:DIRECTORY[:REPOSITORY[:TAG]]", "a docker-registry's own disk"},
 }};
@@ -74,7 +74,8 @@ Recognised recognise(const std::string& source) {
 }
 
 std::string scheme_help() {
-  constexpr std::size_t kColumn = 48;
+  // So that no line is longer than 80 columns.
+  constexpr std::size_t kColumn = 43;
   std::string text;
   for (const Scheme& scheme : kSchemes) {
     std::string line = str_cat("  ", scheme.spelling);

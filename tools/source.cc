@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -117,6 +119,19 @@ OpenedSource open_place(std::shared_ptr<registry::Repositories> place, const std
   return opened;
 }
 
+/// Throws if `directory` is spelled as skopeo spells a layout, with a tag behind it, and would be
+/// taken for a directory of that name.
+void refuse_tag(const std::string& prefix, const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  const auto colon = directory.rfind(':');
+  if (colon == std::string::npos || fs::exists(directory, ignored)) return;
+  const std::string before = directory.substr(0, colon);
+  if (!fs::is_directory(before, ignored)) return;
+  throw UsageError(str_cat("there is no directory ", directory, "; mount ", prefix, before,
+                           ", which shows the tag as tags/", directory.substr(colon + 1)));
+}
+
 /// Opens the store of podman, or the one that `text` names in brackets.
 OpenedSource open_store(const std::string& text, const std::stop_token& stop) {
   registry::StoreSpelling spelling;
@@ -145,6 +160,7 @@ OpenedSource open_source(const Options& options, const std::stop_token& stop) {
     case Transport::docker:
       return open_registry(options);
     case Transport::oci:
+      refuse_tag(std::string(scheme.prefix), rest);
       return alone(std::make_shared<registry::OciLayout>(rest));
     case Transport::oci_archive:
       return alone(std::make_shared<registry::OciArchive>(rest, stop));

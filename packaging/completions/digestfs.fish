@@ -31,8 +31,8 @@ function __digestfs_sources
     end
     printf '%s\t%s\n' docker:// 'a repository of a registry' oci: 'an OCI image layout' \
         oci-archive: 'an OCI image layout in a tar' dir: 'what skopeo copies to dir:' \
-        docker-archive: 'what docker save and podman save write' \
-        containers-storage: 'the store of podman, buildah and CRI-O' \
+        docker-archive: 'written by docker save, podman save' \
+        containers-storage: 'the store of podman, buildah, CRI-O' \
         registry-storage: "a docker-registry's own disk"
 end
 

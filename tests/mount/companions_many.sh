@@ -98,6 +98,16 @@ jq -c --argjson evil "$(add "$work/manifest")" '.manifests |= [.[0],
 cp "$work/index.json" "$layout/index.json"
 mount_source "oci:$layout"
 export NO_COLOR=1 SHELL=/bin/bash
+
+# What is read of two images takes a while over a network, so it shows on a terminal, and is gone.
+script --quiet --command "stty cols 80; '$compare' '$mnt/tags/t0' '$mnt/tags/t0'" /dev/null \
+  </dev/null >"$work/shown"
+grep -qF $'\rreading '"${mnt:0:20}" "$work/shown" || fail "no progress: $(cat -v "$work/shown")"
+expect_eq "$(sed $'s/.*\r\x1b\\[K//' "$work/shown" | tr -d '\r' | grep -v '^Script ' | head -n 1)" \
+  'A and B are the same manifest.' 'what is left of it'
+"$compare" "$mnt/tags/t0" "$mnt/tags/t0" >"$work/shown" 2>&1
+! grep -q reading "$work/shown" || fail 'progress where there is no terminal'
+
 script --quiet --command "stty cols 80; '$compare' --quiet '$mnt/tags/t0' '$mnt/tags/evil'" /dev/null \
   </dev/null >"$work/shown" || true
 grep -q evil "$work/shown" || fail "no word of the label: $(<"$work/shown")"

@@ -100,6 +100,7 @@ done
 refuse 2 -o nothing "$example" "$mnt"
 refuse 2 -o remount "$example" "$mnt"
 refuse 2 ostree:x "$mnt"
+refuse 2 "$example:demo" "$mnt"
 refuse 2 'quay.io/A B' "$mnt"
 for source in oci dir registry-storage; do refuse 11 "$source:$work/empty" "$mnt"; done
 refuse 11 "registry-storage:$work/none" "$mnt"

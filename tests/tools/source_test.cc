@@ -40,6 +40,18 @@ TEST(Source, OnThisMachineIsOpenedAtOnce) {
   }
 }
 
+// skopeo writes the tag of a layout behind its directory. Here it is a name in the mount.
+TEST(Source, OfALayoutWithATagBehindItSaysWhatToType) {
+  try {
+    open("oci:" + kExample + ":demo");
+    ADD_FAILURE() << "it was opened";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(std::string(error.what()), "there is no directory " + kExample + ":demo; mount oci:" +
+                                             kExample + ", which shows the tag as tags/demo");
+  }
+  EXPECT_THROW(open("oci:/nowhere:demo"), Error);
+}
+
 // A registry's own disk keeps names as they are; a mirror has both of these.
 TEST(Source, OfARegistrysDiskIsTheRepositoryAsItIsTyped) {
   const test::TemporaryDirectory directory;

@@ -224,4 +224,8 @@ StoreLocation default_store(const StoreEnvironment& environment) {
   return Finder(environment).find();
 }
 
+std::string toml_library() {
+  return str_cat("toml++ ", TOML_LIB_MAJOR, ".", TOML_LIB_MINOR, ".", TOML_LIB_PATCH);
+}
+
 }  // namespace digestfs::registry

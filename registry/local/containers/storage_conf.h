@@ -31,4 +31,7 @@ struct StoreEnvironment {
 /// read, and `not_found` if there is no home directory to look in.
 [[nodiscard]] StoreLocation default_store(const StoreEnvironment& environment);
 
+/// Returns the name and the version of the library that reads TOML.
+[[nodiscard]] std::string toml_library();
+
 }  // namespace digestfs::registry

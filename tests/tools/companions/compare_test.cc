@@ -29,7 +29,8 @@ class Compare : public testing::Test {
     return Subject(find_image(mount_.images(digest)));
   }
   [[nodiscard]] Comparison of(const Digest& a, const Digest& b) const {
-    return compare(subject(a), subject(b));
+    Progress progress(ShowProgress::no);
+    return compare(subject(a), subject(b), progress);
   }
   [[nodiscard]] Comparison of(const std::vector<FakeMount::Layer>& a,
                               const std::vector<FakeMount::Layer>& b) {
@@ -230,11 +231,12 @@ TEST_F(Compare, TellsReferrersThatOnlyOneHas) {
 }
 
 TEST_F(Compare, WritesTheSentenceFirstAndEscapesTheRest) {
+  Progress quiet(ShowProgress::no);
   const Subject a = subject(mount_.add_image("amd64", {base_}));
   const Subject b = subject(
       mount_.add_image("amd64", {base_}, R"(,"config":{"Labels":{"x":"\u001b[2J\nevil"}})"));
   std::ostringstream out;
-  write_comparison(out, {}, a, b, compare(a, b));
+  write_comparison(out, {}, a, b, compare(a, b, quiet));
   EXPECT_TRUE(out.str().starts_with("A and B have the same layers but different configs.\n"))
       << out.str();
   EXPECT_NE(out.str().find(" > config.Labels.x  \\x1b[2J\\x0aevil\n"), std::string::npos)
@@ -243,11 +245,12 @@ TEST_F(Compare, WritesTheSentenceFirstAndEscapesTheRest) {
 }
 
 TEST_F(Compare, WritesJsonWithAVersion) {
+  Progress quiet(ShowProgress::no);
   const Subject a = subject(mount_.add_image("amd64", {base_}));
   const Subject b = subject(mount_.add_image("amd64", {base_as_zstd_}));
   const std::vector<FileChange> files = {
       {.kind = FileChangeKind::removed, .path = "/x\xff", .layer_a = "00", .removed_by = "01"}};
-  const auto json = nlohmann::json::parse(comparison_json(a, b, compare(a, b), &files));
+  const auto json = nlohmann::json::parse(comparison_json(a, b, compare(a, b, quiet), &files));
   EXPECT_EQ(json["schema"], "digestfs-compare/1");
   EXPECT_EQ(json["same"], false);
   EXPECT_EQ(json["relation"], "recompressed");

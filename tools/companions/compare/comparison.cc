@@ -50,7 +50,7 @@ std::string Subject::media_type() const {
   return attribute(directory().place, "user.oci.mediaType").value_or("");
 }
 
-Comparison compare(const Subject& a, const Subject& b) {
+Comparison compare(const Subject& a, const Subject& b, Progress& progress) {
   Comparison result;
   if (a.image && b.image) {
     ImageComparison images = compare_images(*a.image, *b.image);
@@ -59,7 +59,7 @@ Comparison compare(const Subject& a, const Subject& b) {
     result.layers = std::move(images.layers);
     result.fields = std::move(images.fields);
   } else if (a.index && b.index) {
-    IndexComparison indexes = compare_indexes(*a.index, *b.index);
+    IndexComparison indexes = compare_indexes(*a.index, *b.index, progress);
     result.relation = indexes.relation;
     result.sentence = std::move(indexes.sentence);
     result.platforms = std::move(indexes.platforms);
@@ -70,6 +70,7 @@ Comparison compare(const Subject& a, const Subject& b) {
     result.relation = member.relation;
     result.sentence = std::move(member.sentence);
   }
+  progress.show("what refers to A and B");
   result.referrers = compare_referrers(a.directory(), b.directory());
   return result;
 }

@@ -45,7 +45,7 @@ struct Comparison {
   ReferrersComparison referrers = {};
 };
 
-/// Compares the documents of A and B. Reads no layer.
-[[nodiscard]] Comparison compare(const Subject& a, const Subject& b);
+/// Compares the documents of A and B. Reads no layer. `progress` shows how far it is.
+[[nodiscard]] Comparison compare(const Subject& a, const Subject& b, Progress& progress);
 
 }  // namespace digestfs::companions

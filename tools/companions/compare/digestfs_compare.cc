@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "tools/companions/common/program.h"
 #include "tools/companions/common/progress.h"
 #include "tools/companions/compare/comparison.h"
@@ -38,20 +39,25 @@ void refuse_index(const Subject& subject) {
 Answer show_comparison(const Arguments& arguments) {
   const auto& words = arguments.words();
   if (words.size() != 2) throw tools::UsageError("two images are needed, A and B");
-  const Subject a(by_digest(find_image(words[0])));
-  const Subject b(by_digest(find_image(words[1])));
+  Progress progress(arguments.has("quiet") ? ShowProgress::no : ShowProgress::yes);
+  const auto read = [&](const std::string& path) {
+    progress.show(str_cat("reading ", path));
+    return Subject(by_digest(find_image(path)));
+  };
+  const Subject a = read(words[0]);
+  const Subject b = read(words[1]);
   const bool has_files = arguments.has("files");
   if (has_files) {
     refuse_index(a);
     refuse_index(b);
   }
-  const Comparison comparison = compare(a, b);
+  const Comparison comparison = compare(a, b, progress);
+  progress.clear();
   const bool is_json = arguments.has("json");
   const Terminal terminal = look_at_output();
   if (!is_json) write_comparison(std::cout, terminal, a, b, comparison);
   std::vector<FileChange> files;
   if (has_files) {
-    Progress progress(arguments.has("quiet") ? ShowProgress::no : ShowProgress::yes);
     std::size_t count = 0;
     const auto take = [&](const FileChange& change) {
       if (is_json) {

@@ -179,7 +179,7 @@ ImageComparison compare_images(const Image& a, const Image& b) {
   return result;
 }
 
-IndexComparison compare_indexes(const Index& a, const Index& b) {
+IndexComparison compare_indexes(const Index& a, const Index& b, Progress& progress) {
   IndexComparison result;
   result.fields = compare_fields(annotation_fields(a.manifest.annotations),
                                  annotation_fields(b.manifest.annotations));
@@ -188,6 +188,8 @@ IndexComparison compare_indexes(const Index& a, const Index& b) {
   std::size_t same = 0;
   std::size_t both = 0;
   for (const std::string& name : names) {
+    progress.show(
+        str_cat("platform ", result.platforms.size() + 1, " of ", names.size(), ": ", name));
     PlatformPair pair{.name = name};
     pair.a = linked_digest(a.directory.place / "platforms", name);
     pair.b = linked_digest(b.directory.place / "platforms", name);

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/companions/common/progress.h"
 #include "tools/companions/compare/fields.h"
 #include "tools/companions/compare/layers.h"
 #include "tools/companions/mount/image.h"
@@ -56,8 +57,9 @@ struct IndexComparison {
   std::vector<FieldChange> fields = {};  ///< of the annotations
 };
 
-/// Compares two indexes, and the images of each platform that both have.
-[[nodiscard]] IndexComparison compare_indexes(const Index& a, const Index& b);
+/// Compares two indexes, and the images of each platform that both have. `progress` shows how many
+/// platforms are compared.
+[[nodiscard]] IndexComparison compare_indexes(const Index& a, const Index& b, Progress& progress);
 
 /// Returns how an index and an image relate. `index_name` and `image_name` are A and B, or B and A.
 struct MemberComparison {
