@@ -269,8 +269,8 @@ Options parse_options(const std::vector<std::string>& arguments) {
 }
 
 std::string options_library() {
-  return str_cat("cxxopts ", cxxopts::version.major, ".", cxxopts::version.minor, ".",
-                 cxxopts::version.patch);
+  const auto& [major, minor, patch] = cxxopts::version;  // bytes, which are no characters
+  return str_cat("cxxopts ", int{major}, ".", int{minor}, ".", int{patch});
 }
 
 }  // namespace digestfs::tools

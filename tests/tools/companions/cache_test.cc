@@ -133,7 +133,7 @@ TEST_F(CacheCommands, FollowNoLinkThatIsPlantedInTheCache) {
         elsewhere.path() / (std::string(planted) == "blobs" ? "sha256/" + name : name);
     plant(theirs, "not ours to remove");
     test::set_time(theirs, 1);
-    fs::remove_all(path() / planted);
+    fs::remove_all(path() / "blobs");
     fs::create_directories((path() / planted).parent_path());
     fs::create_directory_symlink(elsewhere.path(), path() / planted);
     out_.str("");

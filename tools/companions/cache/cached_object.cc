@@ -117,7 +117,12 @@ std::unique_ptr<const cache::Directory> open_cache(const std::string& path) {
   if (type != std::filesystem::file_type::directory) {
     throw Error(Errc::not_found, str_cat("there is no cache at ", path));
   }
-  auto directory = std::make_unique<const cache::Directory>(folder.lexically_normal());
+  std::unique_ptr<const cache::Directory> directory;
+  try {
+    directory = std::make_unique<const cache::Directory>(folder.lexically_normal());
+  } catch (const std::system_error& error) {
+    throw Error(Errc::denied, error.what());
+  }
   const auto tag = cache_tag(*directory);
   if (!tag || !is_our_tag(*tag)) {
     throw Error(Errc::unsupported,

@@ -28,7 +28,7 @@ const Usage program_usage = {
                 {"shallow", "read no layers", ""}},
     .examples = {"digestfs-check ~/mnt/tags/v1",
                  "digestfs-check --platform linux/amd64 --platform linux/arm64 ~/mnt/tags/v1",
-                 "digestfs-check --shallow --label org.opencontainers.image.version=1.2 "
+                 "digestfs-check --shallow --label version=1.2 "
                  "~/mnt/tags/*"}};
 
 Requirements requirements_of(const Arguments& arguments) {
