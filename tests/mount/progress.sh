@@ -55,14 +55,19 @@ expect_eq "$(wc -l <"$mnt/.digestfs/transfers")" 1 'transfers when nothing is un
 
 # Who has one of these open sees the size of what is read, also while the text grows.
 expect_eq "$(python3 - "$mnt" <<'PYTHON'
-import os, sys
-for name in ("log", "transfers", "problems.jsonl"):
-    with open(f"{sys.argv[1]}/.digestfs/{name}", "rb") as file:
-        os.listdir(f"{sys.argv[1]}/tags")
-        size, text = os.fstat(file.fileno()).st_size, file.read()
-        print(name, size == len(text) == os.fstat(file.fileno()).st_size)
+import glob, os, sys
+mount = sys.argv[1]
+files = [open(f"{mount}/.digestfs/{name}", "rb") for name in ("log", "transfers", "problems.jsonl")]
+before = os.stat(f"{mount}/.digestfs/log").st_size
+for blob in glob.glob(f"{mount}/tags/v1/platforms/*/layers/*/blob"):
+    with open(blob, "rb") as layer:  # of which the log says that it was fetched
+        layer.read()
+for file in files:
+    print(os.fstat(file.fileno()).st_size == len(file.read()))
+files.pop(0).close()
+print(os.stat(f"{mount}/.digestfs/log").st_size > before)
 PYTHON
-)" $'log True\ntransfers True\nproblems.jsonl True' 'fstat of what is open is the size of its text'
+)" $'True\nTrue\nTrue\nTrue' 'fstat of what is open is the size of its text'
 end_mount
 
 # Quiet: nothing is drawn. The log goes to a file, and to a new one after it was moved away.
