@@ -12,55 +12,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "cache/tag_note.h"
+#include "tests/cache/tags_fixture.h"
 #include "tests/support/landing.h"
 #include "tests/support/memory_source.h"
 #include "tests/support/mounted.h"
 
 namespace digestfs::cache {
 namespace {
-
-using namespace std::chrono_literals;
-using namespace std::string_literals;
-using registry::Descriptor;
-using registry::Endpoint;
-using test::landed;
-using test::MemorySource;
-
-using Names = std::set<std::string>;
-
-// Answers are asked for anew by every request that comes later, or never again.
-constexpr Clock::duration kNotBelieved{};
-constexpr Clock::duration kBelieved = 1h;
-
-/// A mount's worth of what works on the tags of one repository.
-struct Mount {
-  Mount(const std::filesystem::path& cache, registry::Source& source, Clock::duration time_to_live,
-        Network network = Network::allowed, std::size_t many_answers = Tags::kManyAnswers)
-      : store(cache, {}),
-        problems(source.name()),
-        workers({2, 1, 1}),
-        tags(store, source, workers, problems, network, time_to_live, many_answers) {}
-  ~Mount() { workers.stop(); }
-  Mount(const Mount&) = delete;
-  Mount& operator=(const Mount&) = delete;
-
-  TagList list() {
-    const Patience patience = Patience::unlimited();
-    return landed([&] { return tags.list(patience); });
-  }
-  std::optional<Tag> resolve(const std::string& name) {
-    return resolve(name, Patience::unlimited());
-  }
-  std::optional<Tag> resolve(const std::string& name, const Patience& patience) {
-    return landed([&] { return tags.resolve(name, patience); });
-  }
-
-  Store store;
-  Problems problems;
-  Workers workers;
-  Tags tags;
-};
 
 template <class Call>
 std::optional<Errc> failure_of(Call&& call) {
@@ -72,34 +30,16 @@ std::optional<Errc> failure_of(Call&& call) {
   return std::nullopt;
 }
 
-class TagsTest : public testing::Test {
- protected:
-  TagsTest() {
-    one_ = source_.add_object(Endpoint::manifests, "one", "application/x-one");
-    two_ = source_.add_object(Endpoint::manifests, "two", "application/x-two");
-    for (const char* name : {"a", "b", "c", "d", "e"}) source_.tag(name, one_);
-    source_.set_page_size(2);
-  }
-
-  [[nodiscard]] std::filesystem::path cache() const { return directory_.path() / "cache"; }
-
-  const Names all_ = {"a", "b", "c", "d", "e"};
-  test::TemporaryDirectory directory_;
-  MemorySource source_;
-  Descriptor one_{.digest = digest_of("one")};
-  Descriptor two_{.digest = digest_of("two")};
-};
-
 // Promise 4.
 TEST_F(TagsTest, StartWithTheFirstPageAlone) {
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   mount.tags.start({});
   EXPECT_EQ(source_.lists(), 1U);
   EXPECT_EQ(source_.resolves(), 0U);
 }
 
 TEST_F(TagsTest, ListGoesOnFromTheFirstPage) {
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   mount.tags.start({});
   EXPECT_EQ(*mount.list().names, all_);
   EXPECT_EQ(source_.lists(), 3U);
@@ -107,7 +47,7 @@ TEST_F(TagsTest, ListGoesOnFromTheFirstPage) {
 }
 
 TEST_F(TagsTest, ListIsAskedForOnceAsLongAsItIsBelieved) {
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   for (int i = 0; i < 3; ++i) {
     const TagList list = mount.list();
     EXPECT_EQ(*list.names, all_);
@@ -120,7 +60,7 @@ TEST_F(TagsTest, ListIsAskedForOnceAsLongAsItIsBelieved) {
 
 // Design 3: what a SIGHUP leads to.
 TEST_F(TagsTest, AreAskedForAgainWhateverTheTimeToLiveSays) {
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   EXPECT_EQ(*mount.list().names, all_);
   EXPECT_EQ(mount.resolve("a")->descriptor.digest, one_.digest);
   const auto list_version = mount.tags.list_version();
@@ -140,7 +80,7 @@ TEST_F(TagsTest, AreAskedForAgainWhateverTheTimeToLiveSays) {
 
 // An answer that was on its way at the signal may be from before it.
 TEST_F(TagsTest, ThatWereAskedForBeforeAreNotBelieved) {
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   source_.stall_all();
   const auto pending = [&](auto&& ask) -> std::shared_ptr<Flight> {
     try {
@@ -162,7 +102,7 @@ TEST_F(TagsTest, ThatWereAskedForBeforeAreNotBelieved) {
 }
 
 TEST_F(TagsTest, ListIsAskedForAgainAfterItsTime) {
-  Mount mount(cache(), source_, kNotBelieved);
+  TagsMount mount(cache(), source_, kNotBelieved);
   EXPECT_EQ(*mount.list().names, all_);
   source_.untag("b");
   source_.tag("f", one_);
@@ -171,7 +111,7 @@ TEST_F(TagsTest, ListIsAskedForAgainAfterItsTime) {
 }
 
 TEST_F(TagsTest, ListIsAskedForOnceByAllWhoWait) {
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   source_.stall_all();
   std::shared_ptr<Flight> flight;
   for (int i = 0; i < 10; ++i) {
@@ -190,7 +130,7 @@ TEST_F(TagsTest, ListIsAskedForOnceByAllWhoWait) {
 
 TEST_F(TagsTest, ListOfARepositoryWithoutTagsIsEmpty) {
   MemorySource empty;
-  Mount mount(cache(), empty, kBelieved);
+  TagsMount mount(cache(), empty, kBelieved);
   mount.tags.start({});
   EXPECT_EQ(*mount.list().names, Names{});
 }
@@ -202,7 +142,7 @@ TEST_F(TagsTest, ListHasOnlyWhatIsATag) {
   source_.tag("", one_);
   source_.tag(std::string(129, 'x'), one_);
   source_.add_left_out({"sha256:0123", "it is no tag"});
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   EXPECT_EQ(*mount.list().names, all_);
   // Said with each of five pages, written once.
   const auto line = nlohmann::json::parse(mount.problems.text());
@@ -214,13 +154,13 @@ TEST_F(TagsTest, StartFailsAsTheSourceDoes) {
   for (const Errc code : {Errc::not_found, Errc::denied, Errc::unavailable, Errc::timed_out,
                           Errc::rate_limited, Errc::corrupt}) {
     source_.fail_all(code);
-    Mount mount(cache(), source_, kBelieved);
+    TagsMount mount(cache(), source_, kBelieved);
     EXPECT_EQ(failure_of([&] { mount.tags.start({}); }), code);
   }
 }
 
 TEST_F(TagsTest, ResolveToWhatTheSourceSays) {
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   const auto tag = mount.resolve("a");
   ASSERT_TRUE(tag);
   EXPECT_EQ(tag->descriptor.digest, one_.digest);
@@ -232,7 +172,7 @@ TEST_F(TagsTest, ResolveToWhatTheSourceSays) {
 }
 
 TEST_F(TagsTest, ResolveOnceAsLongAsTheAnswerIsBelieved) {
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(mount.resolve("a"));
     EXPECT_FALSE(mount.resolve("absent"));
@@ -243,7 +183,7 @@ TEST_F(TagsTest, ResolveOnceAsLongAsTheAnswerIsBelieved) {
 }
 
 TEST_F(TagsTest, ResolveAgainAfterTheTimeOfTheAnswer) {
-  Mount mount(cache(), source_, kNotBelieved);
+  TagsMount mount(cache(), source_, kNotBelieved);
   EXPECT_EQ(mount.resolve("a")->descriptor.digest, one_.digest);
   source_.tag("a", two_);
   EXPECT_EQ(mount.resolve("a")->descriptor.digest, two_.digest);
@@ -257,7 +197,7 @@ TEST_F(TagsTest, KeepTheirLastDigestWhereTheSourceCannotSay) {
   for (const Errc code : {Errc::unavailable, Errc::timed_out, Errc::rate_limited}) {
     SCOPED_TRACE(to_string(code));
     source_.behave();
-    Mount mount(cache(), source_, kNotBelieved);
+    TagsMount mount(cache(), source_, kNotBelieved);
     EXPECT_FALSE(mount.resolve("a")->stale);
     EXPECT_FALSE(mount.list().stale);
     source_.fail_all(code);
@@ -277,7 +217,7 @@ TEST_F(TagsTest, DoNotOutliveADenial) {
   for (const Errc code : {Errc::denied, Errc::not_found}) {
     SCOPED_TRACE(to_string(code));
     source_.behave();
-    Mount mount(cache(), source_, kNotBelieved);
+    TagsMount mount(cache(), source_, kNotBelieved);
     EXPECT_TRUE(mount.resolve("a"));
     EXPECT_EQ(*mount.list().names, all_);
     source_.fail_all(code);
@@ -287,7 +227,7 @@ TEST_F(TagsTest, DoNotOutliveADenial) {
 }
 
 TEST_F(TagsTest, DoNotOutliveTheirRemoval) {
-  Mount mount(cache(), source_, kNotBelieved);
+  TagsMount mount(cache(), source_, kNotBelieved);
   EXPECT_TRUE(mount.resolve("a"));
   source_.untag("a");
   EXPECT_FALSE(mount.resolve("a"));
@@ -296,11 +236,11 @@ TEST_F(TagsTest, DoNotOutliveTheirRemoval) {
 // Promise 5: a known tag waits 2 s, another 5 s, whatever the source does.
 TEST_F(TagsTest, KeepTheirLastDigestWhereTheSourceStalls) {
   {
-    Mount mount(cache(), source_, kNotBelieved);
+    TagsMount mount(cache(), source_, kNotBelieved);
     EXPECT_TRUE(mount.resolve("a"));
   }
   source_.stall_all();
-  Mount mount(cache(), source_, kNotBelieved);
+  TagsMount mount(cache(), source_, kNotBelieved);
   const auto deadline_of = [&](const std::string& name) {
     const Patience patience{Clock::now(), 5s};
     try {
@@ -325,14 +265,14 @@ TEST_F(TagsTest, KeepTheirLastDigestWhereTheSourceStalls) {
 
 TEST_F(TagsTest, AreRememberedByALaterMount) {
   {
-    Mount mount(cache(), source_, kBelieved);
+    TagsMount mount(cache(), source_, kBelieved);
     mount.tags.start({});
     EXPECT_EQ(*mount.list().names, all_);
     EXPECT_TRUE(mount.resolve("a"));
   }
   source_.fail_all(Errc::unavailable);
   for (const Network network : {Network::allowed, Network::offline}) {
-    Mount mount(cache(), source_, kBelieved, network);
+    TagsMount mount(cache(), source_, kBelieved, network);
     mount.tags.start({});
     const TagList list = mount.list();
     EXPECT_EQ(*list.names, all_);
@@ -349,13 +289,13 @@ TEST_F(TagsTest, AreRememberedByALaterMount) {
 
 TEST_F(TagsTest, AskNobodyOffline) {
   {
-    Mount mount(cache(), source_, kBelieved);
+    TagsMount mount(cache(), source_, kBelieved);
     EXPECT_EQ(*mount.list().names, all_);
     EXPECT_TRUE(mount.resolve("a"));
   }
   const auto lists = source_.lists();
   const auto resolves = source_.resolves();
-  Mount mount(cache(), source_, kNotBelieved, Network::offline);
+  TagsMount mount(cache(), source_, kNotBelieved, Network::offline);
   mount.tags.start({});
   EXPECT_EQ(*mount.list().names, all_);
   EXPECT_TRUE(mount.resolve("a"));
@@ -369,7 +309,7 @@ TEST_F(TagsTest, AskNobodyOffline) {
 }
 
 TEST_F(TagsTest, DoNotStartOfflineWhereNothingIsRemembered) {
-  Mount mount(cache(), source_, kBelieved, Network::offline);
+  TagsMount mount(cache(), source_, kBelieved, Network::offline);
   EXPECT_EQ(failure_of([&] { mount.tags.start({}); }), Errc::timed_out);
   EXPECT_EQ(source_.lists(), 0U);
 }
@@ -377,17 +317,17 @@ TEST_F(TagsTest, DoNotStartOfflineWhereNothingIsRemembered) {
 // Promise 7: the last tag list is kept, also by a mount that never asked for all of it.
 TEST_F(TagsTest, RememberTheLastWholeList) {
   {
-    Mount mount(cache(), source_, kBelieved);
+    TagsMount mount(cache(), source_, kBelieved);
     EXPECT_EQ(*mount.list().names, all_);
   }
   {
-    Mount mount(cache(), source_, kBelieved);
+    TagsMount mount(cache(), source_, kBelieved);
     mount.tags.start({});  // the first page
     EXPECT_TRUE(mount.resolve("a"));
   }
   source_.fail_all(Errc::unavailable);
   for (const Network network : {Network::allowed, Network::offline}) {
-    Mount mount(cache(), source_, kBelieved, network);
+    TagsMount mount(cache(), source_, kBelieved, network);
     mount.tags.start({});
     EXPECT_EQ(*mount.list().names, all_);
   }
@@ -396,7 +336,7 @@ TEST_F(TagsTest, RememberTheLastWholeList) {
 TEST_F(TagsTest, L2CutAListOfWhichAPageIsTooLarge) {  // EP-10, M18
   source_.set_page_size(1);
   source_.fail_further_pages(Errc::too_large);
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   EXPECT_EQ(mount.list().names->size(), 1U);
   EXPECT_NE(mount.problems.text().find("the list of tags was cut"), std::string::npos);
   EXPECT_FALSE(mount.tags.is_unlisted("z"));
@@ -406,60 +346,60 @@ TEST_F(TagsTest, L2KeepAListThatNeverCameToItsEnd) {  // promise 7
   source_.set_page_size(1);
   source_.fail_further_pages(Errc::too_large);
   {
-    Mount mount(cache(), source_, Clock::duration::zero());
+    TagsMount mount(cache(), source_, Clock::duration::zero());
     EXPECT_EQ(mount.list().names->size(), 1U);
     source_.fail_all(Errc::unavailable);
     const TagList list = mount.list();
     EXPECT_EQ(list.names->size(), 1U);
     EXPECT_TRUE(list.stale);
   }
-  Mount mount(cache(), source_, kBelieved, Network::offline);
+  TagsMount mount(cache(), source_, kBelieved, Network::offline);
   EXPECT_EQ(mount.list().names->size(), 1U);
   EXPECT_FALSE(mount.tags.is_unlisted("z"));
 }
 
 TEST_F(TagsTest, L2EndAListThatDoesNotAndKeepTheWholeOne) {  // EP-10, promise 7
   {
-    Mount mount(cache(), source_, kBelieved);
+    TagsMount mount(cache(), source_, kBelieved);
     EXPECT_EQ(*mount.list().names, all_);
   }
   const auto good = source_.resolve("a", {});
   for (int i = 0; i < 10'050; ++i) source_.tag("m" + std::to_string(100'000 + i), *good);
   source_.set_page_size(1);
   {
-    Mount mount(cache(), source_, kBelieved);
+    TagsMount mount(cache(), source_, kBelieved);
     const TagList list = mount.list();
     EXPECT_GE(list.names->size(), 10'000U);
     EXPECT_LT(list.names->size(), 10'055U);
     EXPECT_NE(mount.problems.text().find("does not end"), std::string::npos);
     EXPECT_FALSE(mount.tags.is_unlisted("m110049")) << "it may be on a page that was not read";
   }
-  Mount mount(cache(), source_, kBelieved, Network::offline);
+  TagsMount mount(cache(), source_, kBelieved, Network::offline);
   EXPECT_EQ(*mount.list().names, all_);
 }
 
 TEST_F(TagsTest, RememberAFirstPageThatIsTheWholeList) {
   {
-    Mount mount(cache(), source_, kBelieved);
+    TagsMount mount(cache(), source_, kBelieved);
     EXPECT_EQ(*mount.list().names, all_);
   }
   source_.untag("a");
   source_.set_page_size(100);
   {
-    Mount mount(cache(), source_, kBelieved);
+    TagsMount mount(cache(), source_, kBelieved);
     mount.tags.start({});
   }
-  Mount mount(cache(), source_, kBelieved, Network::offline);
+  TagsMount mount(cache(), source_, kBelieved, Network::offline);
   EXPECT_EQ(*mount.list().names, (Names{"b", "c", "d", "e"}));
 }
 
 TEST_F(TagsTest, ListTheLastWholeListWhereTheSourceFailsInTheMiddle) {
   {
-    Mount mount(cache(), source_, kBelieved);
+    TagsMount mount(cache(), source_, kBelieved);
     EXPECT_EQ(*mount.list().names, all_);
   }
   source_.fail_further_pages(Errc::unavailable);
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   mount.tags.start({});
   const TagList list = mount.list();
   EXPECT_EQ(*list.names, all_);
@@ -468,7 +408,7 @@ TEST_F(TagsTest, ListTheLastWholeListWhereTheSourceFailsInTheMiddle) {
 
 TEST_F(TagsTest, ListFailsInTheMiddleWhereNothingIsRemembered) {
   source_.fail_further_pages(Errc::unavailable);
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   mount.tags.start({});
   EXPECT_EQ(failure_of([&] { static_cast<void>(mount.list()); }), Errc::unavailable);
 }
@@ -477,14 +417,14 @@ TEST_F(TagsTest, OfRepositoriesAreKeptApart) {
   MemorySource other("memory:other");
   other.tag("x", one_);
   {
-    Mount mount(cache(), source_, kBelieved);
+    TagsMount mount(cache(), source_, kBelieved);
     EXPECT_EQ(*mount.list().names, all_);
-    Mount beside(cache(), other, kBelieved);
+    TagsMount beside(cache(), other, kBelieved);
     EXPECT_EQ(*beside.list().names, Names{"x"});
   }
-  Mount mount(cache(), source_, kBelieved, Network::offline);
+  TagsMount mount(cache(), source_, kBelieved, Network::offline);
   EXPECT_EQ(*mount.list().names, all_);
-  Mount beside(cache(), other, kBelieved, Network::offline);
+  TagsMount beside(cache(), other, kBelieved, Network::offline);
   EXPECT_EQ(*beside.list().names, Names{"x"});
 }
 
@@ -493,20 +433,20 @@ TEST_F(TagsTest, OfRepositoriesAreKeptApart) {
 TEST_F(TagsTest, AreRememberedByAllMountsTogether) {
   source_.tag("e", two_);
   {
-    Mount one(cache(), source_, kBelieved);
-    Mount two(cache(), source_, kBelieved);
+    TagsMount one(cache(), source_, kBelieved);
+    TagsMount two(cache(), source_, kBelieved);
     EXPECT_TRUE(one.resolve("a"));
     EXPECT_TRUE(two.resolve("e"));
     EXPECT_EQ(*one.list().names, all_);
   }
-  Mount mount(cache(), source_, kBelieved, Network::offline);
+  TagsMount mount(cache(), source_, kBelieved, Network::offline);
   EXPECT_EQ(mount.resolve("a")->descriptor.digest, one_.digest);
   EXPECT_EQ(mount.resolve("e")->descriptor.digest, two_.digest);
   EXPECT_EQ(*mount.list().names, all_);
 }
 
 TEST_F(TagsTest, AreListedWhereTheListSaysSo) {
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   EXPECT_FALSE(mount.tags.is_listed("a"));
   static_cast<void>(mount.list());
   EXPECT_TRUE(mount.tags.is_listed("a"));
@@ -521,14 +461,14 @@ TEST_F(TagsTest, AreListedWhereTheListSaysSo) {
 }
 
 TEST_F(TagsTest, AreNotListedOnceTheListIsNoLongerBelieved) {
-  Mount mount(cache(), source_, kNotBelieved);
+  TagsMount mount(cache(), source_, kNotBelieved);
   static_cast<void>(mount.list());
   static_cast<void>(mount.resolve("a"));
   EXPECT_FALSE(mount.tags.is_listed("a"));
 }
 
 TEST_F(TagsTest, AreKnownOnceTheyWereResolved) {
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   static_cast<void>(mount.list());
   EXPECT_FALSE(mount.tags.known("a"));
   static_cast<void>(mount.resolve("a"));
@@ -541,8 +481,8 @@ TEST_F(TagsTest, AreKnownOnceTheyWereResolved) {
 
 // What an earlier mount was told looked like the last answer of a source that is silent.
 TEST_F(TagsTest, AreNotKnownBecauseAnEarlierMountResolvedThem) {
-  static_cast<void>(Mount(cache(), source_, kBelieved).resolve("a"));
-  Mount later(cache(), source_, kBelieved);
+  static_cast<void>(TagsMount(cache(), source_, kBelieved).resolve("a"));
+  TagsMount later(cache(), source_, kBelieved);
   EXPECT_FALSE(later.tags.known("a"));
   static_cast<void>(later.resolve("a"));
   ASSERT_TRUE(later.tags.known("a"));
@@ -551,14 +491,14 @@ TEST_F(TagsTest, AreNotKnownBecauseAnEarlierMountResolvedThem) {
   static_cast<void>(later.tags.doubt("a", one_.digest));
   later.tags.ask_again();
   EXPECT_TRUE(later.tags.known("a"));
-  const Mount offline(cache(), source_, kBelieved, Network::offline);
+  const TagsMount offline(cache(), source_, kBelieved, Network::offline);
   ASSERT_TRUE(offline.tags.known("a"));
   EXPECT_TRUE(offline.tags.known("a")->stale);
 }
 
 // Or the kernel goes on showing what it has.
 TEST_F(TagsTest, HaveAVersionThatMovesWithEachChange) {
-  Mount mount(cache(), source_, kNotBelieved);
+  TagsMount mount(cache(), source_, kNotBelieved);
   std::set<std::int64_t> lists = {mount.tags.list_version()};
   std::set<std::int64_t> versions = {mount.tags.version("a")};
   for (int i = 0; i < 5; ++i) {
@@ -575,7 +515,7 @@ TEST_F(TagsTest, HaveAVersionThatMovesWithEachChange) {
 }
 
 TEST_F(TagsTest, HaveAVersionThatStaysWithoutAChange) {
-  Mount mount(cache(), source_, kBelieved);
+  TagsMount mount(cache(), source_, kBelieved);
   static_cast<void>(mount.list());
   static_cast<void>(mount.resolve("a"));
   const auto list = mount.tags.list_version();
@@ -589,54 +529,12 @@ TEST_F(TagsTest, HaveAVersionThatStaysWithoutAChange) {
 // LOC-1.
 TEST_F(TagsTest, SayWhatTheSourceNamesWithoutATag) {
   source_.add_untagged(two_);
-  Mount mount(cache(), source_, kNotBelieved);
+  TagsMount mount(cache(), source_, kNotBelieved);
   for (int i = 0; i < 2; ++i) {
     static_cast<void>(mount.list());
     ASSERT_EQ(mount.tags.untagged().size(), 1U);
     EXPECT_EQ(mount.tags.untagged()[0].digest, two_.digest);
   }
-}
-
-// What a reader makes up without end must not make memory grow without end.
-TEST_F(TagsTest, AbsentOnesAreForgottenOnceTheyAreMany) {
-  Mount mount(cache(), source_, kNotBelieved, Network::allowed, 3);
-  EXPECT_TRUE(mount.resolve("a"));
-  for (const char* name : {"x", "y"}) EXPECT_FALSE(mount.resolve(name));
-  EXPECT_NE(mount.tags.version("x"), 0);
-  EXPECT_FALSE(mount.resolve("z"));
-  EXPECT_EQ(mount.tags.version("x"), 0);
-  EXPECT_EQ(mount.tags.version("y"), 0);
-  EXPECT_NE(mount.tags.version("z"), 0);
-  EXPECT_TRUE(mount.tags.known("a"));
-}
-
-TEST_F(TagsTest, AbsentOnesThatAreBelievedAreKept) {
-  Mount mount(cache(), source_, kBelieved, Network::allowed, 3);
-  for (const char* name : {"v", "w", "x", "y", "z"}) EXPECT_FALSE(mount.resolve(name));
-  const std::size_t asked = source_.resolves();
-  EXPECT_FALSE(mount.resolve("v"));
-  EXPECT_EQ(source_.resolves(), asked);
-}
-
-// A mount that is killed tells nobody what it learned last.
-TEST_F(TagsTest, AreSavedSoonEvenIfNothingElseIsAsked) {
-  Mount mount(cache(), source_, kBelieved);
-  mount.resolve("a");
-  mount.resolve("b");
-  while (read_tags(mount.store, source_.name()).tags.size() < 2) std::this_thread::yield();
-}
-
-// In a mount of many repositories a name of a tag alone says nothing.
-TEST_F(TagsTest, SayWhichRepositoryIsAsked) {
-  Mount mount(cache(), source_, kBelieved);
-  source_.stall_all();
-  EXPECT_THROW(static_cast<void>(mount.tags.list(Patience::unlimited())), Pending);
-  EXPECT_THROW(static_cast<void>(mount.tags.resolve("a", Patience::unlimited())), Pending);
-  std::set<std::string> names;
-  for (const auto& flight : mount.workers.flights()) names.insert(flight->name());
-  EXPECT_EQ(names, (std::set<std::string>{"list the tags of memory:repository",
-                                          "tag memory:repository:a"}));
-  source_.release();
 }
 
 }  // namespace
