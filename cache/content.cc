@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cache/layer_note.h"
+#include "cache/unpack/layer_note.h"
 
 namespace digestfs::cache {
 namespace {

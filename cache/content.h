@@ -12,14 +12,14 @@
 #include "base/digest.h"
 #include "base/flights.h"
 #include "base/guarded.h"
-#include "cache/downloads.h"
-#include "cache/layers.h"
+#include "cache/fetch/downloads.h"
 #include "cache/objects.h"
-#include "cache/open_objects.h"
+#include "cache/open/open_objects.h"
 #include "cache/problems.h"
 #include "cache/quarantine.h"
 #include "cache/store.h"
-#include "cache/unpacking.h"
+#include "cache/unpack/layers.h"
+#include "cache/unpack/unpacking.h"
 #include "registry/source.h"
 
 namespace digestfs::cache {

@@ -17,7 +17,7 @@ namespace digestfs::cache {
 /// A file beside an object that is made of what the object contains. It is replaced as a whole, and
 /// made anew if it cannot be used.
 enum class Hint {
-  sums,  ///< the sums of its blocks (cache/block_sums.h)
+  sums,  ///< the sums of its blocks (cache/open/block_sums.h)
   tree,  ///< of a layer's tar: the tree of its files (fs/tree/kept_tree.h)
 };
 

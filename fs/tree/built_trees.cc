@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/side_by_side.h"
 #include "base/text.h"
-#include "cache/open_objects.h"
+#include "cache/open/open_objects.h"
 #include "fs/tree/kept_tree.h"
 #include "fs/tree/tree_check.h"
 

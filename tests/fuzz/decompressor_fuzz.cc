@@ -12,7 +12,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
-#include "cache/layer_pass.h"
+#include "cache/unpack/layer_pass.h"
 
 namespace {
 

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "cache/fetch/arrival.h"
+#include "cache/hash_file.h"
+
+namespace digestfs::cache {
+
+/// Hashes an object while it arrives, in a thread of its own, so that little is left to do when the
+/// last byte has come.
+class ArrivalHash {
+ public:
+  /// `algorithm` is a digest algorithm that can be computed.
+  ArrivalHash(std::shared_ptr<Arrival> arrival, std::string algorithm);
+  ArrivalHash(const ArrivalHash&) = delete;
+  ArrivalHash& operator=(const ArrivalHash&) = delete;
+  /// Ends the thread.
+  ~ArrivalHash() = default;
+
+  /// Waits until everything is hashed that has arrived by `Arrival::complete`. Returns nothing if
+  /// the bytes began anew meanwhile, or if there was no thread to be had: then the file has to be
+  /// hashed from its start. Call once. On
+  /// `stop` it returns nothing soon.
+  [[nodiscard]] std::optional<SeenBytes> finish(const std::stop_token& stop);
+
+ private:
+  void run(const std::stop_token& stop, const std::string& algorithm, ArrivalReader reader);
+
+  // Belongs to the thread until it has ended.
+  std::optional<SeenBytes> seen_;
+  // The last member: it uses all of the above.
+  std::jthread thread_;
+};
+
+}  // namespace digestfs::cache

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/fetch/object_transfer.h"
+
+#include <algorithm>
+#include <exception>
+#include <system_error>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace digestfs::cache {
+namespace {
+
+// How often a connection that is cut goes on with its part, and as often again for each piece of
+// that size, in bytes.
+constexpr int kMaxCuts = 2;
+constexpr std::uint64_t kPiece = std::uint64_t{1} << 20U;
+// How often a helper asks whether the disk still has room, in bytes.
+constexpr std::uint64_t kRoomStep = std::uint64_t{16} << 20U;
+// How many parts for each connection may be behind the first missing byte.
+constexpr std::uint64_t kPartsAhead = 4;
+
+/// Thrown to end a connection that sends more than is wanted of it.
+struct EnoughCame {};
+
+/// Returns true if the connection has failed, and the server has not refused anything.
+bool is_cut(Errc code) noexcept { return code == Errc::unavailable || code == Errc::timed_out; }
+
+}  // namespace
+
+bool SpareConnections::take() noexcept {
+  std::size_t free = free_;
+  while (free > 0) {
+    if (free_.compare_exchange_weak(free, free - 1)) return true;
+  }
+  return false;
+}
+
+/// Takes a part of the object into the partial file.
+class ObjectTransfer::PartSink final : public registry::ObjectSink {
+ public:
+  PartSink(ObjectTransfer& transfer, Ranges::Part part)
+      : transfer_(transfer), part_(part), at_(missing().begin) {
+    write_out_.begin(at_);
+  }
+
+  void begin(const registry::Beginning& beginning) override {
+    const bool is_same_object = (!beginning.total || beginning.total == transfer_.total_) &&
+                                (beginning.version.empty() || transfer_.version_.empty() ||
+                                 beginning.version == transfer_.version_);
+    if (beginning.offset == at_ && is_same_object) return;
+    throw Error(Errc::unsupported, "the server does not send a part of the object by itself");
+  }
+
+  /// Ends the connection if it sends more than the part, or if another has taken the part over.
+  void write(std::span<const std::byte> bytes) override {
+    const std::uint64_t wanted = missing().size();
+    if (wanted == 0) throw EnoughCame{};
+    const auto piece =
+        bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), wanted)));
+    if (piece.size() > reserved_) {
+      reserved_ = std::max<std::uint64_t>(std::min(kRoomStep, wanted), piece.size());
+      transfer_.parts_.store.reserve(reserved_);
+    }
+    reserved_ -= piece.size();
+    Partial& partial = transfer_.parts_.partial;
+    partial.write_at(piece, at_);
+    at_ += piece.size();
+    write_out_.advance(partial.fd(), at_);
+    transfer_.parts_.flight.advance(piece.size());
+    transfer_.ranges_->advance(part_, at_);
+    transfer_.parts_.arrival.reach(transfer_.ranges_->reached());
+  }
+
+  [[nodiscard]] Span missing() const { return transfer_.ranges_->missing_of(part_); }
+
+ private:
+  ObjectTransfer& transfer_;
+  Ranges::Part part_;
+  std::uint64_t at_;
+  WriteOut write_out_;
+  std::uint64_t reserved_ = 0;
+};
+
+ObjectTransfer::ObjectTransfer(Send send, const Parts& parts, const ConnectionPolicy& policy)
+    : send_(std::move(send)), parts_(parts), policy_(policy) {}
+
+ObjectTransfer::~ObjectTransfer() { end_helpers(); }
+
+void ObjectTransfer::run() {
+  const std::stop_token& stop = parts_.request.stop;
+  parts_.arrival.reach(parts_.receiver.size());
+  try {
+    stream_first();
+    if (!ranges_) return;
+    fetch_parts(parts_.request);
+    if (stop.stop_requested()) throw Error(Errc::interrupted, "the download was stopped");
+    end_helpers();
+  } catch (...) {
+    end_helpers();
+    // What others have fetched behind a gap is of no use to a later transfer.
+    if (ranges_) parts_.partial.keep(ranges_->reached());
+    throw;
+  }
+}
+
+/// Has the origin send everything to the first connection, as far as nobody else fetches it.
+void ObjectTransfer::stream_first() {
+  try {
+    send_({.offset = parts_.receiver.size()}, *this, parts_.request);
+  } catch (const EnoughCame&) {
+    // Others fetch, or have fetched, what comes next.
+  } catch (const Error& error) {
+    if (!ranges_ || !is_cut(error.code())) throw;
+    DIGESTFS_LOG(debug, "the first connection was cut digest=", parts_.partial.digest(),
+                 " cause=", error.what());
+  }
+  if (first_) ranges_->give_back(*std::exchange(first_, std::nullopt));
+}
+
+void ObjectTransfer::begin(const registry::Beginning& beginning) {
+  if (ranges_) throw Error(Errc::unsupported, "the server begins anew");
+  if (beginning.offset != parts_.receiver.size()) parts_.arrival.restart();
+  parts_.receiver.begin(beginning);
+  began_ = Clock::now();
+  begin_ = beginning.offset;
+  total_ = beginning.total;
+  version_ = beginning.version;
+}
+
+void ObjectTransfer::write(std::span<const std::byte> bytes) {
+  if (!ranges_) {
+    parts_.receiver.write(bytes);
+    const std::uint64_t at = parts_.receiver.size();
+    parts_.arrival.reach(at);
+    if (is_worth_sharing(at)) share(at);
+    return;
+  }
+  const std::uint64_t missing = ranges_->missing_of(*first_).size();
+  if (missing == 0) throw EnoughCame{};
+  const auto piece =
+      bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), missing)));
+  parts_.receiver.write(piece);
+  ranges_->advance(*first_, parts_.receiver.size());
+  parts_.arrival.reach(ranges_->reached());
+  if (piece.size() < missing) return;
+  if (!ranges_->extend(*first_)) throw EnoughCame{};
+  if (piece.size() < bytes.size()) write(bytes.subspan(piece.size()));
+}
+
+/// Returns true if others should help the first connection, which has come to byte `at`.
+bool ObjectTransfer::is_worth_sharing(std::uint64_t at) {
+  if (policy_.most < 2 || wanted() == registry::Copy::sources || !total_) return false;
+  const auto time = Clock::now() - began_;
+  if (time < policy_.after || *total_ < at || *total_ - at < 2 * policy_.smallest) return false;
+  const auto seconds = std::chrono::duration<double>(time).count();
+  return static_cast<double>(at - begin_) < seconds * static_cast<double>(policy_.fast);
+}
+
+/// Gives what comes after the next part to helpers, as far as there are connections for them.
+void ObjectTransfer::share(std::uint64_t at) {
+  const std::uint64_t part =
+      std::clamp((*total_ - at) / (2 * policy_.most), policy_.smallest, policy_.largest);
+  const RangePolicy ranges{.part = part, .window = kPartsAhead * policy_.most * part};
+  ranges_.emplace(Span{at, *total_}, ranges);
+  first_ = ranges_->take({});
+  helpers_.reserve(policy_.most);
+  while (helpers_.size() + 1 < policy_.most && parts_.spare.take()) {
+    try {
+      helpers_.emplace_back([this](const std::stop_token& stop) { help(stop); });
+    } catch (const std::system_error&) {
+      parts_.spare.give_back();
+      break;
+    }
+  }
+  if (!helpers_.empty()) return;
+  // Nobody can help now. Look again after a while.
+  first_.reset();
+  ranges_.reset();
+  began_ = Clock::now();
+  begin_ = at;
+}
+
+/// What a helper does: it fetches parts until nothing is left, or until it fails. Whatever the
+/// failure is, the first connection meets it as well when it fetches what is left.
+void ObjectTransfer::help(const std::stop_token& stop) noexcept {
+  try {
+    // A helper is not worth a wait: where the server wants to be left alone, the first connection
+    // has it for itself (RTY-3).
+    fetch_parts({.stop = stop, .deadline = Clock::now(), .urgency = parts_.request.urgency});
+  } catch (const std::exception& error) {
+    DIGESTFS_LOG(debug, "a further connection gives up digest=", parts_.partial.digest(),
+                 " cause=", error.what());
+  } catch (...) {
+    DIGESTFS_LOG(debug, "a further connection gives up digest=", parts_.partial.digest());
+  }
+  parts_.spare.give_back();
+}
+
+/// Fetches parts until nothing is missing any longer, or until a stop is requested.
+void ObjectTransfer::fetch_parts(const Request& request) {
+  while (const auto part = ranges_->take(request.stop)) {
+    try {
+      fetch_part(*part, request);
+    } catch (...) {
+      ranges_->give_back(*part);
+      throw;
+    }
+    ranges_->give_back(*part);
+  }
+}
+
+/// Fetches a part, and goes on where a connection is cut.
+void ObjectTransfer::fetch_part(Ranges::Part part, const Request& request) {
+  int cuts = 0;
+  for (Span missing = ranges_->missing_of(part); missing.size() > 0;) {
+    const std::uint64_t before = missing.begin;
+    try {
+      PartSink sink(*this, part);
+      send_({.offset = missing.begin, .end = missing.end}, sink, request);
+      missing = ranges_->missing_of(part);
+      if (missing.size() > 0)
+        throw Error(Errc::unavailable, "a part of the object ended too early");
+    } catch (const EnoughCame&) {
+      return;
+    } catch (const Error& error) {
+      if (!is_cut(error.code())) {
+        has_objected_ = has_objected_ || error.code() != Errc::interrupted;
+        throw;
+      }
+      missing = ranges_->missing_of(part);
+      // One of which nothing has come gives its part to others at once.
+      if (missing.begin == before || ++cuts > kMaxCuts) throw;
+      if (missing.begin - before >= kPiece) cuts = 0;
+    }
+  }
+}
+
+/// Stops the helpers and waits for them.
+void ObjectTransfer::end_helpers() noexcept {
+  for (auto& helper : helpers_) helper.request_stop();
+  helpers_.clear();
+}
+
+}  // namespace digestfs::cache

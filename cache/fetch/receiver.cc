@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/fetch/receiver.h"
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace digestfs::cache {
+
+Receiver::Receiver(const Store& store, Partial& partial, const Bounds& bounds,
+                   registry::Copy wanted, Flight& flight)
+    : store_(store),
+      partial_(partial),
+      wanted_(wanted),
+      flight_(flight),
+      bounds_(bounds),
+      disk_(store, partial),
+      size_(partial.size()) {
+  partial_.go_to(size_);
+}
+
+void Receiver::begin(const registry::Beginning& beginning) {
+  total_ = beginning.total;
+  if (beginning.offset != size_) {
+    has_restarted_ = true;
+    partial_.truncate();
+    size_ = 0;
+  }
+  if (!bounds_.most) bounds_.most = total_.value_or(store_.limits().unsized);
+  check(total_.value_or(0));
+  if (total_.value_or(0) > size_) disk_.expect(*total_ - size_);
+  flight_.begin(total_.value_or(0), size_);
+}
+
+void Receiver::write(std::span<const std::byte> bytes) {
+  check(size_ + bytes.size());
+  disk_.write(bytes);
+  size_ += bytes.size();
+  flight_.advance(bytes.size());
+}
+
+void Receiver::check_end(std::uint64_t had, std::optional<std::uint64_t> claimed) const {
+  const std::uint64_t whole = total_.value_or(claimed.value_or(0));
+  const std::uint64_t size = partial_.size();
+  if (size >= whole || size <= had) return;
+  throw Error(Errc::unavailable, str_cat("it ended after ", size, " of ", whole, " bytes"));
+}
+
+void Receiver::check(std::uint64_t size) const {
+  if (size > bounds_.limit) {
+    throw Error(Errc::too_large, str_cat("cannot fetch ", partial_.digest(), ": it is larger than ",
+                                         bounds_.limit, " bytes"));
+  }
+  if (bounds_.most && size > *bounds_.most) throw GoesOn{*bounds_.most};
+}
+
+}  // namespace digestfs::cache

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache/open/open_objects.h"
+
+#include <array>
+#include <future>
+#include <optional>
+
+#include "base/error.h"
+#include "tests/cache/content_fixture.h"
+#include "tests/support/bad_sector.h"
+
+namespace digestfs::cache {
+namespace {
+
+using OpenObjectsTest = ContentTest;
+
+/// Occupies all threads of a lane, with work that a caller waits for, until it is destroyed.
+class BusyLane {
+ public:
+  BusyLane(Workers& workers, Lane lane, std::size_t threads) : opened_(gate_.get_future().share()) {
+    for (std::size_t i = 0; i < threads; ++i) {
+      flights_.push_back(std::make_shared<Flight>());
+      waiters_.emplace_back(flights_.back());
+      workers.launch(lane, flights_.back(), [opened = opened_](std::stop_token) { opened.wait(); });
+    }
+  }
+  BusyLane(const BusyLane&) = delete;
+  BusyLane& operator=(const BusyLane&) = delete;
+  ~BusyLane() { gate_.set_value(); }
+
+ private:
+  std::promise<void> gate_;
+  std::shared_future<void> opened_;
+  std::vector<std::shared_ptr<Flight>> flights_;
+  std::vector<Waiter> waiters_;
+};
+
+TEST_F(OpenObjectsTest, HoldOneDescriptorHoweverManyReadersThereAre) {
+  Mount mount(cache(), source_);
+  const Digest digest = add(mount, "content");
+  const auto first = mount.open(digest);
+  EXPECT_EQ(mount.open(digest), first);
+}
+
+// A new open downloaded the object again although the daemon held a good descriptor.
+TEST_F(OpenObjectsTest, OpenAgainWhatLostItsNameWhileItIsOpen) {
+  Mount mount(cache(), source_);
+  const std::string bytes = test::noise(300000);
+  const Digest digest = add(mount, bytes);
+  const auto open = mount.open(digest);
+  fs::remove(path("blobs", digest));
+  EXPECT_EQ(mount.read(mount.open(digest)), bytes);
+  EXPECT_EQ(mount.content.state(digest), State::verified);
+  EXPECT_EQ(mount.read(open), bytes);
+  EXPECT_EQ(source_.fetches(digest), 1U);
+  EXPECT_EQ(mount.problems.text(), "");
+}
+
+TEST_F(OpenObjectsTest, ReplaceADamagedObjectWhileAReaderHoldsIt) {
+  Mount mount(cache(), source_);
+  const std::string bytes = test::noise(300000);
+  const Digest digest = add(mount, bytes);
+  const auto damaged = mount.open(digest);
+  damage("blobs", digest, "damaged");
+  const auto sound = mount.open(digest);
+  EXPECT_NE(sound, damaged);
+  EXPECT_EQ(mount.read(sound), bytes);
+  EXPECT_EQ(mount.open(digest), sound);
+  EXPECT_EQ(source_.fetches(digest), 2U);
+}
+
+// Promise 10. With two images of large layers to hash, a manifest waited for all of them.
+TEST_F(OpenObjectsTest, CheckSmallObjectsWhileLayersAreHashed) {
+  const std::string tar = test::tar({{"file", "content"}});
+  const std::string large = test::noise(std::size_t{2} << 20U);
+  {
+    Mount mount(cache(), source_);
+    static_cast<void>(mount.open(add(mount, "small")));
+    static_cast<void>(mount.open(add(mount, large)));
+    static_cast<void>(mount.open(add(mount, test::gzip(tar))));
+  }
+  Mount mount(cache(), source_);
+  const BusyLane layers(mount.workers, Lane::disk, 2);
+  const auto read = [&](const Digest& digest) {
+    const Patience patience = Patience::of_lookup();
+    return mount.read(landed([&] { return mount.content.open(digest, patience); }));
+  };
+  EXPECT_EQ(read(add(mount, "small")), "small");
+  EXPECT_EQ(read(add(mount, large)), large);
+  const Digest diff = digest_of(tar);
+  add_layer(mount, test::gzip(tar), diff);
+  EXPECT_EQ(read(diff), tar) << "a small layer is unpacked beside large ones";
+  EXPECT_EQ(source_.fetches(), 3U);
+}
+
+// A file that the disk cannot read used to fail with EIO for good.
+TEST_F(OpenObjectsTest, FetchAgainWhatTheDiskCannotRead) {
+  const std::string bytes = test::noise(300000);
+  const Digest digest = digest_of(bytes);
+  {
+    Mount mount(cache(), source_);
+    static_cast<void>(mount.open(add(mount, bytes)));
+  }
+  const test::BadSector bad(path("blobs", digest));
+  Mount mount(cache(), source_);
+  add(mount, bytes);
+  EXPECT_EQ(mount.read(digest), bytes);
+  EXPECT_EQ(source_.fetches(digest), 2U);
+  EXPECT_TRUE(mount.content.take_healed(digest));
+  EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"cache-damaged", 1}}));
+}
+
+TEST_F(OpenObjectsTest, FetchAgainWhatTheDiskCanNoLongerRead) {
+  const std::string bytes = test::noise(300000);
+  Mount mount(cache(), source_);
+  const Digest digest = add(mount, bytes);
+  const auto open = mount.open(digest);
+  const test::BadSector bad(path("blobs", digest));
+  try {
+    static_cast<void>(mount.read(open));
+    FAIL() << "read what the disk cannot read";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::corrupt);
+  }
+  EXPECT_EQ(mount.read(digest), bytes) << "opened again, it is fetched again";
+  EXPECT_EQ(source_.fetches(digest), 2U);
+  EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"cache-damaged", 1}}));
+}
+
+}  // namespace
+}  // namespace digestfs::cache
