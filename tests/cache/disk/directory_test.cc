@@ -32,7 +32,8 @@ using DirectoryTest = test::CacheFolder;
 TEST_F(DirectoryTest, MakesAFolderForItsUserAlone) {
   const Store store(path(), {});
   EXPECT_EQ(mode_of(path()), 0700U);
-  for (const char* folder : {"blobs", "diffs", "partial", "used", "layers", "tags"}) {
+  for (const char* folder :
+       {"blobs", "diffs", "partial", "used", "sums", "trees", "layers", "tags"}) {
     EXPECT_EQ(mode_of(path() / folder), 0700U) << folder;
   }
 }
