@@ -159,12 +159,12 @@ bool has_hashed_names(const char* directory) {
 
 /// Finds the file that OpenSSL's variable names, which Go's clients also use, or else curl's own.
 SystemAuthorities system_authorities() {
-  if (const std::string file = environment("SSL_CERT_FILE"); !file.empty()) {
-    return {.file = std::filesystem::absolute(file)};
-  }
-  const curl_version_info_data* const built_in = curl_version_info(CURLVERSION_NOW);
-  return {.file = built_in->cainfo == nullptr ? std::string() : built_in->cainfo,
-          .are_hashed = has_hashed_names(built_in->capath)};
+  const curl_version_info_data* const curl = curl_version_info(CURLVERSION_NOW);
+  const std::string built_in = curl->cainfo == nullptr ? std::string() : curl->cainfo;
+  std::string file = environment("SSL_CERT_FILE");
+  if (!file.empty()) file = std::filesystem::absolute(file);
+  if (!file.empty() && file != built_in) return {.file = std::move(file)};
+  return {.file = built_in, .are_hashed = has_hashed_names(curl->capath)};
 }
 
 /// Makes `easy` accept the authorities of `certificates` in addition to those of the system, which
