@@ -22,29 +22,21 @@ def knows_no_passthrough(program):
     return "--no-passthrough" in said.stdout
 
 
-class Kind:
-    """A way to mount: as it is by default, or without passthrough."""
-
-    def __init__(self, name, option, programs):
-        self.name, self.option, self.programs = name, option, programs
-
-
-def kinds(lab):
-    all_ways = [Kind("digestfs", "", lab.options.digestfs)]
+def options(lab):
+    """The ways to mount: the variant, and the option for it."""
     if all(knows_no_passthrough(program) for program in lab.options.digestfs):
-        all_ways.append(Kind("without passthrough", "--no-passthrough", lab.options.digestfs))
-    return all_ways
+        return {"": "", "without passthrough": "--no-passthrough"}
+    return {"": ""}
 
 
 def row(lab, variables, what, timed, before, in_readme=False):
     """One mount for each way and program; all of them are read in turn."""
     contenders = []
-    for kind in kinds(lab):
-        for ours in lab.digestfs(timed, name=kind.name):
-            mount = f'"$digestfs" {kind.option} --cache-dir "$cache" "$registry/$repository" "$mnt"'
-            ours.before = f'{mount}; cat "$mnt/$view" "$mnt/$view"; file="$mnt/$view"; {before}'
-            ours.timed = timed
-            ours.after = END
+    for variant, option in options(lab).items():
+        mount = f'"$digestfs" {option} --cache-dir "$cache" "$registry/$repository" "$mnt"'
+        ready = f'{mount}; cat "$mnt/$view" "$mnt/$view"; file="$mnt/$view"; {before}'
+        for ours in lab.digestfs(timed, ready, END, name=variant or "digestfs"):
+            ours.variant = variant
             contenders.append(ours)
     contenders.append(
         Contender("the native file", timed, f'file="$native"; cat "$file" "$file"; {before}')
@@ -57,14 +49,13 @@ def measure(lab):
     rows = []
     for kind, native in (("blob", known["tar"] + ".gz"), ("diff", known["tar"])):
         variables = known | {"view": f"tags/t/layers/00/{kind}", "native": native}
-        for name, timed in (("cat", 'cat "$file"'), ("openssl dgst -sha256", 'openssl dgst -sha256 "$file"')):
-            rows.append(row(lab, variables, f"`{name}` of a cached {kind}", timed, ":", kind == "diff"))
-            rows.append(
-                row(lab, variables, f"`{name}` of a cached {kind}, cold pages", timed, DROP)
-            )
+        for name in ("cat", "openssl dgst -sha256"):
+            what, timed = f"`{name}` of a cached {kind}", f'{name} "$file"'
+            rows.append(row(lab, variables, what, timed, ":", kind == "diff"))
+            rows.append(row(lab, variables, f"{what}, cold pages", timed, DROP))
     variables = known | {"view": "tags/t/layers/00/diff", "native": known["tar"]}
     rows.append(
         row(lab, variables, "random 4 KiB reads of a cached diff", FIO.format(file='"$file"'), ":")
     )
-    note = "" if len(kinds(lab)) > 1 else "This build has no `--no-passthrough`."
+    note = "" if len(options(lab)) > 1 else "This build has no `--no-passthrough`."
     return Table("Cached reads", lab.measure(*rows), note=note)

@@ -25,9 +25,15 @@ def wire(row, contender):
 
 
 def lines_of(row, with_wire):
-    """A line for each peer: what, ours, the peer, ratios."""
-    ours = row.ours()
-    first = [row.what] + [duration(row.medians[our.name]) for our in ours]
+    """A line for each way and peer: what, ours, the peer, ratios."""
+    for variant in row.variants():
+        yield from lines_of_variant(row, variant, with_wire)
+
+
+def lines_of_variant(row, variant, with_wire):
+    ours = row.ours(variant)
+    what = f"{row.what}, {variant}" if variant else row.what
+    first = [what] + [duration(row.medians[our.name]) for our in ours]
     our_wires = [wire(row, our) for our in ours]
     for peer in row.peers() or [None]:
         if peer:
@@ -62,9 +68,12 @@ def commands(rows):
     out = []
     for row in rows:
         out.append(row.what)
+        shown = set()
         for contender in row.contenders:
-            if contender in row.ours()[1:]:
+            command = (bool(contender.program), contender.before, contender.timed)
+            if command in shown:
                 continue  # another build runs the same
+            shown.add(command)
             if contender.before:
                 out.append(f"  before: {contender.before}")
             out.append(f"  {contender.name}: {contender.timed}")

@@ -33,6 +33,7 @@ class Contender:
     before: str = ""
     after: str = ""
     program: str = ""  # the build of digestfs that this is, or empty
+    variant: str = ""  # how it is used, if that is not as by default
 
 
 @dataclasses.dataclass
@@ -49,11 +50,14 @@ class Row:
     medians: dict = dataclasses.field(default_factory=dict)  # seconds, by contender
     wires: dict = dataclasses.field(default_factory=dict)
 
-    def ours(self):
-        return [contender for contender in self.contenders if contender.program]
+    def variants(self):
+        return list(dict.fromkeys(c.variant for c in self.contenders if c.program))
+
+    def ours(self, variant=""):
+        return [c for c in self.contenders if c.program and c.variant == variant]
 
     def peers(self):
-        return [contender for contender in self.contenders if not contender.program]
+        return [c for c in self.contenders if not c.program]
 
 
 @dataclasses.dataclass
