@@ -13,15 +13,23 @@ namespace digestfs::fs {
 class PassthroughState {
  public:
   /// Returns an empty text if the kernel reads by itself, and otherwise the reason why it does not.
-  [[nodiscard]] std::string obstacle() const { return *obstacle_.lock(); }
+  [[nodiscard]] std::string obstacle() const { return state_.lock()->obstacle; }
 
-  void set_used() { obstacle_.lock()->clear(); }
-  /// `why` is not empty.
-  void set_unused(std::string why) { *obstacle_.lock() = std::move(why); }
+  /// Says that the kernel reads a file by itself. Means nothing after `set_unused`.
+  void set_used() {
+    const auto state = state_.lock();
+    if (!state->is_final) state->obstacle.clear();
+  }
+  /// Says that no further file is read so, and why: `why` is not empty.
+  void set_unused(std::string why) { *state_.lock() = {std::move(why), true}; }
 
  private:
+  struct State {
+    std::string obstacle = "no process has opened a blob or a diff yet";
+    bool is_final = false;
+  };
   // Guarded by the lock it lives in.
-  Guarded<std::string> obstacle_{std::string("no process has opened a blob or a diff yet")};
+  Guarded<State> state_;
 };
 
 }  // namespace digestfs::fs

@@ -45,6 +45,7 @@
 #include "fs/repository/repository.h"
 #include "tools/daemon.h"
 #include "tools/exit_code.h"
+#include "tools/home.h"
 #include "tools/live_progress.h"
 #include "tools/options.h"
 #include "tools/password.h"
@@ -243,7 +244,13 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   // A disk gives two readers no more than one.
   if (is_remote(options.source)) downloads.connections.most = options.connections;
   fs::PassthroughState passthrough;
-  if (!options.passthrough) passthrough.set_unused("--no-passthrough was given");
+  const bool may_pass = options.passthrough && is_root_of_the_machine();
+  if (!may_pass) {
+    passthrough.set_unused(options.passthrough
+                               ? "only root outside of a user namespace may let the kernel read "
+                                 "files by itself"
+                               : "--no-passthrough was given");
+  }
   const fs::MountParts parts{*store, workers,     problems, options.network,
                              inodes, passthrough, downloads};
   const bool is_one = origin.source != nullptr;
@@ -276,7 +283,7 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
                     fs::SessionOptions{.name = options.source,
                                        .mount_options = options.mount_options,
                                        .trace = options.trace,
-                                       .passthrough = options.passthrough ? &passthrough : nullptr},
+                                       .passthrough = may_pass ? &passthrough : nullptr},
                     [&] {
                       if (!options.foreground) go_to_background(daemon, reporting);
                     });

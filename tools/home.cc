@@ -35,6 +35,12 @@ std::string home_in_database(uid_t user) {
   return {};
 }
 
+bool is_in_user_namespace() {
+  std::ifstream map("/proc/self/uid_map");
+  return is_of_user_namespace(
+      {std::istreambuf_iterator<char>(map), std::istreambuf_iterator<char>()});
+}
+
 bool is_absolute(const std::string& path) { return path.starts_with('/'); }
 
 }  // namespace
@@ -42,9 +48,7 @@ bool is_absolute(const std::string& path) { return path.starts_with('/'); }
 Surroundings look_around() {
   Surroundings around;
   around.user = ::getuid();
-  std::ifstream map("/proc/self/uid_map");
-  around.in_user_namespace =
-      is_of_user_namespace({std::istreambuf_iterator<char>(map), std::istreambuf_iterator<char>()});
+  around.in_user_namespace = is_in_user_namespace();
   around.cache_variable = variable("XDG_CACHE_HOME");
   around.home_variable = variable("HOME");
   struct stat status {};
@@ -53,6 +57,8 @@ Surroundings look_around() {
   around.home_in_database = home_in_database(around.user);
   return around;
 }
+
+bool is_root_of_the_machine() { return ::geteuid() == 0 && !is_in_user_namespace(); }
 
 bool is_of_user_namespace(const std::string& uid_map) {
   std::istringstream words(uid_map);

@@ -24,6 +24,9 @@ struct Surroundings {
 /// Asks the environment, the kernel and the password database.
 [[nodiscard]] Surroundings look_around();
 
+/// Returns true if the program runs as root outside of every user namespace.
+[[nodiscard]] bool is_root_of_the_machine();
+
 /// Returns true if `uid_map`, the text of /proc/self/uid_map, is not that of the initial namespace.
 [[nodiscard]] bool is_of_user_namespace(const std::string& uid_map);
 

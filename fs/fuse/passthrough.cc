@@ -25,6 +25,11 @@ std::string reason_of_refusal(int error) {
   }
 }
 
+/// Returns true for a limit that may have passed when the next file is opened.
+bool is_passing(int error) noexcept {
+  return error == ENOMEM || error == ENFILE || error == EMFILE;
+}
+
 }  // namespace
 
 void Passthrough::allow() { table_.lock()->is_allowed = true; }
@@ -48,11 +53,19 @@ Passthrough::Opening Passthrough::open(InodeNumber inode, int file, Backings& ba
     if (!table->is_allowed) return {};
   }
   const auto [backing, error] = backings.open(file);
+  if (is_passing(error)) {
+    throw std::system_error(error, std::generic_category(), "let the kernel read a file by itself");
+  }
   if (error != 0) {
-    if (!std::exchange(table_.lock()->is_allowed, false)) return {};
     const std::string reason = reason_of_refusal(error);
-    DIGESTFS_LOG(info, "the daemon reads the cache for the kernel: ", reason);
+    {
+      const auto table = table_.lock();
+      // Another open of the inode may have had more luck, and the kernel does not mix them.
+      if (const auto joined = join(table->uses, inode, file)) return *joined;
+      if (!std::exchange(table->is_allowed, false)) return {};
+    }
     state_.set_unused(reason);
+    DIGESTFS_LOG(info, "the daemon reads the cache for the kernel: ", reason);
     return {};
   }
   try {

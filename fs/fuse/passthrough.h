@@ -67,7 +67,7 @@ class Passthrough {
   /// Decides how the kernel reads an open of `inode`. The bytes are those of the open file `file`,
   /// which was verified, or `file` is `OpenFile::kNoFile`. A file stays open at least until the
   /// release of the last open of it. The first backing that the kernel refuses is the last one that
-  /// is tried.
+  /// is tried, unless a limit of the system is to blame: then throws `std::system_error`.
   [[nodiscard]] Opening open(InodeNumber inode, int file, Backings& backings);
   /// Says that an open which `open` gave `way` has ended.
   void release(InodeNumber inode, Way way, Backings& backings) noexcept;

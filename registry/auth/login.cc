@@ -74,6 +74,15 @@ std::optional<Credential> Login::who(const Scope& scope, const std::stop_token& 
   return credentials_.find(scope.reference(), stop);
 }
 
+bool Login::may_be_known(const Scope& scope, const std::stop_token& stop) {
+  try {
+    return who(scope, stop).has_value();
+  } catch (const Error& error) {
+    if (error.code() == Errc::interrupted) throw;
+    return true;
+  }
+}
+
 Proof Login::authorise(HttpRequest& request, const Sender& host, const Scope& scope,
                        const Demand& demand, const Stale& stale, const std::stop_token& stop) {
   Proof proof;

@@ -134,6 +134,9 @@ class Login {
   /// Returns the credential for `scope`, if there is one. Throws as `Credentials::find`.
   [[nodiscard]] std::optional<Credential> who(const Scope& scope, const std::stop_token& stop);
 
+  /// Returns true if there is a credential for `scope`, or if it cannot be told whether there is.
+  [[nodiscard]] bool may_be_known(const Scope& scope, const std::stop_token& stop);
+
   /// Adds to `request`, which goes to `host`, what `demand` asks for. Throws as `Tokens::get` and
   /// `Credentials::find`, and `Errc::denied` while a refused password must not be sent.
   [[nodiscard]] Proof authorise(HttpRequest& request, const Sender& host, const Scope& scope,

@@ -40,6 +40,9 @@ Greeting Greeter::without_tls(const NoTls& failure) const {
 
 Greeting Greeter::learn(const Greeting& assumed, const HttpHead& head) {
   pace_.note_greeting();
+  // A server may only have been too slow to speak TLS, and says of http that it does not speak it.
+  const bool is_http = assumed.base.scheme() == "http";
+  if (is_http && head.status >= 400 && head.status != 401) return assumed;
   return greeting_.offer({.base = assumed.base,
                           .demand = demand_of(head),
                           .from = Greeting::From::question,

@@ -37,7 +37,8 @@ class Greeter {
   [[nodiscard]] Greeting without_tls(const NoTls& failure) const;
 
   /// Learns from `head`, the answer to a question that was asked by what is `assumed`, if nothing
-  /// else was learned meanwhile. Returns what is known then.
+  /// else was learned meanwhile. A refusal by http tells nothing (TLS-5). Returns what is known
+  /// then.
   [[nodiscard]] Greeting learn(const Greeting& assumed, const HttpHead& head);
 
   /// Returns how the host answers `/v2/`, from memory if it was asked. Threads that come together

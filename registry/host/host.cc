@@ -68,8 +68,12 @@ Host::~Host() = default;
 Reply Host::ask(Scope& scope, const Question& question, const Receive& receive,
                 const Request& request) {
   pace_.wait_turn(request, [&] { return login_.who(scope, request.stop); });
-  Greeting greeting =
-      question.depends_on_login ? greeter_.greeting(request.stop) : greeter_.known();
+  Greeting greeting = greeter_.known();
+  // What a stranger is told of absence, of a list, or of a limit is not what a user would be told.
+  if (greeting.from != Greeting::From::greeting &&
+      (question.depends_on_login || login_.may_be_known(scope, request.stop))) {
+    greeting = greeter_.greeting(request.stop);
+  }
   std::optional<Reply> for_strangers;
   LoginAttempt attempt{.method = question.method};
   if (question.token_since) attempt.stale.before = *question.token_since;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/host/transport.h"
 
+#include <exception>
 #include <utility>
 
 #include "base/error.h"
@@ -35,7 +36,7 @@ void Transport::reread() {
   try {
     auto certificates = read();
     *certificates_.lock() = std::move(certificates);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     DIGESTFS_LOG(warning, "the certificates that were read before stay in use: ", error.what());
   }
 }

@@ -109,6 +109,34 @@ TEST_F(LoginTest, A2AsksAgainAfterALoginForWhatMayBeHiddenFromStrangers) {  // A
   }
 }
 
+// What a stranger is told is not what a user is told who is logged in.
+TEST_F(LoginTest, BelievesNoAbsenceThatStrangersAreTold) {  // AUTH-1, DEC-6
+  fake.tag("private", fake.add_manifest(kManifest, kOci).digest);
+  fake.on([this](const Request& request) -> std::optional<Response> {
+    if (request.field("Authorization") == kBasic) return std::nullopt;
+    if (request.path() == "/v2/") {
+      return Response{.status = 401, .fields = {{"WWW-Authenticate", "Basic realm=\"x\""}}};
+    }
+    if (request.path() == fake.path("/manifests/t")) return std::nullopt;
+    return Response{.status = 404};
+  });
+  auto reader = client_of("me:secret");
+  EXPECT_TRUE(reader.resolve("t", {}));
+  EXPECT_TRUE(reader.resolve("private", {}));
+  EXPECT_FALSE(client().resolve("private", {}));
+}
+
+// A server that was too slow to speak TLS once is spoken to by http, and says that it wants TLS.
+TEST_F(ClientTest, DoesNotKeepToHttpWhereThatIsRefused) {  // TLS-3, TLS-5
+  fake.tag("t", fake.add_manifest(kManifest, kOci).digest);
+  fake.on("/", {.status = 400});
+  auto reader = client();
+  EXPECT_THROW(static_cast<void>(reader.resolve("t", {})), Error);
+  fake.clear_handlers();
+  fake.speak(FakeRegistry::Transport::tls);
+  EXPECT_TRUE(reader.resolve("t", {}));
+}
+
 TEST_F(ClientTest, DoesNotGreetWhereStrangersSeeWhatIsThere) {  // AUTH-1
   fake.tag("t", fake.add_manifest(kManifest, kOci).digest);
   auto reader = client();

@@ -155,8 +155,7 @@ TEST_F(LoginTest, B6AsksForWhoIsLoggedInSinceARegistryLimitedOthers) {  // RTY-4
     EXPECT_EQ(failure([&] { static_cast<void>(reader.resolve("t", {})); }).code(),
               Errc::rate_limited);
   }
-  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 2U)
-      << "as a stranger, and after a login";
+  EXPECT_EQ(fake.count("HEAD", fake.path("/manifests/t")), 1U);
   static_cast<void>(login("me:secret"));
   EXPECT_TRUE(reader.resolve("t", {}));
   // That limit is not for whoever is here now: neither for what fails in passing …
@@ -198,7 +197,7 @@ TEST_F(LoginTest, A3SendsNoEmptyPassword) {  // AUTH-6
   EXPECT_EQ(error.code(), Errc::denied);
   EXPECT_NE(std::string(error.what()).find("no password"), std::string::npos) << error.what();
   EXPECT_TRUE(authorizations(fake).empty());
-  EXPECT_EQ(fake.requests().size(), 1U);
+  EXPECT_EQ(fake.requests().size(), 2U);  // the greeting, and the question
 }
 
 TEST_F(LoginTest, A11TriesBasicWhereABearerHostInsistsOnIt) {  // AUTH-7
