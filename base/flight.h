@@ -89,7 +89,8 @@ class Flight {
   [[nodiscard]] bool on_landing(std::function<void()> wake);
 
   /// Says that the work ends without a result, because it was stopped or could not go on in this
-  /// way, before the flight lands. Such a flight tells nothing of what it was to bring: whoever has joined it meanwhile asks again.
+  /// way, before the flight lands. Such a flight tells nothing of what it was to bring: whoever has
+  /// joined it meanwhile asks again.
   void give_up() noexcept { has_given_up_ = true; }
   [[nodiscard]] bool has_given_up() const noexcept { return has_given_up_; }
 
