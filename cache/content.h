@@ -116,9 +116,9 @@ class Content {
 
   /// Returns the size, or nothing if not even a placeholder is known. Asks no source.
   [[nodiscard]] std::optional<Size> size(const Digest& digest) const;
-  /// See `OpenObjects::cached_size`.
-  [[nodiscard]] std::optional<std::uint64_t> cached_size(const Digest& digest) const {
-    return open_objects_.cached_size(digest);
+  /// See `OpenObjects::cached_file`.
+  [[nodiscard]] std::optional<UniqueFd> cached_file(const Digest& digest) const {
+    return open_objects_.cached_file(digest);
   }
   [[nodiscard]] const Store& store() const noexcept { return store_; }
   [[nodiscard]] State state(const Digest& digest) const { return open_objects_.state(digest); }

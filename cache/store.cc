@@ -168,16 +168,21 @@ void Store::touch(const Digest& digest) const noexcept try {
   // It is evicted a little early, that is all.
 }
 
-std::optional<UniqueFd> Store::open_hint(Hint hint, const Digest& digest) const {
+bool Store::is_ours_alone(int file) const {
+  const struct stat status = stat_of(file);
+  return S_ISREG(status.st_mode) && status.st_uid == ::geteuid() &&
+         !is_writable_by_others(status) && !directory_.is_shared();
+}
+
+std::optional<UniqueFd> Store::open_hint(Hint hint, const Digest& digest, int object) const {
+  if (!is_ours_alone(object)) return std::nullopt;
   auto file = directory_.open(hint_path(hint, digest));
-  if (!file) return std::nullopt;
-  const struct stat status = stat_of(file->get());
-  const bool is_ours = status.st_uid == ::geteuid() && (status.st_mode & 022U) == 0;
-  return is_ours ? std::move(file) : std::nullopt;
+  return file && is_ours_alone(file->get()) ? std::move(file) : std::nullopt;
 }
 
 void Store::write_hint(Hint hint, const Digest& digest,
                        const std::function<void(ByteSink&)>& write) const noexcept try {
+  if (directory_.is_shared()) return;
   Draft draft(directory_, hint_path(hint, digest));
   DraftSink sink(draft, eviction_);
   write(sink);

@@ -102,11 +102,18 @@ class Store {
   /// Notes that the object was used now: the mtime of `used/<alg>/<hex>`. Never throws.
   void touch(const Digest& digest) const noexcept;
 
-  /// Opens the hint of an object. Returns nothing where there is none, and where it is another
-  /// user's, or another user may write to it: what others put into the cache is never believed.
-  [[nodiscard]] std::optional<UniqueFd> open_hint(Hint hint, const Digest& digest) const;
-  /// Replaces the hint of an object as a whole by what `write` writes. Never throws: what is
-  /// missing is made anew another time.
+  /// Returns true if nobody but this user can have put the open `file` into the cache, or written
+  /// to it: the file is this user's, and no other user may write to it or to the cache's folder.
+  /// Only such objects may be read without being hashed, and only such hints are believed.
+  [[nodiscard]] bool is_ours_alone(int file) const;
+
+  /// Opens the hint of an object, whose open file is `object`. Returns nothing where there is none,
+  /// and where either of the files is not ours alone.
+  [[nodiscard]] std::optional<UniqueFd> open_hint(Hint hint, const Digest& digest,
+                                                  int object) const;
+  /// Replaces the hint of an object as a whole by what `write` writes, unless other users may write
+  /// to the cache's folder: then nobody would read it. Never throws: what is missing is made anew
+  /// another time.
   void write_hint(Hint hint, const Digest& digest,
                   const std::function<void(ByteSink&)>& write) const noexcept;
   /// Removes the hint of an object. Never throws.

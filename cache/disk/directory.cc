@@ -137,6 +137,10 @@ bool is_same_file(const struct stat& a, const struct stat& b) noexcept {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+bool is_writable_by_others(const struct stat& status) noexcept {
+  return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
 struct stat stat_of(int fd) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) throw_system_error("stat a file of the cache");
@@ -338,6 +342,8 @@ std::optional<std::string> Directory::why_unreadable(const std::string& path) co
   if (std::ranges::find(kMissing, errno) != kMissing.end()) return std::nullopt;
   return std::generic_category().message(errno);
 }
+
+bool Directory::is_shared() const { return is_writable_by_others(stat_of(root()->get())); }
 
 Directory::Room Directory::room() const {
   struct statvfs disk {};

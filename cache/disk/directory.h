@@ -19,6 +19,9 @@ namespace digestfs::cache {
 /// Returns whether both are the same file: the same inode of the same device.
 [[nodiscard]] bool is_same_file(const struct stat& a, const struct stat& b) noexcept;
 
+/// Returns true if another user may write to a file of this `status`: its group, or everybody.
+[[nodiscard]] bool is_writable_by_others(const struct stat& status) noexcept;
+
 /// The attributes of an open file. Throws `std::system_error`.
 [[nodiscard]] struct stat stat_of(int fd);
 
@@ -72,6 +75,9 @@ class Directory {
   /// Returns why the file or folder `path` cannot be read; nothing where it can be, or where there
   /// is none. `open` and `names_in` do not tell one that is missing from one that cannot be read.
   [[nodiscard]] std::optional<std::string> why_unreadable(const std::string& path) const;
+
+  /// Returns true if another user may write to the folder itself, and so put anything into it.
+  [[nodiscard]] bool is_shared() const;
 
   /// How much room the disk has.
   struct Room {

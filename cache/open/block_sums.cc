@@ -9,9 +9,15 @@
 namespace digestfs::cache {
 namespace {
 
+constexpr std::string_view kWhat = "digestfs sums ";
+constexpr std::string_view kVersion = "1 ";
+
+/// Returns how the file of an object begins, whatever its size.
+std::string begin_of(const Digest& object) { return str_cat(kWhat, kVersion, object, " "); }
+
 /// Returns the line that the file of an object begins with.
 std::string first_line(const Digest& object, std::uint64_t size) {
-  return str_cat("digestfs sums 1 ", object, " ", size, "\n");
+  return str_cat(begin_of(object), size, "\n");
 }
 
 LastingSum::Value sum_at(std::string_view text, std::size_t at) {
@@ -36,6 +42,18 @@ std::optional<BlockSums> BlockSums::parse(std::string_view text, const Digest& o
     sums.push_back(sum_at(text, at));
   }
   return BlockSums(size, std::move(sums));
+}
+
+bool BlockSums::is_damaged(std::string_view text, const Digest& object) {
+  if (text.starts_with(kWhat)) {
+    const std::string_view rest = text.substr(kWhat.size());
+    const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+    const bool is_version = digits > 0 && rest.substr(digits).starts_with(' ');
+    if (is_version && !rest.starts_with(kVersion)) return false;
+  }
+  if (!text.starts_with(begin_of(object)) || text.size() < LastingSum::kBytes) return true;
+  const std::size_t end = text.size() - LastingSum::kBytes;
+  return LastingSum::of(as_bytes(text.substr(0, end))) != sum_at(text, end);
 }
 
 std::string BlockSums::text(const Digest& object) const {

@@ -37,6 +37,9 @@ class BlockSums {
   /// bytes. Returns nothing if it has none: if anything in it is not as it was written.
   [[nodiscard]] static std::optional<BlockSums> parse(std::string_view text, const Digest& object,
                                                       std::uint64_t size);
+  /// Returns true if nobody has written `text`, the content of such a file, for the `object`: it is
+  /// damaged. What another version of this program wrote is not, nor the sums of another size.
+  [[nodiscard]] static bool is_damaged(std::string_view text, const Digest& object);
   /// Returns the content of the file of `object`.
   [[nodiscard]] std::string text(const Digest& object) const;
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "cache/hash_file.h"
 
@@ -52,17 +53,26 @@ Problem damage(const Claim& promised, const std::optional<Digest>& actual, std::
           str_cat("the cached file ", happened, " and was thrown away")};
 }
 
-/// Returns the sums that are kept of an object of `size` bytes, if they can be used.
-std::optional<BlockSums> kept_sums(const Store& store, const Digest& digest, std::uint64_t size) {
+/// The sums that are kept of an object, if they can be used.
+struct KeptSums {
+  std::optional<BlockSums> sums;
+  bool is_damaged = false;  ///< There is a file, but it is not as it was written.
+};
+
+/// Returns the sums that are kept of the `object`, an open file of `size` bytes.
+KeptSums kept_sums(const Store& store, const Digest& digest, int object, std::uint64_t size) {
   try {
-    const auto file = store.open_hint(Hint::sums, digest);
-    if (!file) return std::nullopt;
-    return BlockSums::parse(read_rest(file->get(), BlockSums::kMaxText), digest, size);
+    const auto file = store.open_hint(Hint::sums, digest, object);
+    if (!file) return {};
+    const std::string text = read_rest(file->get(), BlockSums::kMaxText);
+    auto sums = BlockSums::parse(text, digest, size);
+    const bool is_damaged = !sums && BlockSums::is_damaged(text, digest);
+    return {std::move(sums), is_damaged};
   } catch (const Error&) {
-    return std::nullopt;  // It is too large.
+    return {std::nullopt, true};  // It is too large.
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::io_error) throw;
-    return std::nullopt;
+    return {std::nullopt, true};
   }
 }
 
@@ -170,8 +180,8 @@ void OpenObjects::check_cached(const Digest& digest, const std::stop_token& stop
   // Touched meanwhile: the caller looks again.
   if (Fingerprint::of(cached->file.get()) != before) return;
   if (actual == digest) {
-    if (sums) keep_sums(digest, sums->finish());
     set_verified(digest, before);
+    if (sums) keep_sums(digest, sums->finish());
     return;
   }
   discard(digest, cached->file.get(),
@@ -187,9 +197,9 @@ bool OpenObjects::is_still_good(const VerifiedFile& file, const std::stop_token&
       digest_of_file(file.fd(), file.digest().algorithm(), sums ? &*sums : nullptr, stop, flight);
   if (Fingerprint::of(file.fd()) != before) return true;  // Touched again: the next read tells.
   if (actual == file.digest()) {
-    if (sums) keep_sums(file.digest(), sums->finish());
     file.set_verified(before);
     set_verified(file.digest(), before);
+    if (sums) keep_sums(file.digest(), sums->finish());
     return true;
   }
   discard(file.digest(), file.fd(),
@@ -219,11 +229,25 @@ void OpenObjects::publish(Partial partial, Area area, const HashedFile& hashed) 
   if (now.has_same_content(written)) (*entries_.lock())[digest].set_verified(now);
 }
 
-void OpenObjects::keep_sums(const Digest& digest, const BlockSums& sums) const {
+void OpenObjects::keep_sums(const Digest& digest, const BlockSums& sums) const noexcept try {
   // To check the only block of an object is to hash the object, or nearly so.
-  if (sums.count() < 2 || kept_sums(store_, digest, sums.size()) == sums) return;
+  if (sums.count() < 2) return;
+  // Open, and so in use: it is not thrown out to make room for its sums.
+  const auto cached = find_cached(digest);
+  if (!cached || !store_.is_ours_alone(cached->file.get())) return;
+  const KeptSums kept = kept_sums(store_, digest, cached->file.get(), sums.size());
+  if (kept.sums == sums) return;
   store_.write_hint(Hint::sums, digest,
                     [&](ByteSink& file) { file.write(as_bytes(sums.text(digest))); });
+  // Of the same object there is but one list of sums.
+  if (kept.is_damaged || kept.sums) {
+    problems_.report({.kind = ProblemKind::cache_damaged,
+                      .object = digest.str(),
+                      .detail = "the file of sums of its blocks in the cache was damaged, and was "
+                                "made anew"});
+  }
+} catch (const std::exception& error) {
+  DIGESTFS_LOG(info, "the sums of an object are not kept digest=", digest, " cause=", error.what());
 }
 
 bool OpenObjects::has(const Digest& digest) const {
@@ -242,10 +266,16 @@ State OpenObjects::state(const Digest& digest) const {
   return at != entries->end() && at->second.verified == now ? State::verified : State::cached;
 }
 
-std::optional<std::uint64_t> OpenObjects::cached_size(const Digest& digest) const {
-  const auto cached = find_cached(digest);
+std::optional<UniqueFd> OpenObjects::cached_file(const Digest& digest) const {
+  auto cached = find_cached(digest);
   if (!cached) return std::nullopt;
-  return Fingerprint::of(cached->file.get()).size;
+  return std::move(cached->file);
+}
+
+std::optional<std::uint64_t> OpenObjects::cached_size(const Digest& digest) const {
+  const auto file = cached_file(digest);
+  if (!file) return std::nullopt;
+  return Fingerprint::of(file->get()).size;
 }
 
 bool OpenObjects::take_healed(const Digest& digest) {
@@ -287,7 +317,7 @@ OpenObjects::File OpenObjects::adopt(const Digest& digest, UniqueFd file) {
 /// first.
 OpenObjects::File OpenObjects::adopt_blocks(const Digest& digest, UniqueFd file) {
   const Fingerprint now = Fingerprint::of(file.get());
-  const auto blocks = blocks_of(digest, now);
+  const auto blocks = blocks_of(digest, file.get());
   const auto entries = entries_.lock();
   Entry& entry = (*entries)[digest];
   if (auto other = entry.open.lock()) return other;
@@ -307,23 +337,25 @@ OpenObjects::File OpenObjects::adopt_blocks(const Digest& digest, UniqueFd file)
 }
 
 /// Returns the sums of the object's blocks, and what is known of the blocks of this `file`. Returns
-/// null if there are no sums that fit, or if all of the file was hashed, so that nobody needs them.
-std::shared_ptr<CheckedBlocks> OpenObjects::blocks_of(const Digest& digest,
-                                                      const Fingerprint& file) const {
+/// null if there are no sums that fit, if somebody else may have put the file there, or if all of
+/// it was hashed, so that nobody needs them.
+std::shared_ptr<CheckedBlocks> OpenObjects::blocks_of(const Digest& digest, int file) const {
+  const Fingerprint now = Fingerprint::of(file);
+  if (!store_.is_ours_alone(file)) return nullptr;
   {
     const auto entries = entries_.lock();
     const auto at = entries->find(digest);
     if (at != entries->end()) {
       const Entry& entry = at->second;
-      if (entry.verified == file) return nullptr;
-      if (entry.blocks && entry.blocks->fingerprint() == file) {
+      if (entry.verified == now) return nullptr;
+      if (entry.blocks && entry.blocks->fingerprint() == now) {
         return entry.blocks->has_given_up() ? nullptr : entry.blocks;
       }
     }
   }
-  auto sums = kept_sums(store_, digest, file.size);
-  if (!sums) return nullptr;
-  return std::make_shared<CheckedBlocks>(*std::move(sums), file);
+  auto kept = kept_sums(store_, digest, file, now.size);
+  if (!kept.sums) return nullptr;
+  return std::make_shared<CheckedBlocks>(*std::move(kept.sums), now);
 }
 
 /// Returns true once per `kUseInterval`. Whoever reads many small files opens their tar for each.

@@ -51,8 +51,8 @@ class OpenObjects {
   [[nodiscard]] File open(const Digest& digest, const Patience& patience);
 
   /// Returns the object if it can be read without being hashed first: it is verified, or there are
-  /// sums by which its blocks are checked as they are read. Otherwise returns null, and `open` is
-  /// the way; that makes sums for the next time.
+  /// sums by which its blocks are checked as they are read, and nobody but this user can have put
+  /// it there. Otherwise returns null, and `open` is the way; that makes sums for the next time.
   [[nodiscard]] File open_by_blocks(const Digest& digest);
 
   /// Reads an open object. If its file was touched since it was hashed, or if a block of it does
@@ -71,12 +71,16 @@ class OpenObjects {
   /// Gives `partial`, which was hashed and found to be `hashed`, its name in `area`.
   void publish(Partial partial, Area area, const HashedFile& hashed);
 
-  /// Keeps the `sums` of an object that hashed to its name, for later mounts.
-  void keep_sums(const Digest& digest, const BlockSums& sums) const;
+  /// Keeps the `sums` of an object that hashed to its name, for later mounts. If those that were
+  /// kept are damaged, reports that. Never throws: sums only save work.
+  void keep_sums(const Digest& digest, const BlockSums& sums) const noexcept;
 
   /// Returns true if the object is open or in the cache.
   [[nodiscard]] bool has(const Digest& digest) const;
   [[nodiscard]] State state(const Digest& digest) const;
+  /// Opens the file of the object in the cache, of which nothing is verified. Returns nothing if
+  /// there is none.
+  [[nodiscard]] std::optional<UniqueFd> cached_file(const Digest& digest) const;
   /// Returns the size of the file in the cache; nothing if there is none.
   [[nodiscard]] std::optional<std::uint64_t> cached_size(const Digest& digest) const;
 
@@ -113,8 +117,7 @@ class OpenObjects {
   [[nodiscard]] File find_open(const Digest& digest) const;
   [[nodiscard]] File adopt(const Digest& digest, UniqueFd file);
   [[nodiscard]] File adopt_blocks(const Digest& digest, UniqueFd file);
-  [[nodiscard]] std::shared_ptr<CheckedBlocks> blocks_of(const Digest& digest,
-                                                         const Fingerprint& file) const;
+  [[nodiscard]] std::shared_ptr<CheckedBlocks> blocks_of(const Digest& digest, int file) const;
   [[nodiscard]] bool is_use_due(const Digest& digest);
   [[nodiscard]] bool wants_sums(const Digest& digest) const;
   void verify_again(const File& file, const Patience& patience);

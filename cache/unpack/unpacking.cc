@@ -63,6 +63,13 @@ class ByteCounter final : public ByteSink {
   std::uint64_t bytes_ = 0;
 };
 
+/// Opens a diff so that it is in use. Without a descriptor to spare it may be thrown out.
+std::optional<UniqueFd> open_if_possible(const Store& store, const Digest& diff) noexcept try {
+  return store.open(Area::diffs, diff);
+} catch (const std::exception&) {
+  return std::nullopt;
+}
+
 Error wrong_diff(const Digest& diff, const Digest& layer, const ActualDiff& actual) {
   return {Errc::corrupt, str_cat("cannot open diff ", diff, ": the layer ", layer,
                                  " decompresses to ", actual.digest, ", ", actual.size, " bytes")};
@@ -196,11 +203,11 @@ void Unpacking::keep(Partial partial, const Digest& layer, const Tar& tar, TarOb
   }
   write_layer_note(store_, layer, hashed.digest, content);
   open_objects_.publish(std::move(partial), Area::diffs, hashed);
-  // What is kept beside the diff needs room, too. The diff must not be thrown out for it.
-  const auto in_use = store_.open(Area::diffs, hashed.digest);
-  open_objects_.keep_sums(hashed.digest, sums);
   const ActualDiff actual{hashed.digest, content.size};
   layers_.set_actual(layer, actual);
+  // What is kept beside the diff needs room, too. The diff must not be thrown out for it.
+  const auto in_use = open_if_possible(store_, hashed.digest);
+  open_objects_.keep_sums(hashed.digest, sums);
   if (hashed.digest == diff) {
     if (observer != nullptr) observer->end();
     return;

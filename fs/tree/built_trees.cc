@@ -152,17 +152,18 @@ BuiltTrees::TreePointer BuiltTrees::layer_files(const Digest& diff, const Patien
 /// small tree at once, a larger one by a flight.
 void BuiltTrees::load_layer(const Digest& diff, const Patience& patience) {
   const cache::Store& store = content_.store();
-  auto file = store.open_hint(cache::Hint::tree, diff);
+  const auto tar = content_.cached_file(diff);
+  if (!tar) return;
+  auto file = store.open_hint(cache::Hint::tree, diff, tar->get());
   if (!file) return;
-  const auto tar_size = content_.cached_size(diff);
-  if (!tar_size) return;
+  const std::uint64_t tar_size = Fingerprint::of(tar->get()).size;
   const std::uint64_t size = Fingerprint::of(file->get()).size;
   if (size <= kAtOnce) {
-    load_kept(diff, file->get(), *tar_size);
+    load_kept(diff, file->get(), tar_size);
     return;
   }
   const auto work = [this, diff, tar_size, kept = std::make_shared<UniqueFd>(*std::move(file))](
-                        const std::stop_token&) { load_kept(diff, kept->get(), *tar_size); };
+                        const std::stop_token&) { load_kept(diff, kept->get(), tar_size); };
   await(flights_.join("kept tree " + diff.str(), cache::lane_on_disk(size), work), patience);
 }
 

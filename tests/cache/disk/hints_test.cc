@@ -25,15 +25,20 @@ class HintsTest : public test::CacheFolder {
     store.write_hint(hint, digest, [&](ByteSink& file) { file.write(as_bytes(bytes)); });
   }
   static std::string read(const Store& store, Hint hint, const Digest& digest) {
-    const auto file = store.open_hint(hint, digest);
+    const auto file = open(store, hint, digest);
     return file ? read_rest(file->get(), 1000) : "none";
+  }
+  static std::optional<UniqueFd> open(const Store& store, Hint hint, const Digest& digest) {
+    auto object = store.open(Area::blobs, digest);
+    if (!object) object = store.open(Area::diffs, digest);
+    return object ? store.open_hint(hint, digest, object->get()) : std::nullopt;
   }
 };
 
 TEST_F(HintsTest, AreReplacedAsAWhole) {
   const Store store(path(), {.free_percent = 0});
   const Digest digest = keep(store, "object");
-  EXPECT_FALSE(store.open_hint(Hint::sums, digest));
+  EXPECT_FALSE(open(store, Hint::sums, digest));
   write(store, Hint::sums, digest, "one");
   write(store, Hint::sums, digest, "two, longer");
   write(store, Hint::tree, digest, "tree");
@@ -45,7 +50,7 @@ TEST_F(HintsTest, AreReplacedAsAWhole) {
   });
   EXPECT_EQ(read(store, Hint::sums, digest), "two, longer") << "and nothing is thrown";
   store.remove_hint(Hint::sums, digest);
-  EXPECT_FALSE(store.open_hint(Hint::sums, digest));
+  EXPECT_FALSE(open(store, Hint::sums, digest));
   for (const char* folder : {"sums/sha256", "trees/sha256"}) {
     for (const auto& entry : fs::directory_iterator(path() / folder)) {
       EXPECT_EQ(entry.path().filename(), digest.encoded()) << "a draft was left";
@@ -57,12 +62,12 @@ TEST_F(HintsTest, DoNoHarmWhereTheyCannotBeWritten) {
   const Store store(path(), {.free_percent = 0});
   const Digest digest = keep(store, "object");
   test::put_in_the_way(path("sums", digest), "link");
-  EXPECT_FALSE(store.open_hint(Hint::sums, digest)) << "a link is not followed";
+  EXPECT_FALSE(open(store, Hint::sums, digest)) << "a link is not followed";
   write(store, Hint::sums, digest, "sums");
   EXPECT_EQ(read(store, Hint::sums, digest), "sums");
   const Store full(path(), {.free_percent = 100});
   write(full, Hint::tree, digest, "tree");
-  EXPECT_FALSE(full.open_hint(Hint::tree, digest)) << "all of the disk is to stay free";
+  EXPECT_FALSE(open(full, Hint::tree, digest)) << "all of the disk is to stay free";
 }
 
 TEST_F(HintsTest, OfOtherUsersAreNotBelieved) {
@@ -70,12 +75,32 @@ TEST_F(HintsTest, OfOtherUsersAreNotBelieved) {
   const Digest digest = keep(store, "object");
   write(store, Hint::sums, digest, "sums");
   fs::permissions(path("sums", digest), fs::perms(0620));
-  EXPECT_FALSE(store.open_hint(Hint::sums, digest)) << "somebody else may write to it";
+  EXPECT_FALSE(open(store, Hint::sums, digest)) << "somebody else may write to it";
   write(store, Hint::sums, digest, "sums");
-  EXPECT_TRUE(store.open_hint(Hint::sums, digest));
+  EXPECT_TRUE(open(store, Hint::sums, digest));
+  fs::permissions(path("blobs", digest), fs::perms(0464));
+  EXPECT_FALSE(open(store, Hint::sums, digest)) << "somebody else may write to the object";
+  fs::permissions(path("blobs", digest), fs::perms(0444));
+  EXPECT_TRUE(open(store, Hint::sums, digest));
   if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
   ASSERT_EQ(::chown(path("sums", digest).c_str(), 65534, 65534), 0);
-  EXPECT_FALSE(store.open_hint(Hint::sums, digest));
+  EXPECT_FALSE(open(store, Hint::sums, digest));
+}
+
+// Whoever may write to the folder can put an object, a hint, or a folder of them in place of
+// another.
+TEST_F(HintsTest, AreNeitherReadNorWrittenWhereOthersMayWriteToTheCache) {
+  const Store store(path(), {.free_percent = 0});
+  const Digest digest = keep(store, "object");
+  write(store, Hint::sums, digest, "sums");
+  for (const unsigned mode : {0770U, 0702U}) {
+    fs::permissions(path(), fs::perms(mode));
+    EXPECT_EQ(read(store, Hint::sums, digest), "none");
+    write(store, Hint::tree, digest, "tree");
+    EXPECT_FALSE(fs::exists(path("trees", digest)));
+  }
+  fs::permissions(path(), fs::perms(0755));
+  EXPECT_EQ(read(store, Hint::sums, digest), "sums");
 }
 
 TEST_F(HintsTest, CountAndGoWithTheirObject) {
@@ -102,10 +127,10 @@ TEST_F(HintsTest, StayForAsLongAsAnyAreaHasTheObject) {
   const std::string name = "sha256/" + std::string(digest.encoded());
   fs::remove(path("blobs", digest));
   remove_beside(store.directory(), name);
-  EXPECT_TRUE(store.open_hint(Hint::sums, digest));
+  EXPECT_TRUE(open(store, Hint::sums, digest));
   fs::remove(path("diffs", digest));
   remove_beside(store.directory(), name);
-  EXPECT_FALSE(store.open_hint(Hint::sums, digest));
+  EXPECT_FALSE(open(store, Hint::sums, digest));
 }
 
 TEST_F(HintsTest, OfObjectsThatAreGoneAndOfKilledWritersAreTidiedAway) {  // promise 6

@@ -69,9 +69,20 @@ TEST(BlockSums, B2AreNotReadIfAnyByteOfTheirFileIsAnother) {
     std::string damaged = text;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
     EXPECT_FALSE(BlockSums::parse(damaged, kObject, size)) << at;
+    EXPECT_TRUE(BlockSums::is_damaged(damaged, kObject)) << at;
+    EXPECT_TRUE(BlockSums::is_damaged(text.substr(0, at), kObject)) << "cut at " << at;
     EXPECT_FALSE(BlockSums::parse(text.substr(0, at), kObject, size)) << "cut at " << at;
   }
   EXPECT_FALSE(BlockSums::parse(text + "x", kObject, size));
+  EXPECT_TRUE(BlockSums::is_damaged(text + "x", kObject));
+}
+
+TEST(BlockSums, AreNotDamagedIfTheyAreOfAnotherSizeOrVersion) {
+  const std::string text = sums_of("content").text(kObject);
+  EXPECT_FALSE(BlockSums::is_damaged(text, kObject));
+  EXPECT_TRUE(BlockSums::is_damaged(text, digest_of("another")));
+  EXPECT_FALSE(BlockSums::is_damaged("digestfs sums 2 in another way", kObject));
+  EXPECT_FALSE(BlockSums::is_damaged("digestfs sums 12 in another way", kObject));
 }
 
 }  // namespace

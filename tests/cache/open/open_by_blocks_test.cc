@@ -56,6 +56,11 @@ class OpenByBlocksTest : public ContentTest {
     stream.seekp(static_cast<std::streamoff>(offset));
     stream << bytes;
   }
+  void expect_damaged_sums(const Mount& mount) const {
+    EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"cache-damaged", 1}}));
+    EXPECT_EQ(mount.lines().at(0)["object"], diff_.str());
+    EXPECT_NE(mount.lines().at(0)["detail"].get<std::string>().find("sums"), std::string::npos);
+  }
   [[nodiscard]] static std::string flipped(char byte) {
     return {static_cast<char>(static_cast<unsigned char>(byte) ^ 0x40U)};
   }
@@ -129,7 +134,7 @@ TEST_F(OpenByBlocksTest, B2ReadsRightAndMakesSumsAnewWhateverByteOfThemIsAnother
     Mount mount(cache(), source_);
     meet(mount);
     EXPECT_EQ(mount.read(open(mount, diff_)), tar_);
-    EXPECT_EQ(mount.problems.text(), "");
+    expect_damaged_sums(mount);
     EXPECT_EQ(test::slurp(path("sums", diff_)), sums);
   }
   EXPECT_EQ(source_.fetches(), 1U);
@@ -149,9 +154,19 @@ TEST_F(OpenByBlocksTest, B2HashesTheWholeIfASumIsWrongAndTheObjectIsNot) {
   EXPECT_EQ(mount.content.state(diff_), State::cached);
   EXPECT_EQ(read(mount, file, 10, 3 * kBlock + 5), tar_.substr(3 * kBlock + 5, 10));
   EXPECT_EQ(mount.content.state(diff_), State::verified);
-  EXPECT_EQ(mount.problems.text(), "");
+  expect_damaged_sums(mount);
   EXPECT_EQ(test::slurp(path("sums", diff_)), sums);
   EXPECT_EQ(source_.fetches(), 1U);
+}
+
+TEST_F(OpenByBlocksTest, SaysNothingOfTheSumsOfAnotherVersion) {
+  const std::string sums = test::slurp(path("sums", diff_));
+  overwrite("sums", std::string_view("digestfs sums ").size(), "2");
+  Mount mount(cache(), source_);
+  meet(mount);
+  EXPECT_EQ(mount.read(open(mount, diff_)), tar_);
+  EXPECT_EQ(mount.problems.text(), "");
+  EXPECT_EQ(test::slurp(path("sums", diff_)), sums);
 }
 
 // Whoever may write to the cache's folder could put an object, and sums of it, in place of another.
@@ -168,7 +183,26 @@ TEST_F(OpenByBlocksTest, B2DoesNotBelieveTheSumsOfAnotherObject) {
   Mount mount(cache(), source_);
   meet(mount);
   EXPECT_EQ(mount.read(open(mount, diff_)), tar_);
-  EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"cache-damaged", 1}}));
+  EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"cache-damaged", 2}})) << "both";
+}
+
+TEST_F(OpenByBlocksTest, B2HashesTheWholeWhereOthersMayHavePutTheObjectOrItsSums) {
+  const auto is_hashed = [&] {
+    Mount mount(cache(), source_);
+    meet(mount);
+    EXPECT_EQ(mount.read(open(mount, diff_)), tar_);
+    EXPECT_EQ(mount.problems.text(), "");
+    return mount.content.state(diff_) == State::verified;
+  };
+  EXPECT_FALSE(is_hashed());
+  for (const fs::path& file : {cache(), path("diffs", diff_), path("sums", diff_)}) {
+    SCOPED_TRACE(file);
+    const fs::perms before = fs::status(file).permissions();
+    fs::permissions(file, fs::perms::group_write, fs::perm_options::add);
+    EXPECT_TRUE(is_hashed());
+    fs::permissions(file, before);
+    EXPECT_FALSE(is_hashed());
+  }
 }
 
 TEST_F(OpenByBlocksTest, MakesSumsOfADiffThatHasNone) {
