@@ -42,13 +42,15 @@ constexpr const char* name_of(Area area) noexcept {
   return "quarantine";
 }
 
-/// Writes to a draft.
+/// Writes to the draft of a hint. Throws ENOSPC where the disk has no room as it is.
 class DraftSink final : public ByteSink {
  public:
   DraftSink(Draft& draft, const Eviction& eviction) : draft_(draft), eviction_(eviction) {}
 
   void write(std::span<const std::byte> bytes) override {
-    eviction_.reserve(bytes.size());
+    if (!eviction_.has_room(bytes.size())) {
+      throw std::system_error(ENOSPC, std::generic_category(), "nothing is thrown out for a hint");
+    }
     draft_.write(as_text(bytes));
     written_ += bytes.size();
   }

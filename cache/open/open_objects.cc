@@ -115,11 +115,9 @@ OpenObjects::File OpenObjects::open_by_blocks(const Digest& digest) {
     if (file->is_use_due(Clock::now(), kUseInterval)) store_.touch(digest);
     return file;
   }
-  // A layer's tar is among the diffs, unless the source keeps it as it is.
-  auto cached = store_.open(Area::diffs, digest);
-  if (!cached) cached = store_.open(Area::blobs, digest);
+  auto cached = find_cached(digest);
   if (!cached) return nullptr;
-  auto file = adopt_blocks(digest, *std::move(cached));
+  auto file = adopt_blocks(digest, std::move(cached->file));
   if (!file || !file->is_readable()) return nullptr;
   if (is_use_due(digest)) store_.touch(digest);
   return file;
@@ -153,7 +151,7 @@ void OpenObjects::verify(const Digest& digest, const Patience& patience) {
 }
 
 void OpenObjects::verify_again(const File& file, const Patience& patience) {
-  if (file->size() <= kAtOnce) {
+  if (file->size() <= kAtOnce || file->is_damaged()) {
     check_again(*file, {}, nullptr);
     return;
   }
@@ -190,6 +188,7 @@ void OpenObjects::check_cached(const Digest& digest, const std::stop_token& stop
 
 bool OpenObjects::is_still_good(const VerifiedFile& file, const std::stop_token& stop,
                                 Flight* flight) {
+  if (file.is_damaged()) return false;
   const Fingerprint before = Fingerprint::of(file.fd());
   std::optional<BlockSummer> sums;
   if (file.has_blocks()) sums.emplace();
@@ -202,6 +201,7 @@ bool OpenObjects::is_still_good(const VerifiedFile& file, const std::stop_token&
     if (sums) keep_sums(file.digest(), sums->finish());
     return true;
   }
+  file.set_damaged();
   discard(file.digest(), file.fd(),
           damage(Claim{file.digest(), file.size()}, actual, before.size,
                  file.has_blocks() ? "did not hash to its name" : "was changed while it was open"));
@@ -380,18 +380,11 @@ void OpenObjects::set_verified(const Digest& digest, const Fingerprint& fingerpr
 }
 
 void OpenObjects::Entry::set_verified(const Fingerprint& now) {
-  const bool is_other = (verified && !verified->is_same_file(now)) ||
-                        (blocks && !blocks->fingerprint().is_same_file(now));
-  if (is_other) heal();
   verified = now;
   blocks.reset();
 }
 
 void OpenObjects::Entry::set_blocks(const std::shared_ptr<CheckedBlocks>& now) {
-  const Fingerprint& file = now->fingerprint();
-  const bool is_other = (verified && !verified->is_same_file(file)) ||
-                        (blocks && !blocks->fingerprint().is_same_file(file));
-  if (is_other) heal();
   verified.reset();
   blocks = now;
 }

@@ -98,11 +98,11 @@ class OpenObjects {
     bool healed = false;                       ///< since `take_healed` was called last
     bool was_healed = false;                   ///< ever
 
-    /// Says that this file was hashed. If it is another file than before, the one before may have
-    /// been damaged: somebody else may have found that, and put this one in its place.
+    /// Says that this file was hashed.
     void set_verified(const Fingerprint& now);
-    /// Says that blocks of this file are going to be read; the same holds for it.
+    /// Says that blocks of this file are going to be read.
     void set_blocks(const std::shared_ptr<CheckedBlocks>& now);
+    /// Says that a damaged file was found, and thrown away.
     void heal() noexcept { healed = was_healed = true; }
     [[nodiscard]] VerifiedFile::Replaces replaces() const noexcept;
   };

@@ -46,9 +46,13 @@ std::optional<std::size_t> VerifiedFile::read(std::span<std::byte> buffer,
                                               std::uint64_t offset) const {
   try {
     if (is_read_by_blocks_.load(std::memory_order_acquire)) return read_checked(buffer, offset);
+    if (is_damaged_) return std::nullopt;
+    // Taken before the read: if the file is changed and hashed again meanwhile, the buffer may have
+    // bytes that were not hashed. The file is looked at after the read: a change that comes later
+    // cannot have reached the buffer.
+    const std::optional<Fingerprint> verified = *verified_.lock();
     const std::size_t got = read_at(file_.get(), buffer, offset);
-    // Looked at after the read: a change that comes later cannot have reached the buffer.
-    return is_untouched() ? std::optional(got) : std::nullopt;
+    return verified == Fingerprint::of(file_.get()) ? std::optional(got) : std::nullopt;
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::io_error) throw;
     give_up_blocks();

@@ -65,6 +65,11 @@ class VerifiedFile {
   /// `digest()`.
   void set_verified(const Fingerprint& verified) const;
 
+  /// Notes that all of the file was hashed and is not `digest()`: nothing of it is read any more,
+  /// and it need not be hashed again.
+  void set_damaged() const noexcept { is_damaged_ = true; }
+  [[nodiscard]] bool is_damaged() const noexcept { return is_damaged_; }
+
  private:
   [[nodiscard]] std::optional<std::size_t> read_checked(std::span<std::byte> buffer,
                                                         std::uint64_t offset) const;
@@ -80,6 +85,7 @@ class VerifiedFile {
   // Synchronise themselves.
   /// False once a block did not match, the file was touched, or all of it was hashed.
   mutable std::atomic<bool> is_read_by_blocks_{false};
+  mutable std::atomic<bool> is_damaged_{false};
   mutable std::atomic<Clock::time_point> used_at_{Clock::now()};
   // Guarded by the lock it lives in: nothing before the file was hashed, and once the disk could
   // not read it.

@@ -68,6 +68,7 @@ TEST_F(HintsTest, DoNoHarmWhereTheyCannotBeWritten) {
   const Store full(path(), {.free_percent = 100});
   write(full, Hint::tree, digest, "tree");
   EXPECT_FALSE(open(full, Hint::tree, digest)) << "all of the disk is to stay free";
+  EXPECT_TRUE(full.open(Area::blobs, digest)) << "nothing is thrown out for a hint";
 }
 
 TEST_F(HintsTest, OfOtherUsersAreNotBelieved) {

@@ -301,6 +301,30 @@ TEST_F(OpenByBlocksTest, FetchesAgainWhatTheDiskCannotRead) {
   EXPECT_EQ(mount.read(open(mount, diff_)), tar_);
 }
 
+TEST_F(OpenByBlocksTest, IsNotHashedAgainOnceItWasFoundDamaged) {
+  Mount mount(cache(), source_);
+  meet(mount);
+  const auto file = open(mount, diff_);
+  overwrite("diffs", 0, flipped(tar_[0]));
+  EXPECT_EQ(read(mount, file, 10, kBlock), "corrupt");
+  EXPECT_TRUE(file->is_damaged());
+  // If it were hashed, it would be found to be good.
+  std::ofstream("/proc/self/fd/" + std::to_string(file->fd()), std::ios::in | std::ios::binary)
+      << tar_[0];
+  EXPECT_EQ(read(mount, file, 10, kBlock), "corrupt");
+}
+
+TEST_F(OpenByBlocksTest, DoesNotCountAsHealedIfItWasOnlyEvicted) {
+  Mount mount(cache(), source_);
+  meet(mount);
+  EXPECT_EQ(read(mount, open(mount, diff_), 10, 0), tar_.substr(0, 10));
+  // An inode number that is in use is not used again.
+  fs::rename(path("diffs", diff_), cache() / "evicted");
+  EXPECT_EQ(mount.read(mount.open(diff_)), tar_);
+  EXPECT_FALSE(open(mount, diff_)->replaces_another());
+  EXPECT_FALSE(mount.content.take_healed(diff_));
+}
+
 // A reader of headers that came to nothing tried again for ever.
 TEST_F(OpenByBlocksTest, IsNotOpenedAgainOnceABlockWasBad) {
   Mount mount(cache(), source_);
