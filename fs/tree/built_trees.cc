@@ -2,6 +2,7 @@
 #include "fs/tree/built_trees.h"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -151,6 +152,7 @@ BuiltTrees::TreePointer BuiltTrees::layer_files(const Digest& diff, const Patien
 /// Loads the tree of a layer if an earlier mount kept it, and if the layer's tar is in the cache: a
 /// small tree at once, a larger one by a flight.
 void BuiltTrees::load_layer(const Digest& diff, const Patience& patience) {
+  if (useless_.lock()->contains(diff)) return;
   const cache::Store& store = content_.store();
   const auto tar = content_.cached_file(diff);
   if (!tar) return;
@@ -167,18 +169,33 @@ void BuiltTrees::load_layer(const Digest& diff, const Patience& patience) {
   await(flights_.join("kept tree " + diff.str(), cache::lane_on_disk(size), work), patience);
 }
 
-/// Removes the `file` if it is of no use, so that it is made anew.
+/// Removes the `file` if it is of no use, so that it is made anew. Reports it if it is damaged.
 void BuiltTrees::load_kept(const Digest& diff, int file, std::uint64_t tar_size) {
+  bool is_damaged = false;
   auto kept = [&]() -> std::optional<KeptTree> {
     try {
       return read_kept_tree(file, diff, tar_size);
+    } catch (const Error&) {
+      is_damaged = true;
+      return std::nullopt;
     } catch (const std::system_error& error) {
       if (error.code() != std::errc::io_error) throw;
+      is_damaged = true;
+      return std::nullopt;
+    } catch (const std::bad_alloc&) {
       return std::nullopt;
     }
   }();
   if (!kept) {
     DIGESTFS_LOG(info, "a kept tree is of no use digest=", diff);
+    if (is_damaged) {
+      problems_.report({.kind = cache::ProblemKind::cache_damaged,
+                        .object = diff.str(),
+                        .detail = "the tree of the layer that was kept in the cache was damaged, "
+                                  "and was made anew"});
+    }
+    // First: if it cannot be removed, it is not to be read again and again.
+    useless_.lock()->insert(diff);
     content_.store().remove_hint(cache::Hint::tree, diff);
     return;
   }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/flights.h"
@@ -93,6 +94,8 @@ class BuiltTrees {
   Guarded<std::unordered_map<std::string, Outcome>> outcomes_;
   Guarded<std::uint64_t> last_number_{0U};
   Guarded<std::unordered_map<std::string, const FileNodes*>> nodes_;
+  /// The layers whose kept tree was found to be of no use; it may be there still.
+  Guarded<std::unordered_set<Digest>> useless_;
 };
 
 }  // namespace digestfs::fs

@@ -2,8 +2,35 @@
 #include "fs/tree/file_tree.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace digestfs::fs {
+
+std::uint64_t size_of(const FileExtras& extras) noexcept {
+  constexpr std::uint64_t kPerXattr = 128;
+  std::uint64_t size = sizeof(FileExtras) + extras.runs.size() * sizeof(archive::SparseRun) +
+                       extras.defect.size() + extras.missing_target.size();
+  for (const auto& [name, value] : extras.xattrs) size += name.size() + value.size() + kPerXattr;
+  return size;
+}
+
+std::uint64_t size_of(const EarlyLink& link) noexcept {
+  std::uint64_t size = sizeof(EarlyLink) + link.name.size();
+  for (const std::string& target : link.targets) size += sizeof(std::string) + target.size();
+  return size;
+}
+
+FileTree::FileTree(std::vector<FileRecord> files, std::vector<Name> names, std::string texts,
+                   std::vector<FileExtras> extras, std::vector<EarlyLink> early_links)
+    : files_(std::move(files)),
+      names_(std::move(names)),
+      texts_(std::move(texts)),
+      extras_(std::move(extras)),
+      early_links_(std::move(early_links)),
+      bytes_(files_.size() * sizeof(FileRecord) + names_.size() * sizeof(Name) + texts_.size()) {
+  for (const FileExtras& one : extras_) bytes_ += size_of(one);
+  for (const EarlyLink& link : early_links_) bytes_ += size_of(link);
+}
 
 std::span<const FileTree::Name> FileTree::entries(Index directory) const {
   const FileRecord& record = files_[directory];

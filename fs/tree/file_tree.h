@@ -36,6 +36,10 @@ struct EarlyLink {
   std::vector<std::string> targets;  ///< paths: the link's own, and those of links it leads through
 };
 
+/// About how many bytes of memory these take.
+[[nodiscard]] std::uint64_t size_of(const FileExtras& extras) noexcept;
+[[nodiscard]] std::uint64_t size_of(const EarlyLink& link) noexcept;
+
 /// A file, whatever names lead to it. The meaning of `size` and `where` depends on `type`.
 struct FileRecord {
   std::int64_t modified_seconds = 0;
@@ -74,18 +78,10 @@ class FileTree {
   };
 
   FileTree(std::vector<FileRecord> files, std::vector<Name> names, std::string texts,
-           std::vector<FileExtras> extras, std::vector<EarlyLink> early_links = {})
-      : files_(std::move(files)),
-        names_(std::move(names)),
-        texts_(std::move(texts)),
-        extras_(std::move(extras)),
-        early_links_(std::move(early_links)) {}
+           std::vector<FileExtras> extras, std::vector<EarlyLink> early_links = {});
 
   /// About how many bytes of memory the tree takes.
-  [[nodiscard]] std::size_t bytes() const noexcept {
-    return files_.size() * sizeof(FileRecord) + names_.size() * sizeof(Name) + texts_.size() +
-           extras_.size() * sizeof(FileExtras);
-  }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
   /// All files. The directories come first, and the root is the first of them.
   [[nodiscard]] std::span<const FileRecord> files() const noexcept { return files_; }
@@ -115,6 +111,7 @@ class FileTree {
   std::string texts_;
   std::vector<FileExtras> extras_;
   std::vector<EarlyLink> early_links_;
+  std::uint64_t bytes_;
 };
 
 }  // namespace digestfs::fs

@@ -67,15 +67,6 @@ std::vector<FileTree::Index> order_of(const std::vector<FileRecord>& files,
   return order;
 }
 
-/// About what it takes in memory.
-std::uint64_t size_of(const FileExtras& extras) {
-  constexpr std::uint64_t kPerXattr = 128;
-  std::uint64_t size = sizeof(FileExtras) + extras.runs.size() * sizeof(archive::SparseRun) +
-                       extras.defect.size() + extras.missing_target.size();
-  for (const auto& [name, value] : extras.xattrs) size += name.size() + value.size() + kPerXattr;
-  return size;
-}
-
 }  // namespace
 
 FileTreeBuilder::FileTreeBuilder(const Limits& limits) : limits_(limits) {
@@ -173,9 +164,7 @@ const FileExtras& FileTreeBuilder::extras(Index file) const {
 }
 
 void FileTreeBuilder::add_early_link(EarlyLink link) {
-  std::uint64_t size = sizeof(EarlyLink) + link.name.size();
-  for (const std::string& target : link.targets) size += sizeof(std::string) + target.size();
-  charge(size);
+  charge(size_of(link));
   early_links_.push_back(std::move(link));
 }
 

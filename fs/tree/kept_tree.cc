@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -22,12 +23,16 @@
 namespace digestfs::fs {
 namespace {
 
+// Raised with each change of what follows the header; the test has a sum of it.
 constexpr std::string_view kTreeVersion = "digestfs tree 1\n";
+// The version of the program: another one may build another tree of the same layer.
+constexpr std::string_view kProgramVersion = DIGESTFS_VERSION;
 // A machine of the other order of bytes reads another number.
 constexpr std::uint64_t kByteOrder = 0x0102030405060708;
 
 struct Header {
   std::array<char, kTreeVersion.size()> version{};
+  std::array<char, 32> program{};
   std::uint64_t byte_order = kByteOrder;
   std::uint64_t record_size = sizeof(FileRecord);
   std::uint64_t tar_size = 0;
@@ -46,11 +51,22 @@ static_assert(std::has_unique_object_representations_v<FileTree::Name>);
 Header header_of(std::uint64_t tar_size, std::size_t files, std::size_t names, std::size_t texts) {
   Header header;
   std::ranges::copy(kTreeVersion, header.version.begin());
+  static_assert(kProgramVersion.size() <= std::tuple_size_v<decltype(Header::program)>);
+  std::ranges::copy(kProgramVersion, header.program.begin());
   header.tar_size = tar_size;
   header.files = files;
   header.names = names;
   header.texts = texts;
   return header;
+}
+
+/// Returns true if the header is one of this program in another format.
+bool is_of_another_version(const Header& header) {
+  const std::string_view version(header.version.data(), header.version.size());
+  const std::string_view what = kTreeVersion.substr(0, kTreeVersion.find_last_of(' ') + 1);
+  if (!version.starts_with(what) || version == kTreeVersion) return false;
+  const char number = version[what.size()];
+  return number >= '1' && number <= '9';
 }
 
 /// The details as a text.
@@ -95,9 +111,10 @@ class DetailsWriter {
   std::string text;
 };
 
-Error broken_details() { return {Errc::corrupt, "the details of a kept tree are broken"}; }
+Error damaged_tree() { return {Errc::corrupt, "a kept tree is not as it was written"}; }
 
-/// Takes the details apart. Throws `Errc::corrupt` where they end too early.
+/// Takes the details apart. Throws `Errc::corrupt` where they end too early, and where they take
+/// more memory than those of a tree that was built.
 class DetailsReader {
  public:
   explicit DetailsReader(std::string_view text) : rest_(text) {}
@@ -110,22 +127,25 @@ class DetailsReader {
   }
   std::string text() {
     const std::uint64_t length = number();
-    if (length > rest_.size()) throw broken_details();
+    if (length > rest_.size()) throw damaged_tree();
+    charge(length);
     return std::string(take(static_cast<std::size_t>(length)));
   }
   FileExtras extras() {
     FileExtras extras;
     for (std::uint64_t left = number(); left > 0; --left) {
+      charge(kPerItem);
       std::string name = text();
-      if (!extras.xattrs.try_emplace(std::move(name), text()).second) throw broken_details();
+      if (!extras.xattrs.try_emplace(std::move(name), text()).second) throw damaged_tree();
     }
     const std::uint64_t sparse = number();
-    if (sparse > 1) throw broken_details();
+    if (sparse > 1) throw damaged_tree();
     extras.sparse = sparse == 1;
     for (std::uint64_t left = number(); left > 0; --left) {
       archive::SparseRun run;
       run.offset = number();
       run.length = number();
+      charge(sizeof run);
       extras.runs.push_back(run);
     }
     extras.defect = text();
@@ -135,10 +155,13 @@ class DetailsReader {
   EarlyLink early_link() {
     EarlyLink link;
     const std::uint64_t directory = number();
-    if (directory > UINT32_MAX) throw broken_details();
+    if (directory > UINT32_MAX) throw damaged_tree();
     link.directory = static_cast<std::uint32_t>(directory);
     link.name = text();
-    for (std::uint64_t left = number(); left > 0; --left) link.targets.push_back(text());
+    for (std::uint64_t left = number(); left > 0; --left) {
+      charge(sizeof(std::string));
+      link.targets.push_back(text());
+    }
     return link;
   }
   Finding finding() {
@@ -151,21 +174,35 @@ class DetailsReader {
   auto all(std::uint64_t most, const Take& take_one) {
     std::vector<decltype(take_one())> items;
     std::uint64_t left = number();
-    if (left > most) throw broken_details();
-    for (; left > 0; --left) items.push_back(take_one());
+    if (left > most) throw damaged_tree();
+    for (; left > 0; --left) {
+      charge(sizeof(decltype(take_one())));
+      items.push_back(take_one());
+    }
     return items;
   }
   [[nodiscard]] bool is_at_end() const noexcept { return rest_.empty(); }
 
  private:
+  // About what an extended attribute takes besides its texts.
+  static constexpr std::uint64_t kPerItem = 128;
+  // Findings are few; the bound of the builder is on the others.
+  static constexpr std::uint64_t kMostBytes =
+      FileTreeBuilder::Limits{}.bytes + (std::uint64_t{64} << 20U);
+
+  void charge(std::uint64_t bytes) {
+    bytes_ += bytes;
+    if (bytes_ > kMostBytes) throw damaged_tree();
+  }
   std::string_view take(std::size_t length) {
-    if (length > rest_.size()) throw broken_details();
+    if (length > rest_.size()) throw damaged_tree();
     const std::string_view taken = rest_.substr(0, length);
     rest_.remove_prefix(length);
     return taken;
   }
 
   std::string_view rest_;
+  std::uint64_t bytes_ = 0;
 };
 
 /// Reads the parts of the file one after the other, and sums them up.
@@ -205,6 +242,20 @@ bool are_records(std::span<const FileRecord> records) {
     if (bytes[at + offsetof(FileRecord, implicit)] > std::byte{1}) return false;
   }
   return true;
+}
+
+/// Returns true if the file `fd` of `size` bytes ends with the sum of what stands before it.
+bool has_own_sum(int fd, std::uint64_t size) {
+  if (size < LastingSum::kBytes) return false;
+  Parts parts(fd);
+  std::vector<std::byte> buffer(std::size_t{256} << 10U);
+  for (std::uint64_t left = size - LastingSum::kBytes; left > 0;) {
+    const auto part = std::span(buffer).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer.size())));
+    if (!parts.read(part)) return false;
+    left -= part.size();
+  }
+  return parts.matches_sum();
 }
 
 /// Returns the bytes of the details if the parts that `header` tells of are the whole file.
@@ -247,16 +298,19 @@ void write_kept_tree(ByteSink& output, const Digest& diff, std::uint64_t tar_siz
   output.write(sum.value());
 }
 
-std::optional<KeptTree> read_kept_tree(int fd, const Digest& diff, std::uint64_t tar_size) try {
+std::optional<KeptTree> read_kept_tree(int fd, const Digest& diff, std::uint64_t tar_size) {
   const std::uint64_t size = Fingerprint::of(fd).size;
   Parts parts(fd);
   Header header;
-  if (size > kMaxKeptTree || !parts.read(std::as_writable_bytes(std::span(&header, 1))) ||
-      header != header_of(tar_size, header.files, header.names, header.texts)) {
+  if (size > kMaxKeptTree || !parts.read(std::as_writable_bytes(std::span(&header, 1)))) {
+    throw damaged_tree();
+  }
+  if (header != header_of(tar_size, header.files, header.names, header.texts)) {
+    if (!is_of_another_version(header) && !has_own_sum(fd, size)) throw damaged_tree();
     return std::nullopt;
   }
   const auto rest = details_size(header, size);
-  if (!rest) return std::nullopt;
+  if (!rest) throw damaged_tree();
   // All of this together is no more than the file has.
   std::vector<FileRecord> files(static_cast<std::size_t>(header.files));
   std::vector<FileTree::Name> names(static_cast<std::size_t>(header.names));
@@ -266,21 +320,19 @@ std::optional<KeptTree> read_kept_tree(int fd, const Digest& diff, std::uint64_t
       !parts.read(std::as_writable_bytes(std::span(texts))) ||
       !parts.read(std::as_writable_bytes(std::span(details_text))) || !parts.matches_sum() ||
       !are_records(files)) {
-    return std::nullopt;
+    throw damaged_tree();
   }
   DetailsReader details(details_text);
-  if (details.text() != diff.str()) return std::nullopt;
+  if (details.text() != diff.str()) throw damaged_tree();
   auto extras = details.all(header.files, [&] { return details.extras(); });
   auto early_links = details.all(header.names, [&] { return details.early_link(); });
   auto findings = details.all(Findings::kMost, [&] { return details.finding(); });
   const std::uint64_t omitted = details.number();
-  if (!details.is_at_end()) return std::nullopt;
+  if (!details.is_at_end()) throw damaged_tree();
   FileTree tree(std::move(files), std::move(names), std::move(texts), std::move(extras),
                 std::move(early_links));
-  if (!is_sound(tree, tar_size)) return std::nullopt;
+  if (!is_sound(tree, tar_size)) throw damaged_tree();
   return KeptTree{std::move(tree), Findings(std::move(findings), omitted)};
-} catch (const Error&) {
-  return std::nullopt;  // The details are broken.
 }
 
 }  // namespace digestfs::fs

@@ -13,7 +13,8 @@
 // The file `trees/<alg>/<hex>` of the cache: the tree of a layer, so that a later mount need not
 // read the layer's tar. It has these parts, in the order of bytes of the machine that wrote it:
 //
-//     a header of fixed size: version, size of the tar, sizes of the next three parts
+//     a header of fixed size: its version and the program's, size of the tar, sizes of the next
+//     three parts
 //     the records of the files, as they are in memory
 //     the names, as they are in memory
 //     the texts
@@ -37,9 +38,10 @@ void write_kept_tree(ByteSink& output, const Digest& diff, std::uint64_t tar_siz
                      const FileTree& tree, const Findings& findings);
 
 /// Returns what is kept in the file `fd` if that is the tree of the tar `diff`, which has
-/// `tar_size` bytes. Returns nothing if anything in the file is not as it was written, or could not
-/// have been written: whatever the file holds, the tree that is returned is sound
-/// (fs/tree/tree_check.h). Throws `std::system_error` if the file cannot be read.
+/// `tar_size` bytes. Returns nothing if another version of the program wrote the file, or another
+/// machine, or for a tar of another size. Throws `Errc::corrupt` if anything in the file is not as
+/// it was written, or could not have been written: whatever the file holds, the tree that is
+/// returned is sound (fs/tree/tree_check.h). Throws `std::system_error` if the file cannot be read.
 [[nodiscard]] std::optional<KeptTree> read_kept_tree(int fd, const Digest& diff,
                                                      std::uint64_t tar_size);
 

@@ -53,7 +53,7 @@ class TreeCheck {
     };
     if (!std::ranges::is_partitioned(files, is_directory)) return false;
     directories_ = static_cast<std::size_t>(std::ranges::count_if(files, is_directory));
-    return std::ranges::all_of(tree_.all_extras(), are_sound) &&
+    return are_names_shared_out() && std::ranges::all_of(tree_.all_extras(), are_sound) &&
            std::ranges::all_of(files, [this](const FileRecord& file) { return is_record(file); }) &&
            std::ranges::all_of(tree_.early_links(),
                                [this](const EarlyLink& link) {
@@ -70,8 +70,6 @@ class TreeCheck {
       return false;
     }
     switch (file.type) {
-      case FileType::directory:
-        return is_within(file.where, file.size, tree_.names().size());
       case FileType::symlink:
         return file.size > 0 && file.size < PATH_MAX &&
                is_within(file.where, file.size, tree_.texts().size());
@@ -80,6 +78,18 @@ class TreeCheck {
       default:
         return true;
     }
+  }
+
+  /// Returns true if each name is an entry of one directory: they stand in the directories' order.
+  [[nodiscard]] bool are_names_shared_out() const {
+    std::uint64_t next = 0;
+    for (const FileRecord& directory : tree_.files().first(directories_)) {
+      if (directory.where != next || !is_within(next, directory.size, tree_.names().size())) {
+        return false;
+      }
+      next += directory.size;
+    }
+    return next == tree_.names().size();
   }
 
   [[nodiscard]] bool is_content(const FileRecord& file) const {

@@ -27,6 +27,20 @@ namespace {
 
 using test::tree_text;
 
+constexpr std::string_view kVersionLine = "digestfs tree 1\n";
+// The bytes of the program's version, which come next.
+constexpr std::size_t kProgramSize = 32;
+
+std::string hex_of(const LastingSum::Value& sum) {
+  std::string hex;
+  for (const std::byte byte : sum) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    hex += kDigits[std::to_integer<std::size_t>(byte >> 4U)];
+    hex += kDigits[std::to_integer<std::size_t>(byte & std::byte{15})];
+  }
+  return hex;
+}
+
 class TextSink final : public ByteSink {
  public:
   void write(std::span<const std::byte> bytes) override { text += as_text(bytes); }
@@ -84,7 +98,24 @@ std::optional<KeptTree> read_back(const std::string& text, const Digest& diff,
                                   std::uint64_t tar_size) {
   const UniqueFd file(::memfd_create("kept", MFD_CLOEXEC));
   write_all(file.get(), as_bytes(text));
-  return read_kept_tree(file.get(), diff, tar_size);
+  try {
+    return read_kept_tree(file.get(), diff, tar_size);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::corrupt);
+    return std::nullopt;
+  }
+}
+
+/// Returns true if reading the file says that it is damaged.
+bool is_damaged(const std::string& text, const Digest& diff, std::uint64_t tar_size) {
+  const UniqueFd file(::memfd_create("kept", MFD_CLOEXEC));
+  write_all(file.get(), as_bytes(text));
+  try {
+    static_cast<void>(read_kept_tree(file.get(), diff, tar_size));
+    return false;
+  } catch (const Error&) {
+    return true;
+  }
 }
 
 std::string without_sum(const std::string& text) {
@@ -168,6 +199,36 @@ TEST(KeptTree, B2IsNotReadIfAnyByteOfItsFileIsAnother) {
   EXPECT_FALSE(read_back(text + "x", diff, built.tar.size()));
 }
 
+TEST(KeptTree, IsNotDamagedIfAnotherVersionWroteItOrForAnotherTar) {
+  const Built built(test::tar({{.name = "f"}}));
+  const std::string text = built.kept();
+  const Digest diff = digest_of(built.tar);
+  EXPECT_FALSE(is_damaged(text, diff, built.tar.size()));
+  EXPECT_FALSE(is_damaged(text, diff, built.tar.size() + 512));
+  EXPECT_TRUE(is_damaged(text, digest_of("another"), built.tar.size()));
+  std::string other_format = text;
+  other_format[kVersionLine.size() - 2] = '9';
+  EXPECT_FALSE(is_damaged(other_format, diff, built.tar.size()));
+  std::string other_program = without_sum(text);
+  other_program[kVersionLine.size()] = 'x';
+  EXPECT_FALSE(is_damaged(with_sum(other_program), diff, built.tar.size()));
+  EXPECT_FALSE(read_back(with_sum(other_program), diff, built.tar.size()));
+  EXPECT_TRUE(is_damaged(other_program + std::string(16, 'x'), diff, built.tar.size()));
+  for (const std::size_t at : {std::size_t{0}, text.size() / 2, text.size() - 1}) {
+    std::string damaged = text;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x04);
+    EXPECT_TRUE(is_damaged(damaged, diff, built.tar.size())) << at;
+    EXPECT_TRUE(is_damaged(text.substr(0, at), diff, built.tar.size())) << at;
+  }
+}
+
+// If this changes, raise kTreeVersion: a later mount must not take a tree that is built otherwise.
+TEST(KeptTree, IsWrittenAsItsVersionSays) {
+  std::string text = without_sum(Built(all_kinds()).kept());
+  text.erase(kVersionLine.size(), kProgramSize);
+  EXPECT_EQ(hex_of(LastingSum::of(as_bytes(text))), "f6078d3a46ae3dcf9cfcfb7d319bd503");
+}
+
 // Whoever can write to the cache can make a sum that fits.
 TEST(KeptTree, IsSoundWhateverItsSumSays) {
   const Built built(all_kinds());
@@ -192,6 +253,17 @@ TEST(KeptTree, IsSoundWhateverItsSumSays) {
   EXPECT_GT(accepted, 0U) << "a mode, a time or an owner may be any";
 }
 
+TEST(FileTree, CountsTheMemoryOfAllThatItKeeps) {
+  const FileTree plain({FileRecord{}}, {}, "", {});
+  FileExtras extras;
+  extras.xattrs["user.a"] = std::string(10'000, 'x');
+  extras.runs.resize(1000);
+  EarlyLink link;
+  link.targets.assign(1000, std::string(100, 'x'));
+  const FileTree tree({FileRecord{}}, {}, "", {extras}, {link});
+  EXPECT_GT(tree.bytes(), plain.bytes() + 10'000 + 16'000 + 100'000);
+}
+
 TEST(KeptTree, IsNoneOfWhatIsNoTree) {
   using Name = FileTree::Name;
   const auto is_sound_tree = [](std::vector<FileRecord> files, std::vector<Name> names,
@@ -214,6 +286,9 @@ TEST(KeptTree, IsNoneOfWhatIsNoTree) {
   EXPECT_FALSE(is_sound_tree({}, {}, ""));
   EXPECT_FALSE(is_sound_tree({file}, {}, "")) << "the root is a directory";
   EXPECT_TRUE(is_sound_tree({directory(0, 1, 2), file}, {{0, 1, 1}}, "f"));
+  EXPECT_FALSE(is_sound_tree({directory(0, 1, 2), file}, {{0, 1, 1}, {0, 1, 1}}, "f"))
+      << "a name that is in no directory";
+  EXPECT_FALSE(is_sound_tree({directory(1, 1, 2), file}, {{0, 1, 1}, {0, 1, 1}}, "f"));
   FileRecord beyond = file;
   beyond.where = 9001;
   EXPECT_FALSE(is_sound_tree({directory(0, 1, 2), beyond}, {{0, 1, 1}}, "f")) << "beyond the tar";
