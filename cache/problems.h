@@ -25,7 +25,7 @@ enum class ProblemKind {
   bad_entry,      ///< an entry of a layer that is left out, or shown otherwise than it stands there
   bad_name,       ///< a name from the network that cannot be shown
   unpaired,       ///< layers and diff_ids, or layers and history, that do not pair up
-  cache_damaged,  ///< a cached file that no longer hashes to its name; it was thrown away
+  cache_damaged,  ///< a cached file, or what is kept beside it, is not as it was written
   remark,         ///< odd, but right
 };
 

@@ -75,6 +75,7 @@ for hint in sums trees; do
   expect_eq "$(cat "$rootfs/a/file" "$rootfs/z/file")" $'first\nlast'
   cmp "$rootfs/m" "$folder/m"
   expect_eq "$(jq -r '.kind + " " + .object' "$mnt/.digestfs/problems.jsonl")" "cache-damaged $diff"
+  jq -r .detail "$mnt/.digestfs/problems.jsonl" | grep -q 'in the cache was damaged, and was made anew'
   expect_eq "$(sha256sum <"$cache/$hint/sha256/$hex")" "$before" "$hint/ made anew"
   unmount
 done

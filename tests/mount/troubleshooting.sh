@@ -222,6 +222,8 @@ elsewhere 'SSL certificate problem: …' mount/certificates.sh 'refused 13 certi
 elsewhere 'the proxy answered …' registry/http/failure_test.cc 'the proxy answered 407'
 elsewhere 'a credential helper fails; what it said before is used …' \
   registry/auth/credentials_test.cc A15AreWhatAHelperSaidBeforeItFailed
+elsewhere '… in the cache was damaged, and was made anew' mount/later_mount.sh \
+  'in the cache was damaged, and was made anew'
 elsewhere 'it decompresses to …' mount/companions.sh 'it decompresses to '
 elsewhere 'the index says that it is for …, but its config says …' mount/companions.sh \
   'the index says that it is for linux/arm64, but its config says linux/amd64'
