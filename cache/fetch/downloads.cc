@@ -40,6 +40,32 @@ bool is_interruption(Errc code) noexcept {
   return is_silence(code) || code == Errc::interrupted || code == Errc::denied;
 }
 
+/// Returns true if a transfer that failed with `code` may go on. Whatever a server said to several
+/// connections, it may not say to one.
+bool is_worth_going_on(Errc code, bool has_objected) noexcept {
+  if (code == Errc::unavailable || code == Errc::timed_out) return true;
+  return has_objected && code != Errc::interrupted && code != Errc::too_large;
+}
+
+/// How often a download from one origin has gone on.
+class Resumptions {
+ public:
+  /// Counts one more, after a transfer that found `had` bytes and left `size`. Returns false if
+  /// that is too many, or leads nowhere.
+  [[nodiscard]] bool may_go_on(std::uint64_t had, std::uint64_t size, bool has_restarted) {
+    const bool is_of_use = has_restarted ? ++restarts_ <= kMaxRestarts : size > had;
+    if (size == 0 || !is_of_use) return false;
+    if (size >= had + kProgress) in_a_row_ = 0;
+    return ++in_a_row_ <= kMaxResumptions;
+  }
+  /// Returns how many there were since the download last made good progress.
+  [[nodiscard]] int in_a_row() const noexcept { return in_a_row_; }
+
+ private:
+  int restarts_ = 0;
+  int in_a_row_ = 0;
+};
+
 /// Returns true if the next origin may do better than one that failed with `code`. Two endpoints of
 /// one source fail alike, except that only one of them has the object (EP-6). Each URL is another
 /// server.
@@ -239,8 +265,8 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
   auto wanted = registry::Copy::any;
   ConnectionPolicy connections = policy_.connections;
   std::unique_ptr<ArrivalHash> hash;
-  int restarts = 0;
-  for (int resumption = 0;;) {
+  Resumptions resumptions;
+  for (;;) {
     const std::uint64_t had = partial.size();
     if (!hash && download.known.most_claimed > kSmall) {
       hash =
@@ -267,20 +293,16 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
                    "other bytes than promised, once more from the start digest=", download.digest,
                    " actual=", actual.digest);
     } catch (const Error& error) {
-      bool is_cut = error.code() == Errc::unavailable || error.code() == Errc::timed_out;
-      if (transfer.has_objected()) {
-        // A server that does not like several connections gets one.
-        connections.most = 1;
-        is_cut = is_cut || error.code() != Errc::interrupted;
-      }
+      // A server that does not like several connections gets one.
+      if (transfer.has_objected()) connections.most = 1;
       const std::uint64_t size = partial.size();
-      const bool may_go_on = receiver.has_restarted() ? ++restarts <= kMaxRestarts : size > had;
-      if (!is_cut || size == 0 || !may_go_on) throw;
-      if (size >= had + kProgress) resumption = 0;
-      if (++resumption > kMaxResumptions) throw;
+      if (!is_worth_going_on(error.code(), transfer.has_objected()) ||
+          !resumptions.may_go_on(had, size, receiver.has_restarted())) {
+        throw;
+      }
       DIGESTFS_LOG(info, "download interrupted, going on digest=", download.digest, " at=", size,
                    " cause=", error.what());
-      wait_to_go_on(resumption, stop);
+      wait_to_go_on(resumptions.in_a_row(), stop);
     }
   }
 }
