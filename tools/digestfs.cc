@@ -245,11 +245,13 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   if (is_remote(options.source)) downloads.connections.most = options.connections;
   fs::PassthroughState passthrough;
   const bool may_pass = options.passthrough && is_root_of_the_machine();
-  if (!may_pass) {
-    passthrough.set_unused(options.passthrough
-                               ? "only root outside of a user namespace may let the kernel read "
-                                 "files by itself"
-                               : "--no-passthrough was given");
+  if (!options.passthrough) {
+    passthrough.set_unused("--no-passthrough was given");
+  } else if (!may_pass) {
+    const std::string reason =
+        "only root outside of a user namespace may let the kernel read files by itself";
+    DIGESTFS_LOG(info, "the daemon reads the cache for the kernel: ", reason);
+    passthrough.set_unused(reason);
   }
   const fs::MountParts parts{*store, workers,     problems, options.network,
                              inodes, passthrough, downloads};
