@@ -79,7 +79,8 @@ class Table:
 def run(contender, variables):
     """Runs a contender once, and returns the seconds."""
     script = SCRIPT % (contender.before, contender.timed, contender.after)
-    variables = variables | {"digestfs": contender.program}
+    if contender.program:
+        variables = variables | {"digestfs": contender.program}
     environment = os.environ | {name: str(value) for name, value in variables.items()}
     # A file and no pipe, which a daemon that was started would keep open.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
