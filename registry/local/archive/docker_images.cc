@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/byte_counter.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "registry/image/config.h"
@@ -24,16 +25,6 @@ constexpr std::size_t kMaxImageName = 512;
 constexpr const char* kManifest = "manifest.json";
 /// Docker and containerd write the full name of an image here, in the `index.json` of a layout.
 constexpr const char* kImageName = "io.containerd.image.name";
-
-/// Counts bytes.
-class Counter final : public ByteSink {
- public:
-  void write(std::span<const std::byte> bytes) override { count_ += bytes.size(); }
-  [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
-
- private:
-  std::uint64_t count_ = 0;
-};
 
 /// Reads one archive. Whatever several images share is read once, however often a hostile
 /// `manifest.json` names it.
@@ -272,7 +263,7 @@ const DockerObject& Reader::layer(const TarIndex::Member& member) {
       const FilePart part = archive_.part(member);
       read.object.compression = compression_of(part);
       if (read.object.compression != archive::Compression::none) {
-        Counter counter;
+        ByteCounter counter;
         inflate(part, read.object.compression, counter, budget_, stop_);
         read.object.size = counter.count();
       }
