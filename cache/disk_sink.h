@@ -20,12 +20,19 @@ enum class Unsized {
 /// file that will not fit in the end must not empty the cache first.
 struct SizeWanted {};
 
-/// Writes to a partial file, and reserves room on the disk before it writes. `partial` must outlive
-/// the sink.
+/// Writes a row of bytes to a partial file, and reserves room on the disk before it writes. Several
+/// sinks may write to one file at once, each its own row. `partial` must outlive the sink.
 class DiskSink final : public ByteSink {
  public:
-  DiskSink(const Store& store, Partial& partial, Unsized unsized = Unsized::evicts)
-      : store_(store), partial_(partial), unsized_(unsized) {}
+  /// The row begins at byte `at` of the file.
+  DiskSink(const Store& store, Partial& partial, std::uint64_t at,
+           Unsized unsized = Unsized::evicts)
+      : store_(store), partial_(partial), unsized_(unsized) {
+    go_to(at);
+  }
+
+  /// Begins another row at byte `at`.
+  void go_to(std::uint64_t at) noexcept;
 
   /// Reserves room for the `bytes` that are to come. Throws ENOSPC if they do not fit: what cannot
   /// be kept in the end is not begun, at the cost of what is kept.
@@ -37,6 +44,8 @@ class DiskSink final : public ByteSink {
   const Store& store_;
   Partial& partial_;
   Unsized unsized_;
+  std::uint64_t at_ = 0;
+  WriteOut write_out_;
   std::uint64_t reserved_ = 0;
   std::optional<std::uint64_t> to_come_;
 };

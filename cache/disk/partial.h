@@ -50,19 +50,19 @@ class Partial {
   void truncate() { keep(0); }
   /// Forgets everything behind the first `bytes`, and goes on there.
   void keep(std::uint64_t bytes);
-  /// Goes on writing at `offset`.
-  void go_to(std::uint64_t offset);
   /// Forgets everything behind the first gap: a process that was killed while several connections
   /// wrote to the file may have left one. Where the file system does not say where gaps are, the
   /// hash of the object tells in the end.
   void drop_behind_gap();
   /// Writes at the file's position. See `WriteOut`.
   void write(std::span<const std::byte> bytes);
-  /// Writes at `offset`, and leaves the file's position as it is. Safe beside other such calls and
-  /// one of `write`. The caller sends the bytes out (`WriteOut`).
+  /// Writes at `offset`, and leaves the file's position as it is. Safe beside other such calls. The
+  /// caller sends the bytes out (`WriteOut`).
   void write_at(std::span<const std::byte> bytes, std::uint64_t offset);
 
  private:
+  void go_to(std::uint64_t offset);
+
   Digest digest_;
   std::string path_;
   UniqueFd file_;

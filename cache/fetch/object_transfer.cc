@@ -17,8 +17,6 @@ namespace {
 // that size, in bytes.
 constexpr int kMaxCuts = 2;
 constexpr std::uint64_t kPiece = std::uint64_t{1} << 20U;
-// How often a helper asks whether the disk still has room, in bytes.
-constexpr std::uint64_t kRoomStep = std::uint64_t{16} << 20U;
 // How many parts for each connection may be behind the first missing byte.
 constexpr std::uint64_t kPartsAhead = 4;
 
@@ -41,9 +39,13 @@ bool SpareConnections::take() noexcept {
 /// Takes a part of the object into the partial file.
 class ObjectTransfer::PartSink final : public registry::ObjectSink {
  public:
-  PartSink(ObjectTransfer& transfer, Ranges::Part part)
-      : transfer_(transfer), part_(part), at_(missing().begin) {
-    write_out_.begin(at_);
+  /// `missing` is what is missing of `part`.
+  PartSink(ObjectTransfer& transfer, Ranges::Part part, const Span& missing)
+      : transfer_(transfer),
+        part_(part),
+        at_(missing.begin),
+        disk_(transfer.parts_.store, transfer.parts_.partial, missing.begin) {
+    disk_.expect(missing.size());
   }
 
   void begin(const registry::Beginning& beginning) override {
@@ -56,32 +58,22 @@ class ObjectTransfer::PartSink final : public registry::ObjectSink {
 
   /// Ends the connection if it sends more than the part, or if another has taken the part over.
   void write(std::span<const std::byte> bytes) override {
-    const std::uint64_t wanted = missing().size();
+    const std::uint64_t wanted = transfer_.ranges_->missing_of(part_).size();
     if (wanted == 0) throw EnoughCame{};
     const auto piece =
         bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), wanted)));
-    if (piece.size() > reserved_) {
-      reserved_ = std::max<std::uint64_t>(std::min(kRoomStep, wanted), piece.size());
-      transfer_.parts_.store.reserve(reserved_);
-    }
-    reserved_ -= piece.size();
-    Partial& partial = transfer_.parts_.partial;
-    partial.write_at(piece, at_);
+    disk_.write(piece);
     at_ += piece.size();
-    write_out_.advance(partial.fd(), at_);
     transfer_.parts_.flight.advance(piece.size());
     transfer_.ranges_->advance(part_, at_);
     transfer_.parts_.arrival.reach(transfer_.ranges_->reached());
   }
 
-  [[nodiscard]] Span missing() const { return transfer_.ranges_->missing_of(part_); }
-
  private:
   ObjectTransfer& transfer_;
   Ranges::Part part_;
   std::uint64_t at_;
-  WriteOut write_out_;
-  std::uint64_t reserved_ = 0;
+  DiskSink disk_;
 };
 
 ObjectTransfer::ObjectTransfer(Send send, const Parts& parts, const ConnectionPolicy& policy)
@@ -90,13 +82,20 @@ ObjectTransfer::ObjectTransfer(Send send, const Parts& parts, const ConnectionPo
 ObjectTransfer::~ObjectTransfer() { end_helpers(); }
 
 void ObjectTransfer::run() {
-  const std::stop_token& stop = parts_.request.stop;
   parts_.arrival.reach(parts_.receiver.size());
+  const std::stop_callback stopping(parts_.request.stop, [this] { first_stop_.request_stop(); });
+  Request request = parts_.request;
+  request.stop = first_stop_.get_token();
   try {
-    stream_first();
-    if (!ranges_) return;
-    fetch_parts(parts_.request);
-    if (stop.stop_requested()) throw Error(Errc::interrupted, "the download was stopped");
+    try {
+      stream_first(request);
+      if (!ranges_) return;
+      fetch_parts(request);
+    } catch (const Error&) {
+      // This connection is of no more interest once the others have fetched what it could not.
+      if (!ranges_ || !ranges_->are_complete()) throw;
+    }
+    if (!ranges_->are_complete()) throw Error(Errc::interrupted, "the download was stopped");
     end_helpers();
   } catch (...) {
     end_helpers();
@@ -107,9 +106,9 @@ void ObjectTransfer::run() {
 }
 
 /// Has the origin send everything to the first connection, as far as nobody else fetches it.
-void ObjectTransfer::stream_first() {
+void ObjectTransfer::stream_first(const Request& request) {
   try {
-    send_({.offset = parts_.receiver.size()}, *this, parts_.request);
+    send_({.offset = parts_.receiver.size()}, *this, request);
   } catch (const EnoughCame&) {
     // Others fetch, or have fetched, what comes next.
   } catch (const Error& error) {
@@ -163,7 +162,8 @@ bool ObjectTransfer::is_worth_sharing(std::uint64_t at) {
 void ObjectTransfer::share(std::uint64_t at) {
   const std::uint64_t part =
       std::clamp((*total_ - at) / (2 * policy_.most), policy_.smallest, policy_.largest);
-  const RangePolicy ranges{.part = part, .window = kPartsAhead * policy_.most * part};
+  const RangePolicy ranges{
+      .part = part, .window = kPartsAhead * policy_.most * part, .patience = policy_.patience};
   ranges_.emplace(Span{at, *total_}, ranges);
   first_ = ranges_->take({});
   helpers_.reserve(policy_.most);
@@ -190,6 +190,8 @@ void ObjectTransfer::help(const std::stop_token& stop) noexcept {
     // A helper is not worth a wait: where the server wants to be left alone, the first connection
     // has it for itself (RTY-3).
     fetch_parts({.stop = stop, .deadline = Clock::now(), .urgency = parts_.request.urgency});
+    // A slow connection may still bring what another one has fetched meanwhile.
+    if (ranges_->are_complete()) first_stop_.request_stop();
   } catch (const std::exception& error) {
     DIGESTFS_LOG(debug, "a further connection gives up digest=", parts_.partial.digest(),
                  " cause=", error.what());
@@ -218,11 +220,12 @@ void ObjectTransfer::fetch_part(Ranges::Part part, const Request& request) {
   for (Span missing = ranges_->missing_of(part); missing.size() > 0;) {
     const std::uint64_t before = missing.begin;
     try {
-      PartSink sink(*this, part);
+      PartSink sink(*this, part, missing);
       send_({.offset = missing.begin, .end = missing.end}, sink, request);
       missing = ranges_->missing_of(part);
-      if (missing.size() > 0)
+      if (missing.size() > 0) {
         throw Error(Errc::unavailable, "a part of the object ended too early");
+      }
     } catch (const EnoughCame&) {
       return;
     } catch (const Error& error) {

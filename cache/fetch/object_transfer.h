@@ -34,6 +34,8 @@ struct ConnectionPolicy {
   /// The least and the most bytes of a request by a further connection.
   std::uint64_t smallest = std::uint64_t{4} << 20U;
   std::uint64_t largest = std::uint64_t{16} << 20U;
+  /// How long a connection without work waits before it takes over the part of a slow one.
+  Clock::duration patience = std::chrono::seconds(5);
   /// From so many bytes a second on, one connection is fast enough.
   std::uint64_t fast = std::uint64_t{256} << 20U;
 };
@@ -90,7 +92,7 @@ class ObjectTransfer final : private registry::ObjectSink {
   [[nodiscard]] bool is_worth_sharing(std::uint64_t at);
   void share(std::uint64_t at);
   void help(const std::stop_token& stop) noexcept;
-  void stream_first();
+  void stream_first(const Request& request);
   void fetch_parts(const Request& request);
   void fetch_part(Ranges::Part part, const Request& request);
   void end_helpers() noexcept;
@@ -106,8 +108,9 @@ class ObjectTransfer final : private registry::ObjectSink {
   std::string version_;
   std::optional<Ranges> ranges_;
   std::optional<Ranges::Part> first_;  ///< what the first connection fetches, once others help
-  // Synchronises itself.
+  // Synchronise themselves.
   std::atomic<bool> has_objected_ = false;
+  std::stop_source first_stop_;  ///< ends what the first connection does
   // The last member: the helpers use all of the above.
   std::vector<std::jthread> helpers_;
 };

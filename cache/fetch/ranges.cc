@@ -14,9 +14,8 @@ Ranges::Ranges(Span missing, const RangePolicy& policy) : policy_(policy), end_(
 std::optional<Ranges::Part> Ranges::take(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    const bool is_there = changed_.wait_for(lock, stop, policy_.patience, [this] {
-      return may_give_out() || (left_.empty() && taken_.empty());
-    });
+    const bool is_there = changed_.wait_for(lock, stop, policy_.patience,
+                                            [this] { return may_give_out() || is_complete_now(); });
     if (stop.stop_requested()) return std::nullopt;
     if (may_give_out()) break;
     if (is_there) return std::nullopt;
@@ -71,7 +70,7 @@ Span Ranges::missing_of(Part part) const {
 void Ranges::advance(Part part, std::uint64_t end) {
   const std::lock_guard lock(mutex_);
   part->span.begin = std::clamp(end, part->span.begin, part->span.end);
-  if (policy_.window != UINT64_MAX) changed_.notify_all();
+  if (policy_.window != UINT64_MAX || is_complete_now()) changed_.notify_all();
 }
 
 void Ranges::give_back(Part part) noexcept {
@@ -83,6 +82,11 @@ void Ranges::give_back(Part part) noexcept {
     left_.splice(std::find_if(left_.begin(), left_.end(), is_behind), taken_, part);
   }
   changed_.notify_all();
+}
+
+bool Ranges::are_complete() const {
+  const std::lock_guard lock(mutex_);
+  return is_complete_now();
 }
 
 std::uint64_t Ranges::reached() const {

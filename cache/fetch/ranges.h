@@ -65,11 +65,14 @@ class Ranges {
   /// Gives a part back. What is missing of it is given out again.
   void give_back(Part part) noexcept;
 
+  /// Returns true if nothing is missing any longer.
+  [[nodiscard]] bool are_complete() const;
   /// Returns the end of what is there without a gap. It never becomes smaller.
   [[nodiscard]] std::uint64_t reached() const;
 
  private:
   [[nodiscard]] std::uint64_t reached_now() const;
+  [[nodiscard]] bool is_complete_now() const { return reached_now() == end_; }
   [[nodiscard]] bool may_give_out() const;
   [[nodiscard]] std::optional<Part> take_over();
 

@@ -13,16 +13,15 @@ Receiver::Receiver(const Store& store, Partial& partial, const Bounds& bounds,
       wanted_(wanted),
       flight_(flight),
       bounds_(bounds),
-      disk_(store, partial),
-      size_(partial.size()) {
-  partial_.go_to(size_);
-}
+      disk_(store, partial, partial.size()),
+      size_(partial.size()) {}
 
 void Receiver::begin(const registry::Beginning& beginning) {
   total_ = beginning.total;
   if (beginning.offset != size_) {
     has_restarted_ = true;
     partial_.truncate();
+    disk_.go_to(0);
     size_ = 0;
   }
   if (!bounds_.most) bounds_.most = total_.value_or(store_.limits().unsized);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/byte_counter.h"
 #include "base/error.h"
 #include "base/fingerprint.h"
 #include "base/piped_sink.h"
@@ -52,16 +53,6 @@ class TarTaker final : public ByteSink {
 std::string name_of_following(const Digest& diff, const Digest& layer) {
   return str_cat("unpack ", diff, " ", layer, " while it arrives");
 }
-
-/// Counts bytes, and keeps none.
-class ByteCounter final : public ByteSink {
- public:
-  void write(std::span<const std::byte> bytes) override { bytes_ += bytes.size(); }
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
-
- private:
-  std::uint64_t bytes_ = 0;
-};
 
 /// Opens a diff so that it is in use. Without a descriptor to spare it may be thrown out.
 std::optional<UniqueFd> open_if_possible(const Store& store, const Digest& diff) noexcept try {
@@ -150,7 +141,7 @@ void Unpacking::unpack_arriving(Partial partial, ArrivingLayer& layer, TarObserv
   const Digest diff = partial.digest();
   std::optional<Tar> tar;
   try {
-    DiskSink disk(store_, partial, Unsized::asks);
+    DiskSink disk(store_, partial, 0, Unsized::asks);
     tar = write_tar(
         disk, partial, observer,
         [&](ByteSink& output) { return pass(layer, output, stop, flight); }, stop, flight);
@@ -255,7 +246,7 @@ std::optional<Unpacking::Tar> Unpacking::write(Partial& partial, const VerifiedF
   // A tar is about as large as its layer, or larger.
   store_.reserve(layer.size());
   try {
-    DiskSink disk(store_, partial, Unsized::asks);
+    DiskSink disk(store_, partial, 0, Unsized::asks);
     return write_tar(disk, partial, observer, pass_layer, stop, flight);
   } catch (const SizeWanted&) {
     observer = nullptr;
@@ -263,8 +254,8 @@ std::optional<Unpacking::Tar> Unpacking::write(Partial& partial, const VerifiedF
   partial.truncate();
   ByteCounter counter;
   if (!pass(layer, counter, stop, flight)) return std::nullopt;
-  DiskSink disk(store_, partial);
-  disk.expect(counter.bytes());
+  DiskSink disk(store_, partial, 0);
+  disk.expect(counter.count());
   return write_tar(disk, partial, nullptr, pass_layer, stop, flight);
 }
 

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -31,6 +32,7 @@ enum class Answer {
   altered,        ///< It sends other bytes.
   too_many,       ///< It wants to be asked less often.
   more,           ///< It sends more than the part.
+  half,           ///< It sends half of the part, and then nothing until the connection is ended.
 };
 
 /// A source of one object. A connection that asks for all of it is held back after its first bytes
@@ -75,6 +77,7 @@ class SharingSource final : public registry::Source {
         std::unique_lock lock(mutex_);
         asked_.wait(lock, request.stop, [this] { return !parts_.empty(); });
       }
+      if (is_still_) stand_still(request);
       if (is_cut_) throw Error(Errc::unavailable, "the first connection is cut");
       send(sink, all.subspan(offset + 16 * kKiB), request);
       return;
@@ -110,6 +113,10 @@ class SharingSource final : public registry::Source {
         send(sink, as_bytes(std::string_view(altered)), request);
         return;
       }
+      case Answer::half:
+        sink.begin({range.offset, bytes_.size(), "v1"});
+        send(sink, part.first(part.size() / 2), request);
+        stand_still(request);
       case Answer::too_many:
         throw Error(Errc::rate_limited, "too many requests");
       case Answer::more:
@@ -122,6 +129,8 @@ class SharingSource final : public registry::Source {
   /// The first connection is held back, and cut after that.
   void hold_back() { is_held_back_ = true; }
   void cut_first() { is_cut_ = true; }
+  /// The first connection is held back, and stands still after that.
+  void stop_first() { is_still_ = true; }
 
   [[nodiscard]] int requests() const { return requests_; }
   /// How often all of the object was asked for, from some byte on.
@@ -152,6 +161,11 @@ class SharingSource final : public registry::Source {
     SharingSource& source_;
   };
 
+  [[noreturn]] static void stand_still(const Request& request) {
+    while (!request.stop.stop_requested()) std::this_thread::sleep_for(1ms);
+    throw Error(Errc::interrupted, "ended");
+  }
+
   static void send(registry::ObjectSink& sink, std::span<const std::byte> bytes,
                    const Request& request) {
     while (!bytes.empty()) {
@@ -167,6 +181,7 @@ class SharingSource final : public registry::Source {
   Script script_;
   bool is_held_back_ = false;
   bool is_cut_ = false;
+  bool is_still_ = false;
   std::atomic<int> requests_ = 0;
   std::atomic<int> streams_ = 0;
   std::atomic<int> anew_ = 0;
@@ -184,6 +199,7 @@ class ObjectTransferTest : public ContentTest {
     source_of_parts_.emplace(bytes_, script);
     if (connections > 1) source_of_parts_->hold_back();
     if (is_first_cut_) source_of_parts_->cut_first();
+    if (is_first_still_) source_of_parts_->stop_first();
     Store store(cache(), {.free_percent = 0});
     Problems problems("test");
     Workers workers({2, 4, 2});
@@ -192,6 +208,7 @@ class ObjectTransferTest : public ContentTest {
     policy.after = {};
     policy.smallest = policy.largest = 64 * kKiB;
     policy.fast = UINT64_MAX;
+    policy.patience = patience_;
     Content content(store, *source_of_parts_, workers, problems, Network::allowed,
                     {.resume = {.first = 1ms, .most = 2ms}, .connections = policy});
     const Digest digest = digest_of(bytes_);
@@ -210,8 +227,11 @@ class ObjectTransferTest : public ContentTest {
   }
   [[nodiscard]] const SharingSource& source() const { return *source_of_parts_; }
 
+  /// How long a connection without work waits before it takes a part over.
+  Clock::duration patience_ = 1h;
   std::string bytes_ = test::noise(3'000'000);
   bool is_first_cut_ = false;
+  bool is_first_still_ = false;
   std::optional<SharingSource> source_of_parts_;
 };
 
@@ -241,6 +261,21 @@ TEST_F(ObjectTransferTest, GoesOnWhereAPartIsCut) {
 
 TEST_F(ObjectTransferTest, GoesOnByPartsWhereTheFirstConnectionIsCut) {
   is_first_cut_ = true;
+  EXPECT_TRUE(fetch([](int) { return Answer::part; }) == bytes_);
+  EXPECT_EQ(source().streams(), 1);
+}
+
+// Nobody waits for a connection once others have brought what it was to bring.
+TEST_F(ObjectTransferTest, IsFinishedWithoutAConnectionThatStandsStill) {
+  patience_ = 20ms;
+  EXPECT_TRUE(fetch([](int number) { return number == 2 ? Answer::half : Answer::part; }) ==
+              bytes_);
+  EXPECT_EQ(source().streams(), 1);
+}
+
+TEST_F(ObjectTransferTest, IsFinishedWithoutItsFirstConnectionIfThatStandsStill) {
+  is_first_still_ = true;
+  patience_ = 20ms;
   EXPECT_TRUE(fetch([](int) { return Answer::part; }) == bytes_);
   EXPECT_EQ(source().streams(), 1);
 }

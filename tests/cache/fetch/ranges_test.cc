@@ -140,6 +140,18 @@ TEST(RangesTest, AreTakenOverFromASlowConnectionOnce) {
   EXPECT_FALSE(ranges.take({}));
 }
 
+TEST(RangesTest, AreCompleteThoughASlowConnectionStillHasAPart) {
+  Ranges ranges({0, 100}, {.part = 100, .patience = {}});
+  const auto slow = ranges.take({}).value();
+  const auto taken_over = ranges.take({}).value();
+  EXPECT_FALSE(ranges.are_complete());
+  ranges.advance(taken_over, 100);
+  ranges.give_back(taken_over);
+  EXPECT_TRUE(ranges.are_complete());
+  EXPECT_FALSE(ranges.take({})) << "nobody waits for the slow one";
+  ranges.give_back(slow);
+}
+
 TEST(RangesTest, OfNothingHaveNoParts) {
   Ranges ranges({7, 7}, {.part = 100});
   EXPECT_FALSE(ranges.take({}));
