@@ -48,7 +48,7 @@ void MemberStream::require_end() const {
 }
 
 void MemberStream::hand_out(std::size_t made) {
-  if (made > 0) output_.write(std::span(buffer_).first(made));
+  if (made > 0) output_.take(buffer_, made);
 }
 
 }  // namespace digestfs::archive

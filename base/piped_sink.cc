@@ -29,21 +29,38 @@ void PipedSink::write(std::span<const std::byte> bytes) {
     return;
   }
   while (!bytes.empty()) {
-    std::vector<std::byte> buffer;
-    {
-      std::unique_lock lock(mutex_);
-      moved_.wait(lock, [this] { return !empty_.empty() || failure_; });
-      if (failure_) std::rethrow_exception(failure_);
-      buffer = std::move(empty_.back());
-      empty_.pop_back();
-    }
+    std::vector<std::byte> buffer = wait_for_empty();
     const auto part = bytes.first(std::min(kBuffer, bytes.size()));
     buffer.assign(part.begin(), part.end());
     bytes = bytes.subspan(part.size());
-    const std::lock_guard lock(mutex_);
-    full_.push_back(std::move(buffer));
-    moved_.notify_all();
+    push({std::move(buffer), part.size()});
   }
+}
+
+void PipedSink::take(std::vector<std::byte>& buffer, std::size_t size) {
+  if (!thread_.joinable()) {
+    output_.take(buffer, size);
+    return;
+  }
+  std::vector<std::byte> empty = wait_for_empty();
+  empty.resize(buffer.size());
+  push({std::exchange(buffer, std::move(empty)), size});
+}
+
+/// Waits until a buffer is empty, and returns it.
+std::vector<std::byte> PipedSink::wait_for_empty() {
+  std::unique_lock lock(mutex_);
+  moved_.wait(lock, [this] { return !empty_.empty() || failure_; });
+  if (failure_) std::rethrow_exception(failure_);
+  std::vector<std::byte> buffer = std::move(empty_.back());
+  empty_.pop_back();
+  return buffer;
+}
+
+void PipedSink::push(Piece piece) {
+  const std::lock_guard lock(mutex_);
+  full_.push_back(std::move(piece));
+  moved_.notify_all();
 }
 
 void PipedSink::finish() {
@@ -64,16 +81,16 @@ void PipedSink::end(bool drop) {
 
 void PipedSink::pass_on() {
   for (;;) {
-    std::vector<std::byte> buffer;
+    Piece piece;
     {
       std::unique_lock lock(mutex_);
       moved_.wait(lock, [this] { return !full_.empty() || has_ended_; });
       if (full_.empty()) return;
-      buffer = std::move(full_.front());
+      piece = std::move(full_.front());
       full_.pop_front();
     }
     try {
-      output_.write(buffer);
+      output_.write(std::span<const std::byte>(piece.buffer).first(piece.size));
     } catch (...) {
       const std::lock_guard lock(mutex_);
       failure_ = std::current_exception();
@@ -81,7 +98,7 @@ void PipedSink::pass_on() {
       return;
     }
     const std::lock_guard lock(mutex_);
-    empty_.push_back(std::move(buffer));
+    empty_.push_back(std::move(piece.buffer));
     moved_.notify_all();
   }
 }

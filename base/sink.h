@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 namespace digestfs {
 
@@ -17,6 +18,13 @@ class ByteSink {
   /// Consumes all of `bytes`, or throws. The exception ends the transfer and reaches the caller of
   /// whatever sends the bytes.
   virtual void write(std::span<const std::byte> bytes) = 0;
+
+  /// The same for the first `size` bytes of `buffer`, for whoever makes bytes in a buffer of their
+  /// own: a sink that keeps them for a while takes the buffer itself, and leaves another one of the
+  /// same size in its place, with any content.
+  virtual void take(std::vector<std::byte>& buffer, std::size_t size) {
+    write(std::span<const std::byte>(buffer).first(size));
+  }
 };
 
 }  // namespace digestfs

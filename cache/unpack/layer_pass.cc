@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -36,7 +37,17 @@ class LayerPass::Impl final : public ByteSink {
 
   /// Decompressed bytes come here.
   void write(std::span<const std::byte> bytes) override {
-    size_ += bytes.size();
+    count(bytes.size());
+    output_.write(bytes);
+  }
+  void take(std::vector<std::byte>& buffer, std::size_t size) override {
+    count(size);
+    output_.take(buffer, size);
+  }
+
+ private:
+  void count(std::size_t bytes) {
+    size_ += bytes;
     if (size_ > limits_.bytes) {
       throw Error(Errc::too_large,
                   str_cat("the layer decompresses to more than ", limits_.bytes, " bytes"));
@@ -45,10 +56,8 @@ class LayerPass::Impl final : public ByteSink {
       throw Error(Errc::too_large, str_cat("the layer decompresses to more than ", limits_.ratio,
                                            " times its size"));
     }
-    output_.write(bytes);
   }
 
- private:
   void begin() {
     const auto first = std::span(first_).first(first_size_);
     compression_ = archive::sniff(first);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/piped_sink.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <future>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -49,6 +52,25 @@ TEST(PipedSink, GivesEverythingInOrderInAnotherThread) {
   pipe.finish();
   EXPECT_TRUE(sink.text == bytes);
   EXPECT_NE(sink.thread, std::this_thread::get_id());
+}
+
+TEST(PipedSink, TakesBuffersAndLeavesOthers) {
+  const std::string bytes = test::noise(1'000'000);
+  TextSink sink;
+  PipedSink pipe(sink);
+  std::vector<std::byte> buffer(4096);
+  std::string written;
+  for (std::size_t at = 0, size = 1; at + size <= bytes.size(); at += size, size = size % 4096 + 7) {
+    const auto piece = as_bytes(std::string_view(bytes).substr(at, std::min<std::size_t>(size, 4096)));
+    std::ranges::copy(piece, buffer.begin());
+    pipe.take(buffer, piece.size());
+    ASSERT_EQ(buffer.size(), 4096U);
+    written += as_text(piece);
+    if (at % 3 == 0) pipe.write(piece);
+    if (at % 3 == 0) written += as_text(piece);
+  }
+  pipe.finish();
+  EXPECT_TRUE(sink.text == written);
 }
 
 TEST(PipedSink, ThrowsWhatTheOutputThrew) {
