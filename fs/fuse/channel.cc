@@ -3,10 +3,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include <linux/fuse.h>
+#include <poll.h>
 #include <unistd.h>
+
+#include "base/flight.h"
 
 namespace digestfs::fs {
 namespace {
@@ -34,16 +39,37 @@ std::uint64_t flags_of_hello(const void* message, std::size_t size) noexcept {
   return hello.flags | std::uint64_t{hello.flags2} << kBitsPerWord;
 }
 
+// How long a request is looked for before a thread sleeps. Whoever reads file after file asks
+// sooner; whoever asks later pays for a wake-up that is little beside what they do in between.
+constexpr std::chrono::microseconds kLook{40};
+// A request that comes sooner, wake-up included, makes it likely that the next one comes soon.
+constexpr std::chrono::microseconds kSoon{70};
+
+/// Returns true if others can work while this thread does.
+bool has_processors() noexcept {
+  static const bool has_several = std::thread::hardware_concurrency() > 1;
+  return has_several;
+}
+
 }  // namespace
+
+/// Returns when there is a request, or after `kLook`.
+void Channel::look_for_request(int fd) noexcept {
+  pollfd connection{fd, POLLIN, 0};
+  const auto until = Clock::now() + kLook;
+  while (::poll(&connection, 1, 0) == 0 && Clock::now() < until) {
+  }
+}
 
 ssize_t Channel::read(int fd, void* buffer, std::size_t size) {
   if (is_stopped_) {
     errno = EINTR;
     return -1;
   }
-  // It blocks in the device itself, which wakes one of the threads that wait. poll(2) would wake
-  // all of them for each request.
+  const auto answered = Clock::now();
+  if (is_next_soon_ && has_processors()) look_for_request(fd);
   const ssize_t got = ::read(fd, buffer, size);
+  is_next_soon_ = got > 0 && Clock::now() - answered < kSoon;
   fuse_in_header header{};
   if (got >= static_cast<ssize_t>(sizeof header)) {
     std::memcpy(&header, buffer, sizeof header);
@@ -54,6 +80,17 @@ ssize_t Channel::read(int fd, void* buffer, std::size_t size) {
     }
   }
   return got;
+}
+
+bool Channel::is_bulky(const void* request, std::size_t size) noexcept {
+  constexpr std::uint32_t kBulk = 128U << 10U;
+  fuse_in_header header{};
+  fuse_read_in read{};
+  if (size < sizeof header + sizeof read) return false;
+  std::memcpy(&header, request, sizeof header);
+  if (header.opcode != FUSE_READ) return false;
+  std::memcpy(&read, static_cast<const char*>(request) + sizeof header, sizeof read);
+  return read.size >= kBulk;
 }
 
 void Channel::add_to_hello(std::uint64_t flags, std::uint32_t stack_depth) noexcept {

@@ -19,9 +19,16 @@ class Channel {
   /// Reads one request like read(2), but fails with EINTR once `stop` was called. A thread that
   /// was already reading ends its read at the next signal. It is not `noexcept`, because a thread
   /// that is cancelled unwinds through here.
+  ///
+  /// While requests come one soon after the other, it looks for the next one for a short while
+  /// before it sleeps: a processor that sleeps takes longer to wake than a request takes to answer.
   ssize_t read(int fd, void* buffer, std::size_t size);
   /// Writes one reply like writev(2).
   ssize_t write(int fd, iovec* parts, int count);
+
+  /// Returns true if the `request` of `size` bytes asks for so much that to copy it takes longer
+  /// than to wake a thread.
+  [[nodiscard]] static bool is_bulky(const void* request, std::size_t size) noexcept;
 
   /// Returns the flags that the kernel offered in INIT (FUSE_…), those of both words.
   [[nodiscard]] std::uint64_t offered_flags() const noexcept { return offered_flags_; }
@@ -35,12 +42,14 @@ class Channel {
   void close() noexcept { is_closed_ = true; }
 
  private:
+  static void look_for_request(int fd) noexcept;
   void correct_hello(iovec& hello) const noexcept;
 
   // Synchronise themselves.
   std::atomic<bool> is_stopped_{false};
   std::atomic<bool> is_closed_{false};
   std::atomic<std::uint64_t> init_unique_{0};
+  std::atomic<bool> is_next_soon_{false};  ///< The last request came soon after the one before it.
   // Set by the thread that answers INIT, before any other request comes.
   std::uint64_t offered_flags_ = 0;
   std::uint64_t added_flags_ = 0;

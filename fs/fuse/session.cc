@@ -29,6 +29,7 @@
 #include "base/handle.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "fs/fuse/leadership.h"
 #include "fs/fuse/mount_table.h"
 #include "fs/fuse/operations.h"
 #include "fs/fuse/parking.h"
@@ -148,8 +149,8 @@ class Session::Impl {
       const UniqueFd signalled = take_signals();
       // In here: where one thread cannot be started, those before it are told to end.
       for (std::size_t i = 0; i < kThreads; ++i) {
-        threads_.emplace_back([this] {
-          loop();
+        threads_.emplace_back([this, i] {
+          loop(i);
           ++*ended_threads_.lock();
           a_thread_ended_.notify_all();
         });
@@ -162,6 +163,7 @@ class Session::Impl {
     DIGESTFS_LOG(info, "the mount ends");
     fuse_session_exit(session_.get());
     operations_.channel().stop();
+    leadership_.close();
     const bool have_ended = await_threads();
     // Whoever still waits is told while there is a connection to tell it over.
     parking_.close();
@@ -203,18 +205,22 @@ class Session::Impl {
   }
 
   /// What each of the threads does: take a request, answer or park it.
-  void loop() {
+  void loop(std::size_t me) {
     fuse_buf buffer{};
-    while (fuse_session_exited(session_.get()) == 0) {
+    while (leadership_.await(me) && fuse_session_exited(session_.get()) == 0) {
       const int got = fuse_session_receive_buf(session_.get(), &buffer);
       if (got == -EINTR || got == -EAGAIN) continue;
       if (got <= 0) break;
+      leadership_.begin(me);
+      if (Channel::is_bulky(buffer.mem, buffer.size)) leadership_.pass_on(me);
       fuse_session_process_buf(session_.get(), &buffer);
+      leadership_.end(me);
       // The first request is INIT: its reply sets the readahead to what the kernel offered.
       if (!has_said_hello_ && !has_said_hello_.exchange(true)) read_far_ahead();
     }
     std::free(buffer.mem);
     fuse_session_exit(session_.get());
+    leadership_.close();
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t ignored = ::write(ended_.get(), &one, sizeof one);
   }
@@ -283,6 +289,7 @@ class Session::Impl {
   UniqueFd socket_;
   std::optional<MountTable> table_;
   bool mounted_ = false;
+  Leadership leadership_{kThreads};
   std::atomic<bool> has_said_hello_{false};
   Guarded<std::size_t> ended_threads_;
   std::condition_variable_any a_thread_ended_;
