@@ -20,6 +20,7 @@ Workers::Workers(const std::array<std::size_t, kLanes>& threads) {
     lanes_[i] = std::make_shared<LaneState>();
     lanes_[i]->limit = std::max<std::size_t>(threads[i], 1);
   }
+  lanes_[static_cast<std::size_t>(Lane::name)]->is_finished_at_end = true;
 }
 
 Workers::~Workers() { stop(); }
@@ -88,7 +89,7 @@ void Workers::run(LaneState& lane) noexcept {
       auto queue = lane.queue.lock();
       ++queue->idle;
       std::optional<std::list<Job>::iterator> next;
-      while (!queue->stopped && !(next = take_next(*queue))) {
+      while (!(next = take_next(*queue)) && !queue->stopped) {
         if (queue->jobs.empty()) {
           lane.wake.wait(queue.native());
         } else {
@@ -122,7 +123,11 @@ void Workers::run(LaneState& lane) noexcept {
     job->work = nullptr;
     const std::shared_ptr<Flight> flight = job->flight;
     // Before the landing: whoever it wakes may want this place.
-    lane.queue.lock()->running.erase(job);
+    {
+      const auto queue = lane.queue.lock();
+      queue->running.erase(job);
+      if (queue->running.empty() && queue->jobs.empty()) lane.wake.notify_all();
+    }
     flight->land(std::move(failure));
   }
 }
@@ -165,6 +170,12 @@ std::vector<std::shared_ptr<const Flight>> Workers::flights() const {
   return all;
 }
 
+void Workers::await_end_of(Lane lane) const {
+  const auto& state = *lanes_[static_cast<std::size_t>(lane)];
+  auto queue = state.queue.lock();
+  state.wake.wait(queue.native(), [&] { return queue->jobs.empty() && queue->running.empty(); });
+}
+
 void Workers::ask_to_end() noexcept {
   for (const auto& lane : lanes_) {
     std::list<Job> unstarted;
@@ -172,8 +183,10 @@ void Workers::ask_to_end() noexcept {
     {
       const auto queue = lane->queue.lock();
       queue->stopped = true;
-      unstarted.swap(queue->jobs);
-      for (const Job& job : queue->running) running.push_back(job.stop);
+      if (!lane->is_finished_at_end) {
+        unstarted.swap(queue->jobs);
+        for (const Job& job : queue->running) running.push_back(job.stop);
+      }
     }
     lane->wake.notify_all();
     for (std::stop_source& stop : running) stop.request_stop();

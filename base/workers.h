@@ -26,8 +26,9 @@ enum class Lane {
   light,     ///< The same for small objects, which must not queue behind layers (promise 10).
   small,     ///< Blobs that are known to be small, which must not queue behind layers either.
   follow,    ///< Unpacking what is just being downloaded: it waits for the network.
+  name,      ///< Giving a name to what readers have already. It is finished even at the end.
 };
-inline constexpr std::size_t kLanes = 6;
+inline constexpr std::size_t kLanes = 7;
 
 /// Thrown by work that has to wait for another process: "not yet". The work is begun again after
 /// `pause`, and holds no thread until then.
@@ -42,7 +43,8 @@ struct NotYet {
 /// lands as `Errc::interrupted`, and what it left behind, such as a partial download, stays.
 ///
 /// Destruction stops all work: work under way is asked to end by its stop token, and work that has
-/// not begun lands as `Errc::interrupted`. Safe for concurrent use.
+/// not begun lands as `Errc::interrupted`. Only what is in `Lane::name` is finished first. Safe for
+/// concurrent use.
 class Workers {
  public:
   using Work = std::function<void(std::stop_token)>;
@@ -60,6 +62,9 @@ class Workers {
 
   /// Returns the flights that are queued or under way, in no order.
   [[nodiscard]] std::vector<std::shared_ptr<const Flight>> flights() const;
+
+  /// Waits until nothing is queued or under way in `lane`.
+  void await_end_of(Lane lane) const;
 
   /// Ends everything and joins the threads. Idempotent. Must not be called from a worker.
   void stop() noexcept;
@@ -84,8 +89,9 @@ class Workers {
   };
   struct LaneState {
     Guarded<Queue> queue;
-    std::condition_variable_any wake;
+    mutable std::condition_variable_any wake;
     std::size_t limit = 1;
+    bool is_finished_at_end = false;
 
     void make_places() const noexcept;
   };

@@ -11,11 +11,6 @@ constexpr std::uint64_t kReserveStep = std::uint64_t{16} << 20U;
 
 }  // namespace
 
-void DiskSink::go_to(std::uint64_t at) noexcept {
-  at_ = at;
-  write_out_.begin(at);
-}
-
 void DiskSink::expect(std::uint64_t bytes) {
   store_.reserve(bytes);
   to_come_ = bytes;
@@ -34,7 +29,6 @@ void DiskSink::write(std::span<const std::byte> bytes) {
   if (to_come_) *to_come_ -= std::min<std::uint64_t>(*to_come_, bytes.size());
   partial_.write_at(bytes, at_);
   at_ += bytes.size();
-  write_out_.advance(partial_.fd(), at_);
 }
 
 }  // namespace digestfs::cache

@@ -21,18 +21,17 @@ enum class Unsized {
 struct SizeWanted {};
 
 /// Writes a row of bytes to a partial file, and reserves room on the disk before it writes. Several
-/// sinks may write to one file at once, each its own row. `partial` must outlive the sink.
+/// sinks may write to one file at once, each its own row. `partial` must outlive the sink. Whoever
+/// hashes the file sends it to the disk (`WrittenFile`), for that would keep a network waiting.
 class DiskSink final : public ByteSink {
  public:
   /// The row begins at byte `at` of the file.
   DiskSink(const Store& store, Partial& partial, std::uint64_t at,
            Unsized unsized = Unsized::evicts)
-      : store_(store), partial_(partial), unsized_(unsized) {
-    go_to(at);
-  }
+      : store_(store), partial_(partial), unsized_(unsized), at_(at) {}
 
   /// Begins another row at byte `at`.
-  void go_to(std::uint64_t at) noexcept;
+  void go_to(std::uint64_t at) noexcept { at_ = at; }
 
   /// Reserves room for the `bytes` that are to come. Throws ENOSPC if they do not fit: what cannot
   /// be kept in the end is not begun, at the cost of what is kept.
@@ -44,8 +43,7 @@ class DiskSink final : public ByteSink {
   const Store& store_;
   Partial& partial_;
   Unsized unsized_;
-  std::uint64_t at_ = 0;
-  WriteOut write_out_;
+  std::uint64_t at_;
   std::uint64_t reserved_ = 0;
   std::optional<std::uint64_t> to_come_;
 };

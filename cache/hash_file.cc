@@ -38,16 +38,6 @@ void hash_file(int fd, std::uint64_t bytes, Hasher& hasher, const std::stop_toke
   read_file(fd, bytes, stop, flight, [&](auto piece) { hasher.update(piece); });
 }
 
-std::optional<HashedFile> recognise(int fd, const SeenBytes& seen, const std::stop_token& stop,
-                                    Flight* flight) {
-  const Fingerprint before = Fingerprint::of(fd);
-  if (before.size != seen.size) return std::nullopt;
-  QuickSum found;
-  read_file(fd, before.size, stop, flight, [&](auto bytes) { found.update(bytes); });
-  if (found.value() != seen.sum || Fingerprint::of(fd) != before) return std::nullopt;
-  return HashedFile{seen.digest, before};
-}
-
 HashedFile hash_whole_file(int fd, std::string_view algorithm, const std::stop_token& stop,
                            Flight* flight) {
   for (int attempt = 0; attempt < kMaxHashings; ++attempt) {

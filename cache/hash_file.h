@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
 #include <stop_token>
 #include <string_view>
@@ -12,7 +11,6 @@
 #include "base/digest.h"
 #include "base/fingerprint.h"
 #include "base/flight.h"
-#include "base/quick_sum.h"
 
 namespace digestfs::cache {
 
@@ -33,19 +31,6 @@ struct HashedFile {
   Digest digest;
   Fingerprint fingerprint;  ///< that the file had before and after it was hashed
 };
-
-/// What bytes were when they were read or written once.
-struct SeenBytes {
-  Digest digest;
-  QuickSum::Value sum;
-  std::uint64_t size = 0;
-};
-
-/// Returns what `fd` is if it still is what was `seen`, all of it; nothing if somebody else wrote
-/// to it since. This takes a tenth of the time of hashing it.
-[[nodiscard]] std::optional<HashedFile> recognise(int fd, const SeenBytes& seen,
-                                                  const std::stop_token& stop,
-                                                  Flight* flight = nullptr);
 
 /// Hashes all of `fd` with the digest algorithm `algorithm`. What is kept under a digest is hashed
 /// in this way, from the file: the bytes that were written to the file prove nothing about a file

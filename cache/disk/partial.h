@@ -57,7 +57,7 @@ class Partial {
   /// Writes at the file's position. See `WriteOut`.
   void write(std::span<const std::byte> bytes);
   /// Writes at `offset`, and leaves the file's position as it is. Safe beside other such calls. The
-  /// caller sends the bytes out (`WriteOut`).
+  /// bytes are not sent out (`WriteOut`).
   void write_at(std::span<const std::byte> bytes, std::uint64_t offset);
 
  private:

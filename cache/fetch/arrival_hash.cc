@@ -2,15 +2,11 @@
 #include "cache/fetch/arrival_hash.h"
 
 #include <cstddef>
-#include <cstdint>
 #include <exception>
 #include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
-
-#include "base/digest.h"
-#include "base/quick_sum.h"
 
 namespace digestfs::cache {
 namespace {
@@ -19,39 +15,33 @@ constexpr std::size_t kArrivalChunk = std::size_t{256} << 10U;
 
 }  // namespace
 
-ArrivalHash::ArrivalHash(std::shared_ptr<Arrival> arrival, std::string algorithm) {
+ArrivalHash::ArrivalHash(std::shared_ptr<Arrival> arrival, int fd, std::string_view algorithm)
+    : file_(fd, algorithm) {
   try {
-    thread_ = std::jthread([this, reader = ArrivalReader(std::move(arrival)),
-                            algorithm = std::move(algorithm)](const std::stop_token& stop) mutable {
-      run(stop, algorithm, std::move(reader));
-    });
+    thread_ = std::jthread(
+        [this, reader = ArrivalReader(std::move(arrival))](const std::stop_token& stop) mutable {
+          run(stop, std::move(reader));
+        });
   } catch (const std::system_error&) {
     // `finish` has nothing to return then.
   }
 }
 
-std::optional<SeenBytes> ArrivalHash::finish(const std::stop_token& stop) {
+std::optional<HashedFile> ArrivalHash::finish(const std::stop_token& stop) {
   const std::stop_callback end(stop, [this] { thread_.request_stop(); });
   if (thread_.joinable()) thread_.join();
-  return std::move(seen_);
+  return has_all_ ? file_.recognise(stop) : std::nullopt;
 }
 
 /// Whatever fails here, the file is hashed from its start in the end, and fails there.
-void ArrivalHash::run(const std::stop_token& stop, const std::string& algorithm,
-                      ArrivalReader reader) try {
-  Hasher hasher(algorithm);
-  QuickSum sum;
-  std::uint64_t size = 0;
+void ArrivalHash::run(const std::stop_token& stop, ArrivalReader reader) try {
   std::vector<std::byte> buffer(kArrivalChunk);
   while (const std::size_t got = reader.read(buffer, stop)) {
-    const auto piece = std::span(buffer).first(got);
-    hasher.update(piece);
-    sum.update(piece);
-    size += got;
+    file_.update(std::span(buffer).first(got));
   }
-  seen_ = SeenBytes{hasher.finish(), sum.value(), size};
+  has_all_ = true;
 } catch (const std::exception&) {
-  seen_.reset();
+  has_all_ = false;
 }
 
 }  // namespace digestfs::cache

@@ -4,11 +4,11 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
-#include <string>
+#include <string_view>
 #include <thread>
 
 #include "cache/fetch/arrival.h"
-#include "cache/hash_file.h"
+#include "cache/written_file.h"
 
 namespace digestfs::cache {
 
@@ -16,24 +16,25 @@ namespace digestfs::cache {
 /// last byte has come.
 class ArrivalHash {
  public:
-  /// `algorithm` is a digest algorithm that can be computed.
-  ArrivalHash(std::shared_ptr<Arrival> arrival, std::string algorithm);
+  /// What arrives comes into the file `fd`. `algorithm` is a digest algorithm that can be computed.
+  ArrivalHash(std::shared_ptr<Arrival> arrival, int fd, std::string_view algorithm);
   ArrivalHash(const ArrivalHash&) = delete;
   ArrivalHash& operator=(const ArrivalHash&) = delete;
   /// Ends the thread.
   ~ArrivalHash() = default;
 
   /// Waits until everything is hashed that has arrived by `Arrival::complete`. Returns nothing if
-  /// the bytes began anew meanwhile, or if there was no thread to be had: then the file has to be
-  /// hashed from its start. Call once. On
-  /// `stop` it returns nothing soon.
-  [[nodiscard]] std::optional<SeenBytes> finish(const std::stop_token& stop);
+  /// the bytes began anew meanwhile, if there was no thread to be had, or if somebody else may have
+  /// written to the file: then the file has to be hashed from its start. Call once. On `stop` it
+  /// returns nothing soon.
+  [[nodiscard]] std::optional<HashedFile> finish(const std::stop_token& stop);
 
  private:
-  void run(const std::stop_token& stop, const std::string& algorithm, ArrivalReader reader);
+  void run(const std::stop_token& stop, ArrivalReader reader);
 
-  // Belongs to the thread until it has ended.
-  std::optional<SeenBytes> seen_;
+  // Belong to the thread until it has ended.
+  WrittenFile file_;
+  bool has_all_ = false;
   // The last member: it uses all of the above.
   std::jthread thread_;
 };

@@ -269,8 +269,8 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
   for (;;) {
     const std::uint64_t had = partial.size();
     if (!hash && download.known.most_claimed > kSmall) {
-      hash =
-          std::make_unique<ArrivalHash>(download.arrival, std::string(download.digest.algorithm()));
+      hash = std::make_unique<ArrivalHash>(download.arrival, partial.fd(),
+                                           download.digest.algorithm());
     }
     Receiver receiver(store_, partial, download.bounds, wanted, download.flight);
     ObjectTransfer transfer(
@@ -308,13 +308,11 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
 }
 
 /// Returns what the partial file is. The `hash` of what arrived, if there is one, spares hashing it
-/// again; but the file is read again, because somebody else may have written to it meanwhile.
+/// again, unless somebody else may have written to it meanwhile.
 HashedFile Downloads::finish_hash(std::unique_ptr<ArrivalHash> hash, const Download& download) {
   const int file = download.partial->fd();
   const std::stop_token& stop = download.request.stop;
-  if (const auto seen = hash ? hash->finish(stop) : std::nullopt) {
-    if (auto same = recognise(file, *seen, stop)) return *std::move(same);
-  }
+  if (auto hashed = hash ? hash->finish(stop) : std::nullopt) return *std::move(hashed);
   return hash_whole_file(file, download.digest.algorithm(), stop, &download.flight);
 }
 

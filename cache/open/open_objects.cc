@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -23,6 +25,8 @@ constexpr int kMaxOpenings = 8;
 constexpr std::uint64_t kAtOnce = std::uint64_t{1} << 20U;
 // What is hashed or unpacked in the lane for light work, in bytes.
 constexpr std::uint64_t kLight = std::uint64_t{8} << 20U;
+// How many objects may wait for their names. More than that are written out by whoever brings them.
+constexpr std::size_t kMostUnnamed = 32;
 // How often it is noted that an open object is read: one that is read all day is in use all day.
 constexpr std::chrono::minutes kUseInterval{1};
 
@@ -215,20 +219,69 @@ void OpenObjects::check_again(const VerifiedFile& file, const std::stop_token& s
                                      ": its cached file was damaged; open it again"));
 }
 
-void OpenObjects::publish(Partial partial, Area area, const HashedFile& hashed) {
-  const Digest& digest = hashed.digest;
-  const Fingerprint& written = hashed.fingerprint;
-  store_.publish(std::move(partial), area, digest);
-  store_.touch(digest);
-  objects_.prove_size(digest, written.size);
-  const auto published = store_.open(area, digest);
-  if (!published) return;
-  // Publishing changes the ctime. The rest tells that this is the file that was hashed, and that
-  // nobody wrote to it since. Otherwise whoever opens the object has it hashed again.
-  const Fingerprint now = Fingerprint::of(published->get());
-  if (now.has_same_content(written)) (*entries_.lock())[digest].set_verified(now);
+void OpenObjects::publish(Partial partial, Area area, const HashedFile& hashed,
+                          std::optional<BlockSums> sums) {
+  objects_.prove_size(hashed.digest, hashed.fingerprint.size);
+  const auto object = std::make_shared<Unnamed>(
+      Unnamed{std::move(partial), area, hashed, std::move(sums), nullptr});
+  object->open = open_unnamed(*object);
+  // Each holds a descriptor. A disk that is slower than the readers slows them down in the end.
+  if (object->open && ++unnamed_ <= kMostUnnamed) {
+    const auto work = [this, object](const std::stop_token&) { give_name_later(*object); };
+    if (workers_.launch(Lane::name, std::make_shared<Flight>(), work)) return;
+  }
+  if (object->open) --unnamed_;
+  give_name(*object);
 }
 
+/// Makes the object one that can be opened. Returns null if there is no descriptor to spare.
+OpenObjects::File OpenObjects::open_unnamed(const Unnamed& object) {
+  UniqueFd file(::fcntl(object.partial.fd(), F_DUPFD_CLOEXEC, 0));
+  if (!file) return nullptr;
+  const Digest& digest = object.hashed.digest;
+  const auto entries = entries_.lock();
+  Entry& entry = (*entries)[digest];
+  auto opened = std::make_shared<const VerifiedFile>(digest, std::move(file),
+                                                     object.hashed.fingerprint, entry.replaces(),
+                                                     VerifiedFile::Name::to_come);
+  entry.open = opened;
+  return opened;
+}
+
+/// Gives the object its name, and keeps its sums.
+void OpenObjects::give_name(Unnamed& object) {
+  const Digest& digest = object.hashed.digest;
+  store_.publish(std::move(object.partial), object.area, digest);
+  store_.touch(digest);
+  // Publishing changes the ctime. The rest tells that this is the file that was hashed, and that
+  // nobody wrote to it since. Otherwise whoever opens the object has it hashed again.
+  const auto published = store_.open(object.area, digest);
+  if (published) {
+    const Fingerprint now = Fingerprint::of(published->get());
+    if (now.has_same_content(object.hashed.fingerprint)) {
+      (*entries_.lock())[digest].set_verified(now);
+    }
+  }
+  if (object.open) object.open->set_named(Fingerprint::of(object.open->fd()));
+  // They need room, too. The object is open, and so it is not thrown out for them.
+  if (object.sums) keep_sums(digest, *object.sums);
+}
+
+/// The same for an object that readers may have open already. If it cannot be kept, they have what
+/// they asked for, and the next one to ask has it fetched again.
+void OpenObjects::give_name_later(Unnamed& object) noexcept {
+  try {
+    give_name(object);
+  } catch (const std::exception& error) {
+    DIGESTFS_LOG(warning, "an object is not kept in the cache digest=", object.hashed.digest,
+                 " cause=", error.what());
+  }
+  object.open.reset();
+  --unnamed_;
+}
+
+/// Keeps the `sums` of an object that hashed to its name, for later mounts. If those that were kept
+/// are damaged, reports that. Never throws: sums only save work.
 void OpenObjects::keep_sums(const Digest& digest, const BlockSums& sums) const noexcept try {
   // To check the only block of an object is to hash the object, or nearly so.
   if (sums.count() < 2) return;
@@ -273,6 +326,7 @@ std::optional<UniqueFd> OpenObjects::cached_file(const Digest& digest) const {
 }
 
 std::optional<std::uint64_t> OpenObjects::cached_size(const Digest& digest) const {
+  if (const auto open = find_open(digest)) return open->size();
   const auto file = cached_file(digest);
   if (!file) return std::nullopt;
   return Fingerprint::of(file->get()).size;

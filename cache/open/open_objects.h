@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -45,7 +46,11 @@ class OpenObjects {
   using File = std::shared_ptr<const VerifiedFile>;
 
   OpenObjects(const Store& store, Objects& objects, Problems& problems, Workers& workers)
-      : store_(store), objects_(objects), problems_(problems), flights_(workers) {}
+      : store_(store),
+        objects_(objects),
+        problems_(problems),
+        workers_(workers),
+        flights_(workers) {}
 
   /// Returns the object if it is open or in the cache, verified; null if it is neither.
   [[nodiscard]] File open(const Digest& digest, const Patience& patience);
@@ -68,12 +73,11 @@ class OpenObjects {
   /// Hashes the object if it is in the cache: a small one at once, a larger one by a flight.
   void verify(const Digest& digest, const Patience& patience);
 
-  /// Gives `partial`, which was hashed and found to be `hashed`, its name in `area`.
-  void publish(Partial partial, Area area, const HashedFile& hashed);
-
-  /// Keeps the `sums` of an object that hashed to its name, for later mounts. If those that were
-  /// kept are damaged, reports that. Never throws: sums only save work.
-  void keep_sums(const Digest& digest, const BlockSums& sums) const noexcept;
+  /// Makes `partial`, which was hashed and found to be `hashed`, an object of `area` that can be
+  /// opened from now on. Its name in the cache, for which it has to be on the disk (promise 6), and
+  /// its `sums` come soon afterwards: readers do not wait for the disk.
+  void publish(Partial partial, Area area, const HashedFile& hashed,
+               std::optional<BlockSums> sums = std::nullopt);
 
   /// Returns true if the object is open or in the cache.
   [[nodiscard]] bool has(const Digest& digest) const;
@@ -113,6 +117,19 @@ class OpenObjects {
     Area area;
   };
 
+  /// An object that can be opened already, but has no name yet.
+  struct Unnamed {
+    Partial partial;
+    Area area;
+    HashedFile hashed;
+    std::optional<BlockSums> sums;
+    File open;  ///< null without a descriptor to spare
+  };
+
+  [[nodiscard]] File open_unnamed(const Unnamed& object);
+  void give_name(Unnamed& object);
+  void give_name_later(Unnamed& object) noexcept;
+  void keep_sums(const Digest& digest, const BlockSums& sums) const noexcept;
   [[nodiscard]] std::optional<Cached> find_cached(const Digest& digest) const;
   [[nodiscard]] File find_open(const Digest& digest) const;
   [[nodiscard]] File adopt(const Digest& digest, UniqueFd file);
@@ -130,8 +147,10 @@ class OpenObjects {
   const Store& store_;
   Objects& objects_;
   Problems& problems_;
+  Workers& workers_;
   // Synchronise themselves.
   Flights flights_;
+  std::atomic<std::size_t> unnamed_{0};  ///< how many objects wait for their names
   // Guarded by the lock it lives in.
   Guarded<std::unordered_map<Digest, Entry>> entries_;
 };

@@ -11,12 +11,12 @@
 namespace digestfs::cache {
 
 VerifiedFile::VerifiedFile(Digest digest, UniqueFd file, const Fingerprint& verified,
-                           Replaces replaces)
+                           Replaces replaces, Name name)
     : digest_(std::move(digest)),
       file_(std::move(file)),
       size_(verified.size),
       replaces_(replaces),
-      verified_(verified) {}
+      look_(Look{verified, name}) {}
 
 VerifiedFile::VerifiedFile(Digest digest, UniqueFd file, std::shared_ptr<CheckedBlocks> blocks,
                            Replaces replaces)
@@ -33,8 +33,9 @@ bool VerifiedFile::is_use_due(Clock::time_point now, Clock::duration interval) c
 }
 
 bool VerifiedFile::is_untouched() const {
-  const Fingerprint now = Fingerprint::of(file_.get());
-  return *verified_.lock() == now;
+  // The look first: the name may be given in between.
+  const Look look = *look_.lock();
+  return look.is_still(Fingerprint::of(file_.get()));
 }
 
 bool VerifiedFile::is_readable() const {
@@ -50,13 +51,13 @@ std::optional<std::size_t> VerifiedFile::read(std::span<std::byte> buffer,
     // Taken before the read: if the file is changed and hashed again meanwhile, the buffer may have
     // bytes that were not hashed. The file is looked at after the read: a change that comes later
     // cannot have reached the buffer.
-    const std::optional<Fingerprint> verified = *verified_.lock();
+    const Look look = *look_.lock();
     const std::size_t got = read_at(file_.get(), buffer, offset);
-    return verified == Fingerprint::of(file_.get()) ? std::optional(got) : std::nullopt;
+    return look.is_still(Fingerprint::of(file_.get())) ? std::optional(got) : std::nullopt;
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::io_error) throw;
     give_up_blocks();
-    verified_.lock()->reset();
+    look_.lock()->verified.reset();
     return std::nullopt;
   }
 }
@@ -126,8 +127,19 @@ void VerifiedFile::give_up_blocks() const noexcept {
   if (blocks_) blocks_->give_up();
 }
 
+bool VerifiedFile::Look::is_still(const Fingerprint& now) const noexcept {
+  if (!verified) return false;
+  return name == Name::given ? *verified == now : verified->has_same_content(now);
+}
+
+void VerifiedFile::set_named(const Fingerprint& now) const {
+  const auto look = look_.lock();
+  if (look->is_still(now)) look->verified = now;
+  look->name = Name::given;
+}
+
 void VerifiedFile::set_verified(const Fingerprint& verified) const {
-  *verified_.lock() = verified;
+  look_.lock()->verified = verified;
   is_read_by_blocks_.store(false, std::memory_order_release);
 }
 

@@ -26,9 +26,12 @@ class VerifiedFile {
   /// Says whether the object was in another file of the cache before, which may have been damaged.
   enum class Replaces { nothing, another };
 
+  /// Says whether the file has the name by which it is found in the cache, or is about to get it.
+  enum class Name { given, to_come };
+
   /// A file that was hashed, and had the fingerprint `verified` throughout.
   VerifiedFile(Digest digest, UniqueFd file, const Fingerprint& verified,
-               Replaces replaces = Replaces::nothing);
+               Replaces replaces = Replaces::nothing, Name name = Name::given);
   /// A file whose `blocks` are checked as they are read. It has their fingerprint.
   VerifiedFile(Digest digest, UniqueFd file, std::shared_ptr<CheckedBlocks> blocks,
                Replaces replaces = Replaces::nothing);
@@ -61,6 +64,10 @@ class VerifiedFile {
   [[nodiscard]] std::optional<std::size_t> read(std::span<std::byte> buffer,
                                                 std::uint64_t offset) const;
 
+  /// Notes that the file has got its name, with the fingerprint `now`: to give a name changes the
+  /// ctime.
+  void set_named(const Fingerprint& now) const;
+
   /// Notes that the file was hashed again, had the fingerprint `verified` throughout, and is still
   /// `digest()`.
   void set_verified(const Fingerprint& verified) const;
@@ -87,9 +94,16 @@ class VerifiedFile {
   mutable std::atomic<bool> is_read_by_blocks_{false};
   mutable std::atomic<bool> is_damaged_{false};
   mutable std::atomic<Clock::time_point> used_at_{Clock::now()};
-  // Guarded by the lock it lives in: nothing before the file was hashed, and once the disk could
-  // not read it.
-  mutable Guarded<std::optional<Fingerprint>> verified_;
+  /// What the file looked like when all of it was hashed.
+  struct Look {
+    std::optional<Fingerprint> verified;  ///< nothing before that, and once it could not be read
+    Name name = Name::given;
+
+    /// Returns true if nobody but this process, which gives the name, has touched the file since.
+    [[nodiscard]] bool is_still(const Fingerprint& now) const noexcept;
+  };
+  // Guarded by the lock it lives in.
+  mutable Guarded<Look> look_;
 };
 
 }  // namespace digestfs::cache

@@ -6,7 +6,6 @@
 
 #include "base/byte_counter.h"
 #include "base/error.h"
-#include "base/fingerprint.h"
 #include "base/piped_sink.h"
 #include "base/text.h"
 #include "cache/disk_sink.h"
@@ -26,25 +25,23 @@ constexpr int kMaxTouches = 8;
 /// observer.
 class TarTaker final : public ByteSink {
  public:
-  TarTaker(ByteSink& file, std::string_view algorithm, TarObserver* observer)
-      : file_(file), hasher_(algorithm), observer_(observer) {}
+  /// What is written to `disk` comes into the file `fd`.
+  TarTaker(ByteSink& disk, int fd, std::string_view algorithm, TarObserver* observer)
+      : disk_(disk), file_(fd, algorithm), observer_(observer) {}
 
   void write(std::span<const std::byte> bytes) override {
-    file_.write(bytes);
-    hasher_.update(bytes);
-    sum_.update(bytes);
+    disk_.write(bytes);
+    file_.update(bytes);
     block_sums_.update(bytes);
     if (observer_ != nullptr) observer_->see(bytes);
   }
 
-  [[nodiscard]] Digest finish() { return hasher_.finish(); }
-  [[nodiscard]] QuickSum::Value sum() const { return sum_.value(); }
+  [[nodiscard]] WrittenFile& file() noexcept { return file_; }
   [[nodiscard]] BlockSums block_sums() { return block_sums_.finish(); }
 
  private:
-  ByteSink& file_;
-  Hasher hasher_;
-  QuickSum sum_;
+  ByteSink& disk_;
+  WrittenFile file_;
   BlockSummer block_sums_;
   TarObserver* observer_;
 };
@@ -52,13 +49,6 @@ class TarTaker final : public ByteSink {
 /// The name of the flight that unpacks a layer while it arrives.
 std::string name_of_following(const Digest& diff, const Digest& layer) {
   return str_cat("unpack ", diff, " ", layer, " while it arrives");
-}
-
-/// Opens a diff so that it is in use. Without a descriptor to spare it may be thrown out.
-std::optional<UniqueFd> open_if_possible(const Store& store, const Digest& diff) noexcept try {
-  return store.open(Area::diffs, diff);
-} catch (const std::exception&) {
-  return std::nullopt;
 }
 
 Error wrong_diff(const Digest& diff, const Digest& layer, const ActualDiff& actual) {
@@ -95,7 +85,7 @@ std::shared_ptr<Flight> Unpacking::follow(const Digest& diff, const Digest& laye
   return flights_.join(name_of_following(diff, layer), Lane::follow,
                        [this, diff, layer, size, observe, arrival = std::move(arrival)](
                            const std::stop_token& stop, Flight& flight) {
-                         if (store_.open(Area::diffs, diff)) return;
+                         if (open_objects_.has(diff)) return;
                          // It waits for the network, so it must not hold what others wait for.
                          Partial partial = store_.make_own(diff);
                          const auto observer = observe ? observe() : nullptr;
@@ -113,7 +103,7 @@ std::shared_ptr<Flight> Unpacking::following(const Digest& diff, const Digest& l
 void Unpacking::unpack(Partial partial, const VerifiedFile& layer, TarObserver* observer,
                        const std::stop_token& stop, Flight& flight) {
   const Digest diff = partial.digest();
-  if (store_.open(Area::diffs, diff)) {
+  if (open_objects_.has(diff)) {
     store_.discard(std::move(partial));
     return;
   }
@@ -161,7 +151,7 @@ void Unpacking::unpack_arriving(Partial partial, ArrivingLayer& layer, TarObserv
                 str_cat("the layer ", layer.digest, " is unpacked when all of it is there"));
   }
   // Others may have made it from another layer.
-  if (store_.open(Area::diffs, diff)) {
+  if (open_objects_.has(diff)) {
     store_.discard(std::move(partial));
     return;
   }
@@ -173,13 +163,12 @@ void Unpacking::unpack_arriving(Partial partial, ArrivingLayer& layer, TarObserv
 std::optional<Unpacking::Tar> Unpacking::write_tar(ByteSink& disk, const Partial& partial,
                                                    TarObserver* observer, const Pass& pass,
                                                    const std::stop_token& stop, Flight& flight) {
-  TarTaker taker(disk, partial.digest().algorithm(), observer);
+  TarTaker taker(disk, partial.fd(), partial.digest().algorithm(), observer);
   PipedSink pipe(taker);
   const auto content = pass(pipe);
   if (!content) return std::nullopt;
   pipe.finish();
-  const auto hashed = check_written(
-      partial.fd(), SeenBytes{taker.finish(), taker.sum(), content->size}, stop, flight);
+  const auto hashed = check_written(partial.fd(), taker.file(), stop, flight);
   if (!hashed) return std::nullopt;
   return Tar{*content, *hashed, taker.block_sums()};
 }
@@ -193,12 +182,9 @@ void Unpacking::keep(Partial partial, const Digest& layer, const Tar& tar, TarOb
         {ProblemKind::remark, layer.str(), std::nullopt, std::nullopt, content.remark});
   }
   write_layer_note(store_, layer, hashed.digest, content);
-  open_objects_.publish(std::move(partial), Area::diffs, hashed);
   const ActualDiff actual{hashed.digest, content.size};
   layers_.set_actual(layer, actual);
-  // What is kept beside the diff needs room, too. The diff must not be thrown out for it.
-  const auto in_use = open_if_possible(store_, hashed.digest);
-  open_objects_.keep_sums(hashed.digest, sums);
+  open_objects_.publish(std::move(partial), Area::diffs, hashed, sums);
   if (hashed.digest == diff) {
     if (observer != nullptr) observer->end();
     return;
@@ -287,11 +273,13 @@ std::optional<LayerContent> Unpacking::pass(const VerifiedFile& layer, ByteSink&
 
 /// Returns what the file is, if it still is what was written to it, as it was `seen`. Otherwise
 /// somebody else wrote to it as well; reports that, and returns nothing.
-std::optional<HashedFile> Unpacking::check_written(int file, const SeenBytes& seen,
+std::optional<HashedFile> Unpacking::check_written(int file, WrittenFile& written,
                                                    const std::stop_token& stop, Flight& flight) {
-  if (auto same = recognise(file, seen, stop, &flight)) return same;
-  const Digest& digest = seen.digest;
-  const HashedFile actual = hash_whole_file(file, digest.algorithm(), stop, &flight);
+  if (auto same = written.recognise(stop, &flight)) return same;
+  const Digest digest = written.digest();
+  HashedFile actual = hash_whole_file(file, digest.algorithm(), stop, &flight);
+  // Somebody else had the file open, and that was all.
+  if (actual.digest == digest) return actual;
   problems_.report({ProblemKind::cache_damaged, digest.str(), Claim{digest, std::nullopt},
                     Claim{actual.digest, actual.fingerprint.size},
                     "somebody else wrote to the file while the layer was unpacked to it"});

@@ -11,7 +11,6 @@
 #include "base/flights.h"
 #include "base/sink.h"
 #include "cache/fetch/arrival.h"
-#include "cache/hash_file.h"
 #include "cache/open/block_sums.h"
 #include "cache/open/open_objects.h"
 #include "cache/open/verified_file.h"
@@ -19,6 +18,7 @@
 #include "cache/store.h"
 #include "cache/unpack/layer_pass.h"
 #include "cache/unpack/layers.h"
+#include "cache/written_file.h"
 
 namespace digestfs::cache {
 
@@ -87,7 +87,7 @@ class Unpacking {
   void keep(Partial partial, const Digest& layer, const Tar& tar, TarObserver* observer);
   [[nodiscard]] LayerContent pass(ArrivingLayer& layer, ByteSink& output,
                                   const std::stop_token& stop, Flight& flight);
-  [[nodiscard]] std::optional<HashedFile> check_written(int file, const SeenBytes& seen,
+  [[nodiscard]] std::optional<HashedFile> check_written(int file, WrittenFile& written,
                                                         const std::stop_token& stop,
                                                         Flight& flight);
   [[noreturn]] void give_up(const Digest& diff, const Digest& layer, const Error& cause);
