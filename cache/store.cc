@@ -164,6 +164,13 @@ void Store::tidy(const std::stop_token& stop) const noexcept try {
                error.what());
 }
 
+UniqueFd Store::make_unnamed(std::uint64_t bytes) const {
+  if (!has_room(bytes)) {
+    throw std::system_error(ENOSPC, std::generic_category(), "nothing is thrown out for it");
+  }
+  return directory_.make_unnamed();
+}
+
 void Store::touch(const Digest& digest) const noexcept try {
   ::futimens(directory_.make(object_path("used", digest)).get(), nullptr);
 } catch (const std::exception&) {

@@ -99,6 +99,10 @@ class Store {
   /// closed. Leaves the rest for the next time on `stop`. Never throws.
   void tidy(const std::stop_token& stop = {}) const noexcept;
 
+  /// Makes an empty file without a name for `bytes` that are this process's alone. Nothing is
+  /// thrown out for it: throws ENOSPC where the disk has no room as it is.
+  [[nodiscard]] UniqueFd make_unnamed(std::uint64_t bytes) const;
+
   /// Notes that the object was used now: the mtime of `used/<alg>/<hex>`. Never throws.
   void touch(const Digest& digest) const noexcept;
 

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,6 +33,10 @@ class NodeBlock {
 
   /// Returns the node whose number is the block's first number plus `offset`, or null.
   [[nodiscard]] virtual const Node* find(std::uint64_t offset) const = 0;
+
+  /// Gives memory back that nobody has used since it was called last, or for longer. It is called
+  /// from time to time, by one thread.
+  virtual void tidy() const noexcept {}
 };
 
 /// All nodes of a mount. They can be found by number, and by the key that says what a node shows. A
@@ -88,6 +93,15 @@ class Inodes {
     return made;
   }
 
+  /// Has each block give back what memory nobody uses. To be called from time to time, by one
+  /// thread. Leaves the rest for the next time on `stop`.
+  void tidy(const std::stop_token& stop = {}) const noexcept {
+    const std::uint64_t end = next_block_.load();
+    for (std::uint64_t number = 0; number < end && !stop.stop_requested(); ++number) {
+      if (const NodeBlock* nodes = block(number)) nodes->tidy();
+    }
+  }
+
   /// Returns the node with this number, or null if the number was never given out.
   [[nodiscard]] const Node* find(InodeNumber number) const {
     if (number >= NodeBlock::kRoom) return find_in_block(number);
@@ -109,12 +123,14 @@ class Inodes {
   };
 
   /// Takes no lock, since many processes walk trees at once.
-  [[nodiscard]] const Node* find_in_block(InodeNumber number) const {
-    const std::uint64_t block = number / NodeBlock::kRoom - 1;
-    if (block >= kChunks * kChunk) return nullptr;
-    const Chunk* chunk = chunks_[block / kChunk].load(std::memory_order_acquire);
+  [[nodiscard]] const NodeBlock* block(std::uint64_t number) const noexcept {
+    if (number >= kChunks * kChunk) return nullptr;
+    const Chunk* chunk = chunks_[number / kChunk].load(std::memory_order_acquire);
     if (chunk == nullptr) return nullptr;
-    const NodeBlock* nodes = (*chunk)[block % kChunk].load(std::memory_order_acquire);
+    return (*chunk)[number % kChunk].load(std::memory_order_acquire);
+  }
+  [[nodiscard]] const Node* find_in_block(InodeNumber number) const {
+    const NodeBlock* nodes = block(number / NodeBlock::kRoom - 1);
     return nodes == nullptr ? nullptr : nodes->find(number % NodeBlock::kRoom);
   }
 

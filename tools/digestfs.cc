@@ -228,7 +228,6 @@ void go_to_background(Daemon& daemon, Reporting& reporting) {
 void mount_and_serve(const Options& options, const std::string& mountpoint, Daemon daemon,
                      std::shared_ptr<LogFile> log_file) {
   const auto store = open_cache(options);
-  const cache::Housekeeper housekeeper(*store);
   OpenedSource origin;
   // Objects live in the order of their use: what is below uses what is above.
   Workers workers({/*question=*/16, /*download=*/options.jobs, /*disk=*/2, /*light=*/2, /*small=*/4,
@@ -240,6 +239,9 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
       [&](const std::stop_token& stop) { origin = open_source(options, stop); });
   cache::Problems problems(origin.name());
   fs::Inodes inodes;
+  const cache::Housekeeper housekeeper(
+      *store, cache::Housekeeper::kPeriod,
+      [&inodes](const std::stop_token& stop) { inodes.tidy(stop); });
   cache::DownloadPolicy downloads;
   // A disk gives two readers no more than one.
   if (is_remote(options.source)) downloads.connections.most = options.connections;

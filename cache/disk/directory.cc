@@ -190,6 +190,13 @@ UniqueFd Directory::make(const std::string& path) const {
   fail("make the file", path, cause);
 }
 
+UniqueFd Directory::make_unnamed() const {
+  const UniqueFd folder = make_folder_of("partial/");
+  UniqueFd file(open_at(folder.get(), ".", O_TMPFILE | O_EXCL | O_RDWR, 0600));
+  if (!file) fail("make a file without a name in", "partial", errno);
+  return file;
+}
+
 void Directory::make_folder(const std::string& path) const {
   static_cast<void>(make_folder_of(path + "/"));
 }

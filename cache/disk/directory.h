@@ -54,6 +54,10 @@ class Directory {
   /// Opens a regular file for reading and writing, and makes it (0600) where there is none.
   [[nodiscard]] UniqueFd make(const std::string& path) const;
 
+  /// Makes a file (0600) for reading and writing that has no name, and that nobody can give one.
+  /// Not every file system has such files.
+  [[nodiscard]] UniqueFd make_unnamed() const;
+
   /// Makes a folder, and those above it, where they are missing.
   void make_folder(const std::string& path) const;
 

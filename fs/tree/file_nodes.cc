@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "fs/fact_names.h"
 
@@ -99,7 +100,11 @@ Xattrs SpecialNode::xattrs() const { return nodes_->xattrs(index_); }
 
 FileNodes::FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree,
                      std::vector<Digest> diffs, cache::Content& content, LayerFact layer_fact)
-    : tree_(std::move(tree)), diffs_(std::move(diffs)), content_(content), layer_fact_(layer_fact) {
+    : tree_(std::move(tree)),
+      diffs_(std::move(diffs)),
+      content_(content),
+      store_(content.store()),
+      layer_fact_(layer_fact) {
   const auto all = tree_->files();
   directories_ =
       static_cast<std::size_t>(std::ranges::count(all, FileType::directory, &FileRecord::type));
@@ -124,6 +129,15 @@ FileNodes::FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree,
   }
 }
 
+void FileNodes::tidy() const noexcept try {
+  if (++idle_ != kIdleTidyings) return;
+  // Not of `content_`, which may have ended.
+  tree_->let_go([this](std::uint64_t bytes) { return store_.make_unnamed(bytes); });
+} catch (const std::exception& error) {
+  idle_ = 0;  // the disk may have room another time
+  DIGESTFS_LOG(info, "a tree that nobody reads stays in memory cause=", error.what());
+}
+
 const Node* FileNodes::node(FileTree::Index index) const {
   const std::uint32_t slot = slots_[index - directories_];
   switch (tree_->file(index).type) {
@@ -142,7 +156,7 @@ const Node* FileNodes::find(std::uint64_t offset) const {
 }
 
 Attributes FileNodes::attributes(FileTree::Index index) const {
-  const FileRecord& record = tree_->file(index);
+  const FileRecord& record = tree().file(index);
   Attributes attributes;
   attributes.type = record.type;
   attributes.links = record.links;
@@ -175,7 +189,7 @@ Attributes FileNodes::attributes(FileTree::Index index) const {
 }
 
 Xattrs FileNodes::xattrs(FileTree::Index index) const {
-  const FileRecord& record = tree_->file(index);
+  const FileRecord& record = tree().file(index);
   Xattrs xattrs = tree_->extras(record).xattrs;
   if (layer_fact_ == LayerFact::show) xattrs[kFactLayer] = layer_name(record.layer, diffs_.size());
   // The kernel knows `user.*` of nothing else: a name that is listed must not fail when it is read.

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cache/content.h"
+#include "cache/housekeeper.h"
 #include "fs/inodes.h"
 #include "fs/node.h"
 #include "fs/tree/file_tree.h"
@@ -69,18 +72,28 @@ enum class LayerFact {
   show,  ///< `user.digestfs.layer`
 };
 
-/// The nodes of all files of a tree but for its directories. Immutable; safe for concurrent use.
+/// The nodes of all files of a tree but for its directories. They stay as long as the mount, but
+/// the tree is let go of while nobody reads it. Otherwise immutable; safe for concurrent use.
 class FileNodes final : public NodeBlock {
  public:
+  /// How often `tidy` has to find that nobody has read the tree: in a mount, for ten minutes.
+  static constexpr unsigned kIdleTidyings = std::chrono::minutes(10) / cache::Housekeeper::kPeriod;
+
   /// `diffs[n]` is where the content of layer n is.
   FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree, std::vector<Digest> diffs,
             cache::Content& content, LayerFact layer_fact);
 
   [[nodiscard]] const Node* find(std::uint64_t offset) const override;
+  void tidy() const noexcept override;
   /// Returns the node of a file that is no directory.
   [[nodiscard]] const Node* node(FileTree::Index index) const;
   [[nodiscard]] std::size_t directories() const noexcept { return directories_; }
-  [[nodiscard]] const FileTree& tree() const noexcept { return *tree_; }
+  /// The tree, to be read now.
+  [[nodiscard]] const FileTree& tree() const noexcept {
+    // Mostly nothing is written, so that readers do not disturb each other.
+    if (idle_.load(std::memory_order_relaxed) != 0) idle_.store(0, std::memory_order_relaxed);
+    return *tree_;
+  }
   [[nodiscard]] cache::Content& content() const noexcept { return content_; }
   [[nodiscard]] const Digest& diff_of(const FileRecord& file) const { return diffs_[file.layer]; }
 
@@ -92,6 +105,7 @@ class FileNodes final : public NodeBlock {
   std::shared_ptr<const FileTree> tree_;
   std::vector<Digest> diffs_;
   cache::Content& content_;
+  const cache::Store& store_;
   LayerFact layer_fact_;
   std::size_t directories_ = 0;
   // Nodes do not move; a deque lets them be.
@@ -99,6 +113,8 @@ class FileNodes final : public NodeBlock {
   std::deque<SymlinkNode> symlinks_;
   std::deque<SpecialNode> specials_;
   std::vector<std::uint32_t> slots_;  ///< of a file that is no directory, among those of its type
+  // Synchronises itself: how often `tidy` was called since somebody read the tree.
+  mutable std::atomic<unsigned> idle_{0};
 };
 
 }  // namespace digestfs::fs

@@ -22,24 +22,27 @@ std::uint64_t size_of(const EarlyLink& link) noexcept {
 
 FileTree::FileTree(std::vector<FileRecord> files, std::vector<Name> names, std::string texts,
                    std::vector<FileExtras> extras, std::vector<EarlyLink> early_links)
-    : files_(std::move(files)),
-      names_(std::move(names)),
-      texts_(std::move(texts)),
+    : FileTree(TreeArrays(std::move(files), std::move(names), std::move(texts)), std::move(extras),
+               std::move(early_links)) {}
+
+FileTree::FileTree(TreeArrays arrays, std::vector<FileExtras> extras,
+                   std::vector<EarlyLink> early_links)
+    : arrays_(std::move(arrays)),
       extras_(std::move(extras)),
       early_links_(std::move(early_links)),
-      bytes_(files_.size() * sizeof(FileRecord) + names_.size() * sizeof(Name) + texts_.size()) {
+      bytes_(arrays_.bytes()) {
   for (const FileExtras& one : extras_) bytes_ += size_of(one);
   for (const EarlyLink& link : early_links_) bytes_ += size_of(link);
 }
 
 std::span<const FileTree::Name> FileTree::entries(Index directory) const {
-  const FileRecord& record = files_[directory];
-  return std::span(names_).subspan(static_cast<std::size_t>(record.where),
-                                   static_cast<std::size_t>(record.size));
+  const FileRecord& record = file(directory);
+  return names().subspan(static_cast<std::size_t>(record.where),
+                         static_cast<std::size_t>(record.size));
 }
 
 std::string_view FileTree::text(const Name& name) const {
-  return std::string_view(texts_).substr(name.offset, name.length);
+  return texts().substr(name.offset, name.length);
 }
 
 std::optional<FileTree::Index> FileTree::find(Index directory, std::string_view name) const {
@@ -52,8 +55,8 @@ std::optional<FileTree::Index> FileTree::find(Index directory, std::string_view 
 }
 
 std::string_view FileTree::link_target(const FileRecord& symlink) const {
-  return std::string_view(texts_).substr(static_cast<std::size_t>(symlink.where),
-                                         static_cast<std::size_t>(symlink.size));
+  return texts().substr(static_cast<std::size_t>(symlink.where),
+                        static_cast<std::size_t>(symlink.size));
 }
 
 const FileExtras& FileTree::extras(const FileRecord& file) const {

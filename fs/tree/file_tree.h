@@ -11,8 +11,7 @@
 #include <vector>
 
 #include "archive/tar_header.h"
-#include "base/timestamp.h"
-#include "fs/file_type.h"
+#include "fs/tree/tree_arrays.h"
 
 namespace digestfs::fs {
 
@@ -40,56 +39,35 @@ struct EarlyLink {
 [[nodiscard]] std::uint64_t size_of(const FileExtras& extras) noexcept;
 [[nodiscard]] std::uint64_t size_of(const EarlyLink& link) noexcept;
 
-/// A file, whatever names lead to it. The meaning of `size` and `where` depends on `type`.
-struct FileRecord {
-  std::int64_t modified_seconds = 0;
-  std::uint64_t size = 0;   ///< a file's; the length of a link's target; a directory's entries
-  std::uint64_t where = 0;  ///< of a file's content in its tar, of a link's target, of the first
-                            ///< entry of a directory; a device's number as makedev(3) has it
-  std::uint32_t modified_nanoseconds = 0;
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
-  std::uint32_t links = 0;   ///< how many names it has; a directory's as `ls` shows it
-  std::uint32_t layer = 0;   ///< which layer it comes from, 0 being the base
-  std::uint32_t extras = 0;  ///< one more than their place, 0 where there are none
-  std::uint16_t mode = 0;    ///< the permission bits, set-user-ID and its like among them
-  FileType type = FileType::directory;
-  bool implicit = false;     ///< a directory without an entry of its own (PATH-3)
-  std::uint32_t unused = 0;  ///< fills the record up, so that all of its bytes have a value
-
-  [[nodiscard]] Timestamp modified() const noexcept {
-    return {modified_seconds, modified_nanoseconds};
-  }
-};
-
 /// The files of a layer, or of layers merged: names and metadata, no content. Built once
 /// (`FileTreeBuilder`) and immutable, so that no lock is needed to walk it. It takes 68 bytes an
-/// entry beyond its name, and its nodes (`FileNodes`) some 40 more.
+/// entry beyond its name, and its nodes (`FileNodes`) some 40 more. All of that but the extras and
+/// the early links, which few files have, can be let go of while nobody reads it.
 class FileTree {
  public:
   using Index = std::uint32_t;
   static constexpr Index kRoot = 0;
 
-  /// A name in a directory.
-  struct Name {
-    std::uint32_t offset = 0;  ///< in the texts
-    std::uint32_t length = 0;
-    Index file = 0;
-  };
+  using Name = NameRecord;
 
+  FileTree(TreeArrays arrays, std::vector<FileExtras> extras,
+           std::vector<EarlyLink> early_links = {});
   FileTree(std::vector<FileRecord> files, std::vector<Name> names, std::string texts,
            std::vector<FileExtras> extras, std::vector<EarlyLink> early_links = {});
 
   /// About how many bytes of memory the tree takes.
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
+  /// See `TreeArrays::let_go`.
+  void let_go(const TreeArrays::MakeFile& make_file) const { arrays_.let_go(make_file); }
+
   /// All files. The directories come first, and the root is the first of them.
-  [[nodiscard]] std::span<const FileRecord> files() const noexcept { return files_; }
-  [[nodiscard]] const FileRecord& file(Index index) const { return files_[index]; }
+  [[nodiscard]] std::span<const FileRecord> files() const noexcept { return arrays_.files(); }
+  [[nodiscard]] const FileRecord& file(Index index) const { return files()[index]; }
 
   /// The entries of all directories, and the texts that they and the links' targets are parts of.
-  [[nodiscard]] std::span<const Name> names() const noexcept { return names_; }
-  [[nodiscard]] std::string_view texts() const noexcept { return texts_; }
+  [[nodiscard]] std::span<const Name> names() const noexcept { return arrays_.names(); }
+  [[nodiscard]] std::string_view texts() const noexcept { return arrays_.texts(); }
   [[nodiscard]] std::span<const FileExtras> all_extras() const noexcept { return extras_; }
 
   /// The entries of a directory, in the order of their names' bytes.
@@ -106,9 +84,7 @@ class FileTree {
 
  private:
   // Constant after construction.
-  std::vector<FileRecord> files_;
-  std::vector<Name> names_;
-  std::string texts_;
+  TreeArrays arrays_;
   std::vector<FileExtras> extras_;
   std::vector<EarlyLink> early_links_;
   std::uint64_t bytes_;

@@ -343,9 +343,12 @@ FileTree FileTreeBuilder::finish() {
   targets_ = {};
   extras_ = {};
   // What building took is several times what the tree takes, in pieces that the heap would keep.
-  if (files.size() > kMany) ::malloc_trim(0);
-  return {std::move(files), std::move(all_names), std::move(texts), std::move(extras),
-          std::move(early_links_)};
+  const bool is_large = files.size() > kMany;
+  if (is_large) ::malloc_trim(0);
+  FileTree tree(std::move(files), std::move(all_names), std::move(texts), std::move(extras),
+                std::move(early_links_));
+  if (is_large) ::malloc_trim(0);
+  return tree;
 }
 
 CleanPath clean_path(std::string_view path) {

@@ -217,10 +217,6 @@ class Parts {
     sum_.update(part);
     return true;
   }
-  template <class T>
-  [[nodiscard]] bool read_all(std::vector<T>& part) {
-    return read(std::as_writable_bytes(std::span(part)));
-  }
   /// Returns true if the sum of what was read comes next.
   [[nodiscard]] bool matches_sum() {
     const LastingSum::Value expected = sum_.value();
@@ -312,14 +308,13 @@ std::optional<KeptTree> read_kept_tree(int fd, const Digest& diff, std::uint64_t
   const auto rest = details_size(header, size);
   if (!rest) throw damaged_tree();
   // All of this together is no more than the file has.
-  std::vector<FileRecord> files(static_cast<std::size_t>(header.files));
-  std::vector<FileTree::Name> names(static_cast<std::size_t>(header.names));
-  std::string texts(static_cast<std::size_t>(header.texts), '\0');
+  TreeArrays arrays(static_cast<std::size_t>(header.files), static_cast<std::size_t>(header.names),
+                    static_cast<std::size_t>(header.texts));
   std::string details_text(static_cast<std::size_t>(*rest), '\0');
-  if (!parts.read_all(files) || !parts.read_all(names) ||
-      !parts.read(std::as_writable_bytes(std::span(texts))) ||
+  if (!parts.read(arrays.files_to_fill()) || !parts.read(arrays.names_to_fill()) ||
+      !parts.read(arrays.texts_to_fill()) ||
       !parts.read(std::as_writable_bytes(std::span(details_text))) || !parts.matches_sum() ||
-      !are_records(files)) {
+      !are_records(arrays.files())) {
     throw damaged_tree();
   }
   DetailsReader details(details_text);
@@ -329,8 +324,7 @@ std::optional<KeptTree> read_kept_tree(int fd, const Digest& diff, std::uint64_t
   auto findings = details.all(Findings::kMost, [&] { return details.finding(); });
   const std::uint64_t omitted = details.number();
   if (!details.is_at_end()) throw damaged_tree();
-  FileTree tree(std::move(files), std::move(names), std::move(texts), std::move(extras),
-                std::move(early_links));
+  FileTree tree(std::move(arrays), std::move(extras), std::move(early_links));
   if (!is_sound(tree, tar_size)) throw damaged_tree();
   return KeptTree{std::move(tree), Findings(std::move(findings), omitted)};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/housekeeper.h"
 
+#include <atomic>
 #include <optional>
 #include <string>
 
@@ -33,6 +34,14 @@ TEST_F(HousekeeperTest, ThrowsOutWhatIsTooMuchOnceItIsClosed) {
   }
   file.reset();
   while (store.open(Area::blobs, digest)) std::this_thread::yield();
+}
+
+TEST_F(HousekeeperTest, DoesAnotherChoreEachTime) {
+  const Store store(path(), {});
+  std::atomic<int> done = 0;
+  const Housekeeper housekeeper(store, std::chrono::milliseconds(1),
+                                [&done](const std::stop_token& /*stop*/) { ++done; });
+  while (done < 3) std::this_thread::yield();
 }
 
 TEST_F(HousekeeperTest, EndsAtOnce) {

@@ -4,11 +4,16 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "tests/support/cache_folder.h"
 #include "tests/support/child.h"
 #include "tests/support/image_builder.h"
@@ -142,6 +147,27 @@ TEST_F(StoreTest, B10IsSharedByProcesses) {
   }
   EXPECT_EQ(test::wrong_files(path()), std::vector<std::string>{});
   EXPECT_TRUE(fs::is_empty(path() / "partial/sha256"));
+}
+
+TEST_F(StoreTest, MakesAFileThatNobodyElseCanOpen) {
+  const Store store(path(), {.free_percent = 0});
+  fs::remove_all(path());  // as anybody may
+  const UniqueFd file = store.make_unnamed(1);
+  write_all_at(file.get(), as_bytes("content"), 0);
+  const struct stat status = stat_of(file.get());
+  EXPECT_EQ(status.st_nlink, 0U);
+  EXPECT_EQ(status.st_mode, S_IFREG | 0600U);
+  EXPECT_EQ(status.st_dev, stat_of(open_file(AT_FDCWD, path(), O_PATH).get()).st_dev);
+  const std::string link = str_cat("/proc/self/fd/", file.get());
+  EXPECT_NE(
+      ::linkat(AT_FDCWD, link.c_str(), AT_FDCWD, (path() / "name").c_str(), AT_SYMLINK_FOLLOW), 0);
+}
+
+TEST_F(StoreTest, ThrowsNothingOutForAFileWithoutAName) {
+  const Digest digest = keep(Store(path(), {.free_percent = 0}), "content");
+  const Store store(path(), {.free_percent = 100});
+  EXPECT_THROW(static_cast<void>(store.make_unnamed(1)), std::system_error);
+  EXPECT_EQ(content(store, Area::blobs, digest), "content");
 }
 
 TEST_F(StoreTest, RemovesADamagedObject) {

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/tree/built_trees.h"
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "tests/cache/content_fixture.h"
+#include "tests/support/resident.h"
 
 namespace digestfs::fs {
 namespace {
@@ -53,6 +58,128 @@ TEST_F(BuiltTreesTest, KeepTheTreesOfLayersThatWentIntoARootfs) {
 
 // What a registry makes up without end must not make memory grow without end.
 TEST_F(BuiltTreesTest, DropTheTreesThatNoNodeShowsBeyondTheirBound) { EXPECT_EQ(fetches(0), 2U); }
+
+std::string long_name(std::size_t number) { return str_cat(std::string(85, 'x'), number); }
+
+/// A layer whose tree is large enough to be let go of: an entry takes 68 bytes and its name.
+std::vector<test::TarEntry> many_entries() {
+  std::vector<test::TarEntry> entries;
+  for (std::size_t i = 0; i < TreeArrays::kLeastPageable / 150; ++i) {
+    entries.push_back({.name = long_name(i)});
+  }
+  return entries;
+}
+
+/// An image of one layer that is entered.
+class IdleTree : public testing::Test {
+ protected:
+  struct Entered {
+    Entered(const std::filesystem::path& folder, registry::Source& source, const test::Image& image,
+            std::uint64_t size, cache::StoreLimits limits)
+        : mount(folder, source, cache::Network::allowed, limits),
+          trees(mount.content, mount.problems, inodes, mount.workers, AbsoluteLinks::keep) {
+      const Digest& blob = image.layers[0].digest;
+      mount.content.meet(blob, registry::Endpoint::blobs, size);
+      mount.content.meet_diff(image.diff_ids[0], blob);
+      files = test::landed(
+          [&] { return &trees.rootfs("rootfs", image.diff_ids, Patience::unlimited()); });
+      bytes = std::as_bytes(files->tree().files());
+    }
+
+    /// Looks after the memory as often as it takes for a tree to be idle, but for `less` times.
+    void tidy(unsigned less = 0) const {
+      for (unsigned i = less; i < FileNodes::kIdleTidyings; ++i) inodes.tidy();
+    }
+    [[nodiscard]] std::size_t resident() const { return test::resident(bytes); }
+    [[nodiscard]] const Node* node() const {
+      return files->node(files->tree().find(FileTree::kRoot, long_name(1234)).value());
+    }
+
+    cache::Mount mount;
+    Inodes inodes;
+    BuiltTrees trees;
+    const FileNodes* files = nullptr;
+    std::span<const std::byte> bytes;
+  };
+
+  IdleTree() {
+    const std::string& blob = set_.objects().at(image_.layers[0].digest).bytes;
+    static_cast<void>(source_.add_object(registry::Endpoint::blobs, blob));
+  }
+  [[nodiscard]] Entered enter(cache::StoreLimits limits = {.free_percent = 0}) {
+    return Entered(cache_, source_, image_, image_.layers[0].size.value(), limits);
+  }
+
+  test::TemporaryDirectory directory_;
+  std::filesystem::path cache_ = directory_.path() / "cache";
+  test::ObjectSet set_;
+  test::Image image_ = test::add_image(set_, {test::gzip_layer(many_entries())});
+  test::MemorySource source_;
+};
+
+TEST_F(IdleTree, IsLetGoOfOnceNobodyHasReadItForLong) {
+  const Entered entered = enter();
+  entered.tidy(1);
+  EXPECT_GT(entered.resident(), 0U);
+  entered.tidy();
+  EXPECT_EQ(entered.resident(), 0U);
+  // Nodes stay what they were, and their numbers too.
+  const Node* node = entered.node();
+  EXPECT_EQ(entered.inodes.find(node->inode()), node);
+  EXPECT_EQ(node->attributes().links, 1U);
+  EXPECT_GT(entered.resident(), 0U);
+  entered.tidy();
+  EXPECT_EQ(entered.resident(), 0U);
+}
+
+TEST_F(IdleTree, StaysWhileSomebodyReadsIt) {
+  const Entered entered = enter();
+  const Node* node = entered.node();
+  const std::size_t all = entered.resident();
+  EXPECT_GT(all, 0U);
+  for (int i = 0; i < 3; ++i) {
+    entered.tidy(1);
+    EXPECT_EQ(entered.resident(), all);
+    EXPECT_EQ(node->attributes().type, FileType::file);
+  }
+}
+
+TEST_F(IdleTree, StaysIfTheDiskHasNoRoomForIt) {
+  static_cast<void>(enter());  // nothing can be fetched to a full disk
+  const Entered entered = enter({.free_percent = 100});
+  const std::size_t all = entered.resident();
+  EXPECT_GT(all, 0U);
+  for (int i = 0; i < 2; ++i) {
+    entered.tidy();
+    EXPECT_EQ(entered.resident(), all);
+  }
+  EXPECT_EQ(entered.node()->attributes().type, FileType::file);
+}
+
+TEST_F(IdleTree, IsReadWhileItIsLetGoOf) {
+  const Entered entered = enter();
+  const Node* node = entered.node();
+  std::atomic<bool> is_over = false;
+  std::atomic<int> read = 0;
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      for (; !is_over; ++read) {
+        EXPECT_EQ(entered.inodes.find(node->inode()), node);
+        EXPECT_EQ(node->attributes().links, 1U);
+        EXPECT_EQ(entered.node(), node);
+      }
+    });
+  }
+  for (int i = 0; i < 100; ++i) {
+    for (const int until = read + 1; read < until;) std::this_thread::yield();
+    // Both ways: a reader may always come in between.
+    entered.tidy();
+    entered.files->tree().let_go(
+        [&](std::uint64_t bytes) { return entered.mount.store.make_unnamed(bytes); });
+  }
+  is_over = true;
+}
 
 }  // namespace
 }  // namespace digestfs::fs
