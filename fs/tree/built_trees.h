@@ -25,9 +25,10 @@ namespace digestfs::fs {
 
 /// The file trees of layers and images, built when they are first entered. The tree of a layer is
 /// also kept in the cache, where a later mount finds it (fs/tree/kept_tree.h). A tree that has
-/// nodes is kept as long as the mount, because the kernel may hold their numbers. The trees of
-/// layers that only went into a rootfs are dropped, the oldest first, beyond a bound. Safe
-/// for concurrent use; throws `Pending` for what is not there yet (base/flight.h).
+/// nodes is kept as long as the mount, because the kernel may hold their numbers; its memory is
+/// given back while nobody reads it (`FileNodes`). The trees of layers that only went into a rootfs
+/// are dropped, the oldest first, beyond a bound. Safe for concurrent use; throws `Pending` for
+/// what is not there yet (base/flight.h).
 class BuiltTrees {
  public:
   /// How much memory the trees may take that no node shows.
