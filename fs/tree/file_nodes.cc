@@ -69,12 +69,12 @@ class OpenTreeFile final : public OpenFile {
 
 }  // namespace
 
-Attributes FileNode::attributes() const { return nodes_->attributes(index_); }
+Attributes FileNode::attributes() const { return nodes_->attributes(nodes_->index_of(*this)); }
 
-Xattrs FileNode::xattrs() const { return nodes_->xattrs(index_); }
+Xattrs FileNode::xattrs() const { return nodes_->xattrs(nodes_->index_of(*this)); }
 
 Opened FileNode::open(const Patience& patience) const {
-  const FileRecord& record = nodes_->tree().file(index_);
+  const FileRecord& record = nodes_->tree().file(nodes_->index_of(*this));
   const Digest& diff = nodes_->diff_of(record);
   const std::string& defect = nodes_->tree().extras(record).defect;
   if (!defect.empty()) {
@@ -86,21 +86,22 @@ Opened FileNode::open(const Patience& patience) const {
   return {std::make_unique<OpenTreeFile>(*nodes_, record, std::move(tar)), caching};
 }
 
-Attributes SymlinkNode::attributes() const { return nodes_->attributes(index_); }
+Attributes SymlinkNode::attributes() const { return nodes_->attributes(nodes_->index_of(*this)); }
 
-Xattrs SymlinkNode::xattrs() const { return nodes_->xattrs(index_); }
+Xattrs SymlinkNode::xattrs() const { return nodes_->xattrs(nodes_->index_of(*this)); }
 
 std::string SymlinkNode::target() const {
-  return std::string(nodes_->tree().link_target(nodes_->tree().file(index_)));
+  return std::string(nodes_->tree().link_target(nodes_->tree().file(nodes_->index_of(*this))));
 }
 
-Attributes SpecialNode::attributes() const { return nodes_->attributes(index_); }
+Attributes SpecialNode::attributes() const { return nodes_->attributes(nodes_->index_of(*this)); }
 
-Xattrs SpecialNode::xattrs() const { return nodes_->xattrs(index_); }
+Xattrs SpecialNode::xattrs() const { return nodes_->xattrs(nodes_->index_of(*this)); }
 
 FileNodes::FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree,
                      std::vector<Digest> diffs, cache::Content& content, LayerFact layer_fact)
-    : tree_(std::move(tree)),
+    : first_(first),
+      tree_(std::move(tree)),
       diffs_(std::move(diffs)),
       content_(content),
       store_(content.store()),
@@ -113,7 +114,7 @@ FileNodes::FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree,
     const InodeNumber inode = first + index;
     const auto keep = [&](auto& nodes) {
       slots_.push_back(static_cast<std::uint32_t>(nodes.size()));
-      nodes.emplace_back(inode, *this, index);
+      nodes.emplace_back(inode, *this);
     };
     switch (all[index].type) {
       case FileType::file:

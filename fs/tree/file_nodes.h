@@ -25,8 +25,7 @@ class FileNodes;
 /// A regular file of a tree.
 class FileNode final : public File {
  public:
-  FileNode(InodeNumber inode, const FileNodes& nodes, FileTree::Index index)
-      : File(inode), nodes_(&nodes), index_(index) {}
+  FileNode(InodeNumber inode, const FileNodes& nodes) : File(inode), nodes_(&nodes) {}
 
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] Xattrs xattrs() const override;
@@ -34,14 +33,12 @@ class FileNode final : public File {
 
  private:
   const FileNodes* nodes_;
-  FileTree::Index index_;
 };
 
 /// A symbolic link of a tree.
 class SymlinkNode final : public Symlink {
  public:
-  SymlinkNode(InodeNumber inode, const FileNodes& nodes, FileTree::Index index)
-      : Symlink(inode), nodes_(&nodes), index_(index) {}
+  SymlinkNode(InodeNumber inode, const FileNodes& nodes) : Symlink(inode), nodes_(&nodes) {}
 
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] Xattrs xattrs() const override;
@@ -49,21 +46,18 @@ class SymlinkNode final : public Symlink {
 
  private:
   const FileNodes* nodes_;
-  FileTree::Index index_;
 };
 
 /// A device or fifo of a tree.
 class SpecialNode final : public Node {
  public:
-  SpecialNode(InodeNumber inode, const FileNodes& nodes, FileTree::Index index)
-      : Node(inode), nodes_(&nodes), index_(index) {}
+  SpecialNode(InodeNumber inode, const FileNodes& nodes) : Node(inode), nodes_(&nodes) {}
 
   [[nodiscard]] Attributes attributes() const override;
   [[nodiscard]] Xattrs xattrs() const override;
 
  private:
   const FileNodes* nodes_;
-  FileTree::Index index_;
 };
 
 /// Which of digestfs's own facts the files show.
@@ -85,6 +79,10 @@ class FileNodes final : public NodeBlock {
 
   [[nodiscard]] const Node* find(std::uint64_t offset) const override;
   void tidy() const noexcept override;
+  /// Returns which file `node` is, by its number.
+  [[nodiscard]] FileTree::Index index_of(const Node& node) const noexcept {
+    return static_cast<FileTree::Index>(node.inode() - first_);
+  }
   /// Returns the node of a file that is no directory.
   [[nodiscard]] const Node* node(FileTree::Index index) const;
   [[nodiscard]] std::size_t directories() const noexcept { return directories_; }
@@ -102,6 +100,7 @@ class FileNodes final : public NodeBlock {
 
  private:
   // Constant after construction.
+  InodeNumber first_;
   std::shared_ptr<const FileTree> tree_;
   std::vector<Digest> diffs_;
   cache::Content& content_;

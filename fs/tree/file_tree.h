@@ -41,7 +41,7 @@ struct EarlyLink {
 
 /// The files of a layer, or of layers merged: names and metadata, no content. Built once
 /// (`FileTreeBuilder`) and immutable, so that no lock is needed to walk it. It takes 68 bytes an
-/// entry beyond its name, and its nodes (`FileNodes`) some 40 more. All of that but the extras and
+/// entry beyond its name, and its nodes (`FileNodes`) some 30 more. All of that but the extras and
 /// the early links, which few files have, can be let go of while nobody reads it.
 class FileTree {
  public:
