@@ -89,7 +89,10 @@ void ObjectTransfer::run() {
   try {
     try {
       stream_first(request);
-      if (!ranges_) return;
+      if (!ranges_) {
+        receive_rest();
+        return;
+      }
       fetch_parts(request);
     } catch (const Error&) {
       // This connection is of no more interest once the others have fetched what it could not.
@@ -99,6 +102,7 @@ void ObjectTransfer::run() {
     end_helpers();
   } catch (...) {
     end_helpers();
+    keep_rest();
     // What others have fetched behind a gap is of no use to a later transfer.
     if (ranges_) parts_.partial.keep(ranges_->reached());
     throw;
@@ -132,9 +136,12 @@ void ObjectTransfer::begin(const registry::Beginning& beginning) {
 void ObjectTransfer::write(std::span<const std::byte> bytes) {
   if (!ranges_) {
     parts_.receiver.write(bytes);
-    const std::uint64_t at = parts_.receiver.size();
-    parts_.arrival.reach(at);
-    if (is_worth_sharing(at)) share(at);
+    parts_.arrival.reach(parts_.receiver.written());
+    if (is_worth_sharing(parts_.receiver.size())) {
+      parts_.receiver.stop_keeping();
+      parts_.arrival.reach(parts_.receiver.written());
+      share(parts_.receiver.size());
+    }
     return;
   }
   const std::uint64_t missing = ranges_->missing_of(*first_).size();
@@ -238,6 +245,22 @@ void ObjectTransfer::fetch_part(Ranges::Part part, const Request& request) {
       if (missing.begin == before || ++cuts > kMaxCuts) throw;
       if (missing.begin - before >= kPiece) cuts = 0;
     }
+  }
+}
+
+/// Writes what the receiver has kept when all has come.
+void ObjectTransfer::receive_rest() {
+  parts_.receiver.flush();
+  parts_.arrival.reach(parts_.receiver.written());
+}
+
+/// The same after a failure: a later transfer goes on behind it.
+void ObjectTransfer::keep_rest() noexcept {
+  try {
+    parts_.receiver.flush();
+  } catch (const std::exception& error) {
+    DIGESTFS_LOG(debug, "the last bytes are not kept digest=", parts_.partial.digest(),
+                 " cause=", error.what());
   }
 }
 

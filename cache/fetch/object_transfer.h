@@ -95,6 +95,8 @@ class ObjectTransfer final : private registry::ObjectSink {
   void stream_first(const Request& request);
   void fetch_parts(const Request& request);
   void fetch_part(Ranges::Part part, const Request& request);
+  void receive_rest();
+  void keep_rest() noexcept;
   void end_helpers() noexcept;
 
   // Constant after construction.

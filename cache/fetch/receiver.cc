@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cache/fetch/receiver.h"
 
+#include <chrono>
+#include <cstddef>
+
 #include "base/error.h"
 #include "base/text.h"
 
 namespace digestfs::cache {
+namespace {
+
+// What is written at once, in bytes, and in which time it has to come to be kept until then.
+constexpr std::size_t kPiece = std::size_t{256} << 10U;
+constexpr std::chrono::milliseconds kFast{20};
+
+}  // namespace
 
 Receiver::Receiver(const Store& store, Partial& partial, const Bounds& bounds,
                    registry::Copy wanted, Flight& flight)
@@ -18,6 +28,7 @@ Receiver::Receiver(const Store& store, Partial& partial, const Bounds& bounds,
 
 void Receiver::begin(const registry::Beginning& beginning) {
   total_ = beginning.total;
+  kept_.clear();
   if (beginning.offset != size_) {
     has_restarted_ = true;
     partial_.truncate();
@@ -32,9 +43,29 @@ void Receiver::begin(const registry::Beginning& beginning) {
 
 void Receiver::write(std::span<const std::byte> bytes) {
   check(size_ + bytes.size());
-  disk_.write(bytes);
-  size_ += bytes.size();
   flight_.advance(bytes.size());
+  size_ += bytes.size();
+  piece_ += bytes.size();
+  kept_.insert(kept_.end(), bytes.begin(), bytes.end());
+  const auto now = Clock::now();
+  const bool is_whole = piece_ >= kPiece;
+  const bool is_slow = now - began_at_ >= kFast;
+  if (is_whole || is_slow) {
+    is_fast_ = !is_slow;
+    began_at_ = now;
+    piece_ = 0;
+  }
+  if (is_whole || !is_fast_ || !may_keep_) flush();
+}
+
+void Receiver::flush() {
+  disk_.write(kept_);
+  kept_.clear();
+}
+
+void Receiver::stop_keeping() {
+  may_keep_ = false;
+  flush();
 }
 
 void Receiver::check_end(std::uint64_t had, std::optional<std::uint64_t> claimed) const {

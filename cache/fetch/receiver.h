@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/flight.h"
 #include "cache/disk_sink.h"
@@ -31,15 +33,24 @@ class Receiver final : public registry::ObjectSink {
 
   [[nodiscard]] registry::Copy wanted() const override { return wanted_; }
   void begin(const registry::Beginning& beginning) override;
-  /// Throws `too_large` over the caller's limit, and `GoesOn` over the object's.
+  /// Throws `too_large` over the caller's limit, and `GoesOn` over the object's. What comes fast,
+  /// in small pieces, is kept for some milliseconds and written in larger ones, which are less work
+  /// for the file system. What comes slowly is written at once, for a later transfer goes on behind
+  /// it.
   void write(std::span<const std::byte> bytes) override;
+  /// Writes what is kept.
+  void flush();
+  /// Writes what is kept, and keeps nothing from now on.
+  void stop_keeping();
 
   /// Throws `unavailable` if a transfer that ended in order can go on: without an announced length,
   /// a cut looks like the end (B1). `had` bytes were there before the transfer.
   void check_end(std::uint64_t had, std::optional<std::uint64_t> claimed) const;
 
-  /// Returns how many bytes are in the file, from its first byte to the last that this took.
+  /// Returns how many bytes there are, from the file's first byte to the last that this took.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  /// Returns how many of them are in the file.
+  [[nodiscard]] std::uint64_t written() const noexcept { return size_ - kept_.size(); }
 
   /// Returns true if the source started over, so that what was there before had to be dropped.
   [[nodiscard]] bool has_restarted() const noexcept { return has_restarted_; }
@@ -56,6 +67,11 @@ class Receiver final : public registry::ObjectSink {
   Bounds bounds_;
   DiskSink disk_;
   std::uint64_t size_ = 0;
+  std::vector<std::byte> kept_;                ///< what is not written yet
+  Clock::time_point began_at_ = Clock::now();  ///< the piece that is coming
+  std::size_t piece_ = 0;                      ///< how much of it has come
+  bool is_fast_ = false;                       ///< so was the piece before
+  bool may_keep_ = true;
   std::optional<std::uint64_t> total_;
   bool has_restarted_ = false;
 };
