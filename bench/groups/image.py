@@ -20,8 +20,15 @@ def ten_layers(lab):
     return lab.variables("ten") | {"file": "usr/lib/file0"}
 
 
+def system(lab):
+    """An image of one layer that has what images have."""
+    path, name = layers.system_files(lab.path("system"), lab.options.size)
+    lab.registry.push("system", [layers.compress(path)])
+    return lab.variables("system") | {"file": name}
+
+
 def measure(lab):
-    one = lab.variables("gzip", "gzip") | {"file": "usr/lib/file0"}
+    one = system(lab)
     ten = ten_layers(lab)
     ours = lab.digestfs(
         f'{MOUNT}; cat "$mnt/tags/t/rootfs/$file"', before=FORGET, after=END
