@@ -44,7 +44,8 @@ class MemberStream : public Decompressor {
   /// Throws `Errc::corrupt` if a member has not ended.
   void require_end() const;
 
-  /// Where decompressed bytes are made before `hand_out`, which may put another buffer in its place.
+  /// Where decompressed bytes are made before `hand_out`, which may put another buffer in its
+  /// place.
   [[nodiscard]] std::span<std::byte> buffer() noexcept { return buffer_; }
   /// Gives the first `made` bytes of the buffer to the output.
   void hand_out(std::size_t made);

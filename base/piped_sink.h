@@ -15,9 +15,9 @@
 namespace digestfs {
 
 /// Gives what is written to another sink, in a thread of its own and in order, so that whoever
-/// makes the bytes and whoever takes them work at the same time. At most eight pieces of 256 KiB, or eight buffers that were
-/// taken, wait in between. If
-/// no thread can be started, the sink is called directly.
+/// makes the bytes and whoever takes them work at the same time. At most eight pieces of 256 KiB,
+/// or eight buffers that were taken, wait in between. If no thread can be started, the sink is
+/// called directly.
 class PipedSink final : public ByteSink {
  public:
   /// `output` must outlive this object, and only its thread may use it until `finish` returns.

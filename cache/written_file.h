@@ -17,10 +17,11 @@
 
 namespace digestfs::cache {
 
-/// A file that this process writes: hashed as it is written, so that it need not be hashed once more
-/// in the end, and sent to the disk step by step. The bytes that were written to a file prove nothing about a file that somebody
-/// else may write to as well. So the kernel is asked whether anybody else could (`SoleWriter`), and
-/// where it does not know, the file is read again and compared by a sum.
+/// A file that this process writes: hashed as it is written, so that it need not be hashed once
+/// more in the end, and sent to the disk step by step. The bytes that were written to a file prove
+/// nothing about a file that somebody else may write to as well. So the kernel is asked whether
+/// anybody else could (`SoleWriter`), and where it does not know, the file is read again and
+/// compared by a sum.
 class WrittenFile {
  public:
   /// `fd` is open for reading and writing. `algorithm` is a digest algorithm that can be computed.

@@ -60,7 +60,8 @@ namespace {
 // thread was writing is no object yet: an object gets its name afterwards, by rename.
 constexpr std::chrono::seconds kGrace{1};
 // How long the end takes at most, whatever hangs: a disk, the terminal, the file of the log. All
-// that is lost is the note of the tags that were asked for in the last two seconds.
+// that is lost is the note of the tags that were asked for in the last two seconds. An object that
+// has no name yet is a whole partial file, with which the next mount goes on.
 constexpr std::chrono::milliseconds kLongestEnd{1900};
 
 // What the process ends with if it hangs at its end.
@@ -231,7 +232,7 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
   OpenedSource origin;
   // Objects live in the order of their use: what is below uses what is above.
   Workers workers({/*question=*/16, /*download=*/options.jobs, /*disk=*/2, /*light=*/2, /*small=*/4,
-                   /*follow=*/std::min<std::size_t>(options.jobs, 4)});
+                   /*follow=*/std::min<std::size_t>(options.jobs, 4), /*name=*/2});
   Reporting reporting{.file = std::move(log_file)};
   begin_reporting(reporting, workers, options);
   // A large archive is read for a while; the signals end that as well.

@@ -3,16 +3,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstddef>
 #include <exception>
 #include <string>
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <sys/inotify.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
 #include "base/text.h"
 
@@ -58,9 +56,8 @@ SoleWriter::SoleWriter(int fd) noexcept : fd_(fd) {
 bool SoleWriter::is_alone() const noexcept {
   // In this order: whoever closes the file before the lease is asked for has left an event.
   if (!events_ || !is_open_once(fd_)) return false;
-  std::array<std::byte, sizeof(inotify_event) + 1> event{};
-  // EINVAL means that there is an event which does not fit.
-  return ::read(events_.get(), event.data(), event.size()) < 0 && errno == EAGAIN;
+  pollfd event{events_.get(), POLLIN, 0};
+  return ::poll(&event, 1, 0) == 0;
 }
 
 }  // namespace digestfs::cache

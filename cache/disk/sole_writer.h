@@ -7,11 +7,11 @@ namespace digestfs::cache {
 
 /// Tells whether this process was the only one that could write to a file, so that the file holds
 /// what this process has written to it and need not be read again. The kernel says so: nobody else
-/// has the file open for writing at the start nor at the end (fcntl(2), F_SETLEASE), and nobody has
-/// closed it meanwhile after opening it for writing (inotify(7)).
+/// has the file open at the start nor at the end (fcntl(2), F_SETLEASE), and nobody has closed it
+/// meanwhile after opening it for writing (inotify(7)).
 ///
 /// The answer is "no" wherever the kernel does not know, as on file systems that other machines
-/// write to.
+/// write to, and while somebody reads the file.
 class SoleWriter {
  public:
   /// Watches the file `fd`, which is open for writing once, from now on. Never throws: without a

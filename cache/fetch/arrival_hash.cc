@@ -18,10 +18,9 @@ constexpr std::size_t kArrivalChunk = std::size_t{256} << 10U;
 ArrivalHash::ArrivalHash(std::shared_ptr<Arrival> arrival, int fd, std::string_view algorithm)
     : file_(fd, algorithm) {
   try {
-    thread_ = std::jthread(
-        [this, reader = ArrivalReader(std::move(arrival))](const std::stop_token& stop) mutable {
-          run(stop, std::move(reader));
-        });
+    thread_ =
+        std::jthread([this, reader = ArrivalReader(std::move(arrival))](
+                         const std::stop_token& stop) mutable { run(stop, std::move(reader)); });
   } catch (const std::system_error&) {
     // `finish` has nothing to return then.
   }

@@ -241,9 +241,9 @@ OpenObjects::File OpenObjects::open_unnamed(const Unnamed& object) {
   const Digest& digest = object.hashed.digest;
   const auto entries = entries_.lock();
   Entry& entry = (*entries)[digest];
-  auto opened = std::make_shared<const VerifiedFile>(digest, std::move(file),
-                                                     object.hashed.fingerprint, entry.replaces(),
-                                                     VerifiedFile::Name::to_come);
+  auto opened =
+      std::make_shared<const VerifiedFile>(digest, std::move(file), object.hashed.fingerprint,
+                                           entry.replaces(), VerifiedFile::Name::to_come);
   entry.open = opened;
   return opened;
 }

@@ -60,8 +60,10 @@ TEST(PipedSink, TakesBuffersAndLeavesOthers) {
   PipedSink pipe(sink);
   std::vector<std::byte> buffer(4096);
   std::string written;
-  for (std::size_t at = 0, size = 1; at + size <= bytes.size(); at += size, size = size % 4096 + 7) {
-    const auto piece = as_bytes(std::string_view(bytes).substr(at, std::min<std::size_t>(size, 4096)));
+  for (std::size_t at = 0, size = 1; at + size <= bytes.size();
+       at += size, size = size % 4096 + 7) {
+    const auto piece =
+        as_bytes(std::string_view(bytes).substr(at, std::min<std::size_t>(size, 4096)));
     std::ranges::copy(piece, buffer.begin());
     pipe.take(buffer, piece.size());
     ASSERT_EQ(buffer.size(), 4096U);

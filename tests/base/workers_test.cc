@@ -287,6 +287,33 @@ TEST(Workers, EndWhatNoCallerWaitsForWhereOneNeedsItsPlace) {
   EXPECT_EQ(failure_of(*running[0]), Errc::interrupted);
 }
 
+TEST(Workers, FinishWhatGivesNamesAtTheEnd) {
+  Workers workers({1, 1, 1});
+  std::promise<void> gate;
+  const auto opened = gate.get_future().share();
+  std::latch begun(1);
+  std::array<std::shared_ptr<Flight>, 2> flights = {std::make_shared<Flight>(),
+                                                    std::make_shared<Flight>()};
+  std::atomic<bool> was_told_to_stop = false;
+  std::atomic<int> done = 0;
+  workers.launch(Lane::name, flights[0], [&](const std::stop_token& stop) {
+    begun.count_down();
+    opened.wait();
+    was_told_to_stop = stop.stop_requested();
+    ++done;
+  });
+  workers.launch(Lane::name, flights[1], [&](std::stop_token) { ++done; });
+  begun.wait();
+  EXPECT_FALSE(workers.stop_within(std::chrono::milliseconds(1)));
+  EXPECT_FALSE(workers.launch(Lane::name, std::make_shared<Flight>(), [](std::stop_token) {}));
+  gate.set_value();
+  workers.await_end_of(Lane::name);
+  workers.stop();
+  EXPECT_EQ(done, 2);
+  EXPECT_FALSE(was_told_to_stop);
+  for (const auto& flight : flights) EXPECT_NO_THROW(flight->rethrow_failure());
+}
+
 TEST(Workers, BeginAgainWhatIsNotYetPossibleAndDoOtherWorkMeanwhile) {
   Workers workers({1, 1, 1});
   std::atomic<int> attempts = 0;

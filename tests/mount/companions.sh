@@ -87,6 +87,7 @@ done
 
 # --- the cache ------------------------------------------------------------------------------------
 
+await_names "$cache"
 expect_eq "$(cache_tool list --json | jq '.objects | length')" 13
 expect_eq "$(cache_tool path "$empty_layer")" "$cache/blobs/${empty_layer/://}"
 expect_status 0 cache_tool verify >/dev/null

@@ -365,6 +365,7 @@ TEST_F(FaultsTest, B10AFileInTheCacheThatWasChangedByHand) {  // promise 2
   mount();
   EXPECT_EQ(test::slurp(blob(0)), bad);
   const auto cached = mounted->cache() / "blobs/sha256" / image.layers[0].digest.encoded();
+  test::await_file(cached);
   std::filesystem::permissions(cached, std::filesystem::perms::owner_write,
                                std::filesystem::perm_options::add);
   {

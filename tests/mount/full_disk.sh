@@ -112,6 +112,7 @@ make_zeros fits 30M
 make_zeros never 100M
 mount_disk size=48m
 for name in one two three; do is_whole "$name"; done
+await_names "$cache"
 find "$cache/blobs" "$cache/diffs" -type f | sort >"$work/before"
 for name in never fits; do cat "$mnt/tags/$name/layers/00/blob" >/dev/null; done
 fails_full "$mnt/tags/never/layers/00/diff"

@@ -205,6 +205,7 @@ Inflict damaged(const std::function<void(const std::filesystem::path&)>& change)
   return [change](World& world) {
     const auto file =
         world.cache / "blobs/sha256" / std::string(world.image.layers[2].digest.encoded());
+    test::await_file(file);
     std::filesystem::permissions(file, std::filesystem::perms::owner_write,
                                  std::filesystem::perm_options::add);
     change(file);

@@ -21,8 +21,8 @@ diff=$(basename "$diff")
 hex=${diff#sha256:}
 expect_eq "$(cat "$rootfs/a/file" "$rootfs/z/file")" $'first\nlast'
 cmp "$rootfs/m" "$folder/m"
-[[ -s $cache/sums/sha256/$hex && -s $cache/trees/sha256/$hex ]] || fail 'no sums, or no tree'
 unmount
+[[ -s $cache/sums/sha256/$hex && -s $cache/trees/sha256/$hex ]] || fail 'no sums, or no tree'
 
 # bytes_read: how many bytes the daemon has read so far, from the page cache or not.
 bytes_read() { awk '/^rchar/ { print $2 }' "/proc/$(daemon_pid)/io"; }

@@ -74,6 +74,10 @@ eventually() {
   done
 }
 
+# await_names CACHE: what readers have already has its name in the cache, too.
+has_names() { [[ -z $(find "$1/partial" -type f) ]]; }
+await_names() { eventually 10 has_names "$1" || fail "something in $1 gets no name"; }
+
 # --- processes and mounts -------------------------------------------------------------------------
 
 # started PID: the test's own, so that the end of the test is its end.

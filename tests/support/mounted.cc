@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -135,6 +136,13 @@ std::string Mounted::log() const {
 }
 
 bool can_mount() { return ::access("/dev/fuse", R_OK | W_OK) == 0; }
+
+void await_file(const std::filesystem::path& path) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!std::filesystem::exists(path) && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
 
 std::string slurp(const std::filesystem::path& path) {
   const UniqueFd file = open_file(AT_FDCWD, path, O_RDONLY);

@@ -76,6 +76,10 @@ class Mounted {
 /// The whole of a file; throws `std::system_error` with the errno of open(2) or read(2).
 [[nodiscard]] std::string slurp(const std::filesystem::path& path);
 
+/// Waits until `path` is there, ten seconds at most: an object gets its name in the cache a moment
+/// after a reader has got its content.
+void await_file(const std::filesystem::path& path);
+
 /// The files in `cache`'s blobs/, diffs/ and quarantine/ that do not hash to their names (invariant
 /// I1).
 [[nodiscard]] std::vector<std::string> wrong_files(const std::filesystem::path& cache);

@@ -113,6 +113,12 @@ struct Served::Mount {
 };
 
 Served::Served() = default;
+
+std::filesystem::path Served::cache() const {
+  if (mount_) mount_->workers.await_end_of(Lane::name);
+  return directory_.path() / "cache";
+}
+
 Served::~Served() = default;
 
 void Served::mount(const MountSettings& settings) {

@@ -74,7 +74,7 @@ class Served {
   void unmount();
 
   [[nodiscard]] FakeKernel& kernel();
-  [[nodiscard]] std::filesystem::path cache() const { return directory_.path() / "cache"; }
+  [[nodiscard]] std::filesystem::path cache() const;
   /// Where the cache keeps `digest`, `area` being `blobs` or `diffs`.
   [[nodiscard]] std::filesystem::path cached(const std::string& area, const Digest& digest) const;
 

@@ -42,9 +42,9 @@ TEST_F(SoleWriterTest, IsAloneWhateverItWrites) {
   EXPECT_TRUE(writer.is_alone()) << "asking changes nothing";
 }
 
-TEST_F(SoleWriterTest, IsAloneAmongReaders) {
+TEST_F(SoleWriterTest, IsAloneAfterAReader) {
   const SoleWriter writer(file_.get());
-  const UniqueFd reader = open(O_RDONLY);
+  { const UniqueFd reader = open(O_RDONLY); }
   EXPECT_TRUE(writer.is_alone());
 }
 

@@ -42,6 +42,70 @@ TEST_F(OpenObjectsTest, HoldOneDescriptorHoweverManyReadersThereAre) {
   EXPECT_EQ(mount.open(digest), first);
 }
 
+// A reader waited for the disk at the end of each download.
+TEST_F(OpenObjectsTest, CanBeReadBeforeTheyHaveTheirNames) {
+  Mount mount(cache(), source_);
+  const std::string tar = test::tar({{"file", test::noise(300000)}});
+  const Digest diff = digest_of(tar);
+  const Digest layer = add_layer(mount, test::gzip(tar), diff);
+  std::optional<BusyLane> busy(std::in_place, mount.workers, Lane::name, 1U);
+  const auto open = mount.open_unnamed(diff);
+  EXPECT_EQ(mount.read(open), tar);
+  EXPECT_EQ(mount.content.state(layer), State::verified);
+  EXPECT_EQ(mount.content.state(diff), State::verified);
+  EXPECT_FALSE(fs::exists(path("blobs", layer)));
+  EXPECT_FALSE(fs::exists(path("diffs", diff)));
+  busy.reset();
+  mount.workers.await_end_of(Lane::name);
+  EXPECT_TRUE(fs::exists(path("blobs", layer)));
+  EXPECT_TRUE(fs::exists(path("diffs", diff)));
+  EXPECT_TRUE(open->is_untouched()) << "to give it its name is no change";
+  EXPECT_EQ(mount.read(open), tar);
+  EXPECT_EQ(mount.open(diff), open);
+  expect_no_wrong_file();
+}
+
+TEST_F(OpenObjectsTest, GetTheirNamesBeforeTheMountEnds) {
+  const std::string bytes = test::noise(300000);
+  Digest digest = digest_of(bytes);
+  {
+    Mount mount(cache(), source_);
+    std::optional<BusyLane> busy(std::in_place, mount.workers, Lane::name, 1U);
+    static_cast<void>(mount.open_unnamed(add(mount, bytes)));
+    busy.reset();
+  }
+  EXPECT_EQ(fs::file_size(path("blobs", digest)), bytes.size());
+}
+
+// Each of them holds a descriptor.
+TEST_F(OpenObjectsTest, AreNamedAtOnceWhereManyWaitForTheirNames) {
+  Mount mount(cache(), source_);
+  const BusyLane busy(mount.workers, Lane::name, 1);
+  std::vector<Digest> digests;
+  for (int i = 0; i < 40; ++i) {
+    digests.push_back(add(mount, "object " + std::to_string(i)));
+    static_cast<void>(mount.open_unnamed(digests.back()));
+  }
+  EXPECT_FALSE(fs::exists(path("blobs", digests.front())));
+  EXPECT_TRUE(fs::exists(path("blobs", digests.back())));
+}
+
+// Somebody may write to a file while it waits for its name, too.
+TEST_F(OpenObjectsTest, NoticeAWriterWhileTheyHaveNoName) {
+  Mount mount(cache(), source_);
+  const std::string bytes = test::noise(300000);
+  const Digest digest = add(mount, bytes);
+  std::optional<BusyLane> busy(std::in_place, mount.workers, Lane::name, 1U);
+  const auto open = mount.open_unnamed(digest);
+  damage("partial", digest, "damaged");
+  EXPECT_FALSE(open->is_untouched());
+  busy.reset();
+  mount.workers.await_end_of(Lane::name);
+  EXPECT_EQ(mount.read(mount.open(digest)), bytes);
+  EXPECT_EQ(source_.fetches(digest), 2U);
+  expect_no_wrong_file();
+}
+
 // A new open downloaded the object again although the daemon held a good descriptor.
 TEST_F(OpenObjectsTest, OpenAgainWhatLostItsNameWhileItIsOpen) {
   Mount mount(cache(), source_);
