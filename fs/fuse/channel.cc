@@ -5,10 +5,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <thread>
 
 #include <linux/fuse.h>
 #include <poll.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "base/flight.h"
@@ -45,9 +45,13 @@ constexpr std::chrono::microseconds kLook{40};
 // A request that comes sooner, wake-up included, makes it likely that the next one comes soon.
 constexpr std::chrono::microseconds kSoon{70};
 
-/// Returns true if others can work while this thread does.
+/// Returns true if others can work while this thread looks for a request.
 bool has_processors() noexcept {
-  static const bool has_several = std::thread::hardware_concurrency() > 1;
+  static const bool has_several = [] {
+    cpu_set_t processors;
+    return ::sched_getaffinity(0, sizeof processors, &processors) == 0 &&
+           CPU_COUNT(&processors) > 1;
+  }();
   return has_several;
 }
 
