@@ -126,7 +126,7 @@ void Workers::run(LaneState& lane) noexcept {
     {
       const auto queue = lane.queue.lock();
       queue->running.erase(job);
-      if (queue->running.empty() && queue->jobs.empty()) lane.wake.notify_all();
+      if (queue->running.empty() && queue->jobs.empty()) lane.has_ended.notify_all();
     }
     flight->land(std::move(failure));
   }
@@ -170,10 +170,10 @@ std::vector<std::shared_ptr<const Flight>> Workers::flights() const {
   return all;
 }
 
-void Workers::await_end_of(Lane lane) const {
-  const auto& state = *lanes_[static_cast<std::size_t>(lane)];
+void Workers::await_end_of(Lane lane) {
+  auto& state = *lanes_[static_cast<std::size_t>(lane)];
   auto queue = state.queue.lock();
-  state.wake.wait(queue.native(), [&] { return queue->jobs.empty() && queue->running.empty(); });
+  state.has_ended.wait(queue.native(), [&] { return queue->jobs.empty() && queue->running.empty(); });
 }
 
 void Workers::ask_to_end() noexcept {

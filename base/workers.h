@@ -64,7 +64,7 @@ class Workers {
   [[nodiscard]] std::vector<std::shared_ptr<const Flight>> flights() const;
 
   /// Waits until nothing is queued or under way in `lane`.
-  void await_end_of(Lane lane) const;
+  void await_end_of(Lane lane);
 
   /// Ends everything and joins the threads. Idempotent. Must not be called from a worker.
   void stop() noexcept;
@@ -89,7 +89,8 @@ class Workers {
   };
   struct LaneState {
     Guarded<Queue> queue;
-    mutable std::condition_variable_any wake;
+    std::condition_variable_any wake;
+    std::condition_variable_any has_ended;  ///< Nothing is queued or under way any longer.
     std::size_t limit = 1;
     bool is_finished_at_end = false;
 

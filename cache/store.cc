@@ -103,16 +103,28 @@ Partial Store::take_partial(const Digest& digest, std::stop_token stop) const {
   }
 }
 
-void Store::publish(Partial partial, Area area, const Digest& digest) const {
+void Store::write_out(const Partial& partial) const {
+  if (::fdatasync(partial.fd()) != 0) throw_system_error(str_cat("write out ", partial.path()));
+}
+
+Fingerprint Store::publish(Partial partial, Area area, const Digest& digest) const {
   rename_to(partial, object_path(name_of(area), digest));
-  eviction_.make_room_after(partial.size());
+  const Fingerprint named = Fingerprint::of(partial.fd());
+  try {
+    eviction_.make_room_after(named.size);
+  } catch (const std::exception& error) {
+    // The object has its name; the bounds are looked at again soon.
+    DIGESTFS_LOG(info, "cannot keep the bounds of the cache now cause=", error.what());
+  }
+  return named;
 }
 
 void Store::rename_to(Partial& partial, const std::string& path) const {
-  // On disk before it has its name: a torn write must not be found under it (promise 6).
-  if (::fdatasync(partial.fd()) != 0) throw_system_error(str_cat("write out ", path));
   // Somebody may have emptied the cache, and somebody else may have begun the file anew.
-  if (!directory_.is_named(partial.path(), partial.fd())) partial = copy_of(partial);
+  if (!directory_.is_named(partial.path(), partial.fd()) &&
+      !(partial.is_unnamed() && directory_.link(partial.fd(), partial.path()))) {
+    partial = copy_of(partial);
+  }
   directory_.rename(partial.path(), path);
   // Not before: a partial file that is read-only could not be taken again (promise 6).
   if (::fchmod(partial.fd(), 0444) != 0) throw_system_error(str_cat("make read-only ", path));
@@ -123,7 +135,7 @@ void Store::rename_to(Partial& partial, const std::string& path) const {
 /// Copies the bytes of a partial file that has lost its name. Whoever opens the copy hashes it.
 Partial Store::copy_of(const Partial& partial) const {
   // Nobody adds to a file of this process alone, so there is no other holder to wait for.
-  Partial copy = make_own_partial(directory_, partial.digest());
+  Partial copy = make_named_partial(directory_, partial.digest());
   std::vector<std::byte> buffer(std::size_t{256} << 10U);
   for (std::uint64_t at = 0;;) {
     const std::size_t got = read_at(partial.fd(), buffer, at);
@@ -131,7 +143,7 @@ Partial Store::copy_of(const Partial& partial) const {
     copy.write(std::span(buffer).first(got));
     at += got;
   }
-  if (::fdatasync(copy.fd()) != 0) throw_system_error(str_cat("write out ", copy.path()));
+  write_out(copy);
   return copy;
 }
 
@@ -142,6 +154,7 @@ bool Store::quarantine(Partial partial, const Digest& actual) const {
     return false;
   }
   eviction_.make_room_in_quarantine(added);
+  write_out(partial);
   rename_to(partial, object_path(name_of(Area::quarantine), actual));
   return true;
 }
@@ -168,7 +181,7 @@ UniqueFd Store::make_unnamed(std::uint64_t bytes) const {
   if (!has_room(bytes)) {
     throw std::system_error(ENOSPC, std::generic_category(), "nothing is thrown out for it");
   }
-  return directory_.make_unnamed();
+  return directory_.make_unnamed(Directory::Name::never);
 }
 
 void Store::touch(const Digest& digest) const noexcept try {

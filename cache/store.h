@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/digest.h"
+#include "base/fingerprint.h"
 #include "base/handle.h"
 #include "base/sink.h"
 #include "cache/disk/directory.h"
@@ -71,11 +72,15 @@ class Store {
   /// `stop` ends that (`Errc::interrupted`). After a wait, look again whether the object exists.
   [[nodiscard]] Partial take_partial(const Digest& digest, std::stop_token stop) const;
 
-  /// Turns `partial` into the object `digest` of `area`: on disk (fdatasync), 0444, by rename. The
-  /// caller has hashed it. `digest` may differ from the partial's own: a diff that came out other
-  /// than promised is kept under its true name. Keeps the bound on the size afterwards. Where the
-  /// partial file was removed meanwhile, the object is a copy of it, with another inode.
-  void publish(Partial partial, Area area, const Digest& digest) const;
+  /// Waits until all of `partial` is on the disk.
+  void write_out(const Partial& partial) const;
+
+  /// Turns `partial` into the object `digest` of `area`: 0444, by rename. The caller has hashed it
+  /// and written it out, for a torn write must not be found under the name (promise 6). `digest` may
+  /// differ from the partial's own: a diff that came out other than promised is kept under its true
+  /// name. Keeps the bound on the size afterwards. Where the partial file was removed meanwhile, the
+  /// object is a copy of it, with another inode. Returns the fingerprint of what has the name.
+  Fingerprint publish(Partial partial, Area area, const Digest& digest) const;
 
   /// Puts `partial`, whose bytes are `actual` and nothing that anybody has promised, where it can
   /// be looked at. Nothing is kept that is larger than the bound by itself. Returns whether it is

@@ -5,9 +5,9 @@
 
 namespace digestfs::cache {
 
-WrittenFile::WrittenFile(int fd, std::string_view algorithm)
-    : fd_(fd), writer_(fd), hasher_(algorithm) {
-  if (!writer_.is_alone()) sum_.emplace();
+WrittenFile::WrittenFile(int fd, std::string_view algorithm, Writers writers)
+    : fd_(fd), hasher_(algorithm) {
+  if (writers == Writers::any) sum_.emplace();
 }
 
 void WrittenFile::update(std::span<const std::byte> bytes) {
@@ -18,11 +18,9 @@ void WrittenFile::update(std::span<const std::byte> bytes) {
 }
 
 std::optional<HashedFile> WrittenFile::recognise(const std::stop_token& stop, Flight* flight) {
-  // Before anybody is asked: what is written later changes the fingerprint.
   const Fingerprint before = Fingerprint::of(fd_);
   if (before.size != size_) return std::nullopt;
-  if (!writer_.is_alone()) {
-    if (!sum_) return std::nullopt;
+  if (sum_) {
     QuickSum found;
     read_file(fd_, before.size, stop, flight, [&](auto bytes) { found.update(bytes); });
     if (found.value() != sum_->value() || Fingerprint::of(fd_) != before) return std::nullopt;

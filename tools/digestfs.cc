@@ -60,8 +60,9 @@ namespace {
 // thread was writing is no object yet: an object gets its name afterwards, by rename.
 constexpr std::chrono::seconds kGrace{1};
 // How long the end takes at most, whatever hangs: a disk, the terminal, the file of the log. All
-// that is lost is the note of the tags that were asked for in the last two seconds. An object that
-// has no name yet is a whole partial file, with which the next mount goes on.
+// that is lost is the note of the tags that were asked for in the last two seconds, and what a slow
+// disk has not taken yet: a blob is a whole partial file then, which the next mount hashes and need
+// not fetch again, and a diff is made again.
 constexpr std::chrono::milliseconds kLongestEnd{1900};
 
 // What the process ends with if it hangs at its end.

@@ -190,11 +190,20 @@ UniqueFd Directory::make(const std::string& path) const {
   fail("make the file", path, cause);
 }
 
-UniqueFd Directory::make_unnamed() const {
+UniqueFd Directory::make_unnamed(Name name) const {
   const UniqueFd folder = make_folder_of("partial/");
-  UniqueFd file(open_at(folder.get(), ".", O_TMPFILE | O_EXCL | O_RDWR, 0600));
+  // O_EXCL here means that the file never gets a name.
+  const int flags = O_TMPFILE | O_RDWR | (name == Name::never ? O_EXCL : 0);
+  UniqueFd file(open_at(folder.get(), ".", flags, 0600));
   if (!file) fail("make a file without a name in", "partial", errno);
   return file;
+}
+
+bool Directory::link(int file, const std::string& path) const {
+  const UniqueFd folder = make_folder_of(path);
+  const std::string from = str_cat("/proc/self/fd/", file);
+  return ::linkat(AT_FDCWD, from.c_str(), folder.get(), Parts(path).name.c_str(),
+                  AT_SYMLINK_FOLLOW) == 0;
 }
 
 void Directory::make_folder(const std::string& path) const {

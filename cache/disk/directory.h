@@ -54,9 +54,16 @@ class Directory {
   /// Opens a regular file for reading and writing, and makes it (0600) where there is none.
   [[nodiscard]] UniqueFd make(const std::string& path) const;
 
-  /// Makes a file (0600) for reading and writing that has no name, and that nobody can give one.
-  /// Not every file system has such files.
-  [[nodiscard]] UniqueFd make_unnamed() const;
+  /// Says whether a file that has no name may get one (`link`).
+  enum class Name { never, later };
+
+  /// Makes a file (0600) for reading and writing that has no name. Not every file system has such
+  /// files.
+  [[nodiscard]] UniqueFd make_unnamed(Name name) const;
+
+  /// Gives a `file` that has no name the name `path`, which no file has. Returns false if that
+  /// cannot be done.
+  [[nodiscard]] bool link(int file, const std::string& path) const;
 
   /// Makes a folder, and those above it, where they are missing.
   void make_folder(const std::string& path) const;

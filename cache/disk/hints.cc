@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 
 #include "base/text.h"
 
@@ -11,6 +12,16 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kObjectFolders{"blobs", "diffs", "quarantine"};
 constexpr std::array<std::string_view, 3> kFoldersBeside{"used", "sums", "trees"};
+
+/// Returns true if one of the files beside an object was written within the last minute.
+bool is_any_young(const Directory& directory, std::string_view name) {
+  constexpr std::time_t kYoung = 60;
+  const std::time_t now = ::time(nullptr);
+  return std::ranges::any_of(kFoldersBeside, [&](std::string_view folder) {
+    const auto status = directory.status(str_cat(folder, "/", name));
+    return status && now < status->st_mtim.tv_sec + kYoung;
+  });
+}
 
 }  // namespace
 
@@ -44,6 +55,7 @@ void remove_orphans(const Directory& directory, const std::stop_token& stop) {
       for (const std::string& name : directory.names_in(str_cat(folder, "/", algorithm))) {
         if (stop.stop_requested()) return;
         if (!Digest::parse(str_cat(algorithm, ":", name))) continue;
+        if (is_any_young(directory, str_cat(algorithm, "/", name))) continue;
         remove_beside(directory, str_cat(algorithm, "/", name));
       }
     }

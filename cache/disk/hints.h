@@ -31,8 +31,9 @@ enum class Hint {
 /// Removes the files beside an object, unless some area still has the object.
 void remove_beside(const Directory& directory, std::string_view name);
 
-/// Removes the files beside objects that are gone: a user has removed them. If such an object comes
-/// back just now, it counts as used when it was made. Leaves the rest for the next time on `stop`.
+/// Removes the files beside objects that are gone: a user has removed them. Files that are younger
+/// than a minute stay, because their objects may be about to get their names. Leaves the rest for
+/// the next time on `stop`.
 void remove_orphans(const Directory& directory, const std::stop_token& stop);
 
 }  // namespace digestfs::cache

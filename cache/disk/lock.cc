@@ -26,6 +26,8 @@ Locked lock_named(const Directory& directory, const std::string& path, int fd) {
   return cause == 0 ? Locked::yes : Locked::impossible;
 }
 
+void lock_own(int fd) noexcept { static_cast<void>(try_lock(fd, LOCK_EX)); }
+
 void mark_in_use(int fd) noexcept {
   // Eviction holds its lock for the moment in which it decides, and a caller that loses against it
   // still has its open file.

@@ -17,6 +17,9 @@ enum class Locked { yes, no, impossible };
 /// may have renamed or removed it. `no` means that the caller should open the name again later.
 [[nodiscard]] Locked lock_named(const Directory& directory, const std::string& path, int fd);
 
+/// Takes the lock of a file that nobody else has open, for one holder.
+void lock_own(int fd) noexcept;
+
 /// Marks an object as in use for as long as `fd` is open, in any number of processes. Others that
 /// use it too are no obstacle.
 void mark_in_use(int fd) noexcept;

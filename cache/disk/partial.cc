@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -46,6 +47,12 @@ bool has_owner(std::string_view name, std::string_view& encoded) noexcept {
 
 std::string shared_path_of(const Digest& digest) {
   return str_cat("partial/", digest.algorithm(), "/", digest.encoded());
+}
+
+/// Returns a name of a file that is this process's own.
+std::string next_own_path(const Digest& digest) {
+  static std::atomic<unsigned> count{0};
+  return str_cat(shared_path_of(digest), ".", ::getpid(), ".", ++count);
 }
 
 }  // namespace
@@ -120,10 +127,21 @@ bool is_partial_name(std::string_view algorithm, std::string_view name) {
 }
 
 Partial make_own_partial(const Directory& directory, const Digest& digest) {
-  static std::atomic<unsigned> count{0};
+  try {
+    UniqueFd file = directory.make_unnamed(Directory::Name::later);
+    // For the moment in which it has its name: it is not to be tidied away.
+    lock_own(file.get());
+    return {digest, next_own_path(digest), std::move(file), Partial::Name::to_come};
+  } catch (const std::system_error&) {
+    // Not on this file system. If something else is wrong, that is wrong with a name as well.
+    return make_named_partial(directory, digest);
+  }
+}
+
+Partial make_named_partial(const Directory& directory, const Digest& digest) {
   // Another process may have the same number, in another namespace or after a file was left.
   for (;;) {
-    std::string path = str_cat(shared_path_of(digest), ".", ::getpid(), ".", ++count);
+    std::string path = next_own_path(digest);
     UniqueFd file = directory.make(path);
     if (lock_named(directory, path, file.get()) == Locked::no) continue;
     Partial own(digest, std::move(path), std::move(file));

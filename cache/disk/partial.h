@@ -33,16 +33,22 @@ class WriteOut {
 
 /// An object that is being made, in a file that only its holder writes to. The file is locked
 /// (flock). Usually it is `partial/<alg>/<hex>`, which holds what an earlier holder left there, so
-/// that a download which was cut goes on. Destruction unlocks the file and keeps it;
-/// `Store::publish` turns it into an object.
+/// that a download which was cut goes on. Destruction unlocks the file and keeps it, unless it has no
+/// name; `Store::publish` turns it into an object.
 class Partial {
  public:
-  Partial(Digest digest, std::string path, UniqueFd file)
-      : digest_(std::move(digest)), path_(std::move(path)), file_(std::move(file)) {}
+  /// Says whether the file has its name, or gets it only to be renamed. Until then nobody else can
+  /// open it.
+  enum class Name { given, to_come };
+
+  Partial(Digest digest, std::string path, UniqueFd file, Name name = Name::given)
+      : digest_(std::move(digest)), path_(std::move(path)), file_(std::move(file)), name_(name) {}
 
   [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
   /// The name of the file in the cache's folder.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// Returns true if the file was made without a name, so that nobody else can have written to it.
+  [[nodiscard]] bool is_unnamed() const noexcept { return name_ == Name::to_come; }
   /// Open for reading and writing; positioned at its start.
   [[nodiscard]] int fd() const noexcept { return file_.get(); }
   [[nodiscard]] std::uint64_t size() const;
@@ -66,6 +72,7 @@ class Partial {
   Digest digest_;
   std::string path_;
   UniqueFd file_;
+  Name name_;
   std::uint64_t position_ = 0;
   WriteOut write_out_;
 };
@@ -76,8 +83,11 @@ class Partial {
 /// Returns whether it is the second kind. No later process goes on with such a file.
 [[nodiscard]] bool is_own_partial_name(std::string_view name);
 
-/// Makes an empty partial file for `digest` that no other process takes or goes on with.
+/// Makes an empty partial file for `digest` that no other process takes or goes on with: without a
+/// name where the file system can do that.
 [[nodiscard]] Partial make_own_partial(const Directory& directory, const Digest& digest);
+/// The same with a name.
+[[nodiscard]] Partial make_named_partial(const Directory& directory, const Digest& digest);
 
 /// Getting the partial file of an object that another process may hold, without blocking: the owner
 /// calls `poll` from time to time until it returns the file. Not safe for concurrent use.

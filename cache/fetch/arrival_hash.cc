@@ -16,7 +16,7 @@ constexpr std::size_t kArrivalChunk = std::size_t{256} << 10U;
 }  // namespace
 
 ArrivalHash::ArrivalHash(std::shared_ptr<Arrival> arrival, int fd, std::string_view algorithm)
-    : file_(fd, algorithm) {
+    : file_(fd, algorithm, WrittenFile::Writers::any) {
   try {
     thread_ =
         std::jthread([this, reader = ArrivalReader(std::move(arrival))](

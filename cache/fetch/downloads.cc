@@ -268,7 +268,9 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
   Resumptions resumptions;
   for (;;) {
     const std::uint64_t had = partial.size();
-    if (!hash && download.known.most_claimed > kSmall) {
+    // Of an object that nobody has measured it is not known that it is small.
+    const std::uint64_t claimed = download.known.most_claimed;
+    if (!hash && (claimed == 0 || claimed > kSmall)) {
       hash = std::make_unique<ArrivalHash>(download.arrival, partial.fd(),
                                            download.digest.algorithm());
     }

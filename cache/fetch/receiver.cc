@@ -28,7 +28,7 @@ Receiver::Receiver(const Store& store, Partial& partial, const Bounds& bounds,
 
 void Receiver::begin(const registry::Beginning& beginning) {
   total_ = beginning.total;
-  kept_.clear();
+  flush();
   if (beginning.offset != size_) {
     has_restarted_ = true;
     partial_.truncate();

@@ -243,32 +243,41 @@ OpenObjects::File OpenObjects::open_unnamed(const Unnamed& object) {
   Entry& entry = (*entries)[digest];
   auto opened =
       std::make_shared<const VerifiedFile>(digest, std::move(file), object.hashed.fingerprint,
-                                           entry.replaces(), VerifiedFile::Name::to_come);
+                                           entry.replaces());
   entry.open = opened;
   return opened;
 }
 
-/// Gives the object its name, and keeps its sums.
+/// Gives the object its name, and keeps its sums. If that fails, nobody believes any longer that the
+/// file is what was hashed: what the disk did not take, the kernel may drop from memory.
 void OpenObjects::give_name(Unnamed& object) {
-  const Digest& digest = object.hashed.digest;
-  store_.publish(std::move(object.partial), object.area, digest);
-  store_.touch(digest);
-  // Publishing changes the ctime. The rest tells that this is the file that was hashed, and that
-  // nobody wrote to it since. Otherwise whoever opens the object has it hashed again.
-  const auto published = store_.open(object.area, digest);
-  if (published) {
-    const Fingerprint now = Fingerprint::of(published->get());
-    if (now.has_same_content(object.hashed.fingerprint)) {
-      (*entries_.lock())[digest].set_verified(now);
+  try {
+    store_.write_out(object.partial);
+    // While it waited for the disk, somebody may have found its file.
+    if (Fingerprint::of(object.partial.fd()) != object.hashed.fingerprint) {
+      store_.discard(std::move(object.partial));
+      throw Error(Errc::unavailable, "somebody else touched its file before it had its name");
     }
+    if (object.open) object.open->begin_naming();
+    const Digest& digest = object.hashed.digest;
+    const Fingerprint named = store_.publish(std::move(object.partial), object.area, digest);
+    // Publishing changes the ctime. The rest tells that this is the file that was hashed, and that
+    // nobody wrote to it since. Otherwise whoever opens the object has it hashed again.
+    if (named.has_same_content(object.hashed.fingerprint)) {
+      (*entries_.lock())[digest].set_verified(named);
+    }
+    if (object.open) object.open->end_naming(named);
+  } catch (...) {
+    if (object.open) object.open->set_doubtful();
+    throw;
   }
-  if (object.open) object.open->set_named(Fingerprint::of(object.open->fd()));
+  store_.touch(object.hashed.digest);
   // They need room, too. The object is open, and so it is not thrown out for them.
-  if (object.sums) keep_sums(digest, *object.sums);
+  if (object.sums) keep_sums(object.hashed.digest, *object.sums);
 }
 
-/// The same for an object that readers may have open already. If it cannot be kept, they have what
-/// they asked for, and the next one to ask has it fetched again.
+/// The same for an object that readers may have open already. If it cannot be kept, the next one to
+/// read it has it hashed again, and the next one to ask has it fetched again.
 void OpenObjects::give_name_later(Unnamed& object) noexcept {
   try {
     give_name(object);

@@ -11,12 +11,12 @@
 namespace digestfs::cache {
 
 VerifiedFile::VerifiedFile(Digest digest, UniqueFd file, const Fingerprint& verified,
-                           Replaces replaces, Name name)
+                           Replaces replaces)
     : digest_(std::move(digest)),
       file_(std::move(file)),
       size_(verified.size),
       replaces_(replaces),
-      look_(Look{verified, name}) {}
+      look_(Look{.verified = verified}) {}
 
 VerifiedFile::VerifiedFile(Digest digest, UniqueFd file, std::shared_ptr<CheckedBlocks> blocks,
                            Replaces replaces)
@@ -129,13 +129,19 @@ void VerifiedFile::give_up_blocks() const noexcept {
 
 bool VerifiedFile::Look::is_still(const Fingerprint& now) const noexcept {
   if (!verified) return false;
-  return name == Name::given ? *verified == now : verified->has_same_content(now);
+  return is_being_named ? verified->has_same_content(now) : *verified == now;
 }
 
-void VerifiedFile::set_named(const Fingerprint& now) const {
+void VerifiedFile::begin_naming() const { look_.lock()->is_being_named = true; }
+
+void VerifiedFile::end_naming(const Fingerprint& now) const {
   const auto look = look_.lock();
   if (look->is_still(now)) look->verified = now;
-  look->name = Name::given;
+  look->is_being_named = false;
+}
+
+void VerifiedFile::set_doubtful() const {
+  *look_.lock() = {};
 }
 
 void VerifiedFile::set_verified(const Fingerprint& verified) const {

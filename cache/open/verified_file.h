@@ -26,12 +26,9 @@ class VerifiedFile {
   /// Says whether the object was in another file of the cache before, which may have been damaged.
   enum class Replaces { nothing, another };
 
-  /// Says whether the file has the name by which it is found in the cache, or is about to get it.
-  enum class Name { given, to_come };
-
   /// A file that was hashed, and had the fingerprint `verified` throughout.
   VerifiedFile(Digest digest, UniqueFd file, const Fingerprint& verified,
-               Replaces replaces = Replaces::nothing, Name name = Name::given);
+               Replaces replaces = Replaces::nothing);
   /// A file whose `blocks` are checked as they are read. It has their fingerprint.
   VerifiedFile(Digest digest, UniqueFd file, std::shared_ptr<CheckedBlocks> blocks,
                Replaces replaces = Replaces::nothing);
@@ -64,9 +61,13 @@ class VerifiedFile {
   [[nodiscard]] std::optional<std::size_t> read(std::span<std::byte> buffer,
                                                 std::uint64_t offset) const;
 
-  /// Notes that the file has got its name, with the fingerprint `now`: to give a name changes the
-  /// ctime.
-  void set_named(const Fingerprint& now) const;
+  /// Notes that the file is about to get its name in the cache, which changes the ctime.
+  void begin_naming() const;
+  /// Notes that it has got it, and the fingerprint `now` with it.
+  void end_naming(const Fingerprint& now) const;
+  /// Notes that it is not known any longer what is in the file: before anything more is read of it,
+  /// all of it has to be hashed.
+  void set_doubtful() const;
 
   /// Notes that the file was hashed again, had the fingerprint `verified` throughout, and is still
   /// `digest()`.
@@ -97,7 +98,7 @@ class VerifiedFile {
   /// What the file looked like when all of it was hashed.
   struct Look {
     std::optional<Fingerprint> verified;  ///< nothing before that, and once it could not be read
-    Name name = Name::given;
+    bool is_being_named = false;
 
     /// Returns true if nobody but this process, which gives the name, has touched the file since.
     [[nodiscard]] bool is_still(const Fingerprint& now) const noexcept;

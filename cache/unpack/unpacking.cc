@@ -26,8 +26,9 @@ constexpr int kMaxTouches = 8;
 class TarTaker final : public ByteSink {
  public:
   /// What is written to `disk` comes into the file `fd`.
-  TarTaker(ByteSink& disk, int fd, std::string_view algorithm, TarObserver* observer)
-      : disk_(disk), file_(fd, algorithm), observer_(observer) {}
+  TarTaker(ByteSink& disk, int fd, std::string_view algorithm, WrittenFile::Writers writers,
+           TarObserver* observer)
+      : disk_(disk), file_(fd, algorithm, writers), observer_(observer) {}
 
   void write(std::span<const std::byte> bytes) override {
     disk_.write(bytes);
@@ -163,7 +164,9 @@ void Unpacking::unpack_arriving(Partial partial, ArrivingLayer& layer, TarObserv
 std::optional<Unpacking::Tar> Unpacking::write_tar(ByteSink& disk, const Partial& partial,
                                                    TarObserver* observer, const Pass& pass,
                                                    const std::stop_token& stop, Flight& flight) {
-  TarTaker taker(disk, partial.fd(), partial.digest().algorithm(), observer);
+  TarTaker taker(
+      disk, partial.fd(), partial.digest().algorithm(),
+      partial.is_unnamed() ? WrittenFile::Writers::only_us : WrittenFile::Writers::any, observer);
   PipedSink pipe(taker);
   const auto content = pass(pipe);
   if (!content) return std::nullopt;
@@ -271,15 +274,13 @@ std::optional<LayerContent> Unpacking::pass(const VerifiedFile& layer, ByteSink&
   return pass.finish();
 }
 
-/// Returns what the file is, if it still is what was written to it, as it was `seen`. Otherwise
-/// somebody else wrote to it as well; reports that, and returns nothing.
+/// Returns what the file is, if it still is what was written to it. Otherwise somebody else wrote to
+/// it as well; reports that, and returns nothing.
 std::optional<HashedFile> Unpacking::check_written(int file, WrittenFile& written,
                                                    const std::stop_token& stop, Flight& flight) {
   if (auto same = written.recognise(stop, &flight)) return same;
   const Digest digest = written.digest();
-  HashedFile actual = hash_whole_file(file, digest.algorithm(), stop, &flight);
-  // Somebody else had the file open, and that was all.
-  if (actual.digest == digest) return actual;
+  const HashedFile actual = hash_whole_file(file, digest.algorithm(), stop, &flight);
   problems_.report({ProblemKind::cache_damaged, digest.str(), Claim{digest, std::nullopt},
                     Claim{actual.digest, actual.fingerprint.size},
                     "somebody else wrote to the file while the layer was unpacked to it"});

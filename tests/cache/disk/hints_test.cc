@@ -143,6 +143,9 @@ TEST_F(HintsTest, OfObjectsThatAreGoneAndOfKilledWritersAreTidiedAway) {  // pro
     write(store, Hint::tree, digest, "tree");
   }
   fs::remove(path("blobs", gone));
+  store.tidy();
+  EXPECT_TRUE(fs::exists(path("trees", gone))) << "its object may be about to get its name";
+  for (const char* folder : {"sums", "trees"}) set_time(path(folder, gone), 1000);
   const std::string draft = std::string(kept.encoded()) + ".4194304.1.new";
   for (const char* folder : {"sums/sha256", "trees/sha256"}) {
     plant(path() / folder / draft, "half");

@@ -209,6 +209,22 @@ TEST_F(PartialTest, LeavesAFileThatALinkPointsTo) {
   EXPECT_EQ(test::slurp(directory_.path() / "elsewhere"), "precious");
 }
 
+TEST_F(PartialTest, OfThisProcessAloneHasNoNameBeforeItIsPublished) {
+  const Store store(path(), {.free_percent = 0});
+  const Digest digest = digest_of("content");
+  Partial own = store.make_own(digest);
+  if (!own.is_unnamed()) GTEST_SKIP() << "not on this file system";
+  own.write(as_bytes("content"));
+  store.tidy();
+  EXPECT_FALSE(fs::exists(path() / own.path()));
+  store.write_out(own);
+  const Fingerprint named = store.publish(std::move(own), Area::diffs, digest);
+  EXPECT_EQ(test::slurp(path("diffs", digest)), "content");
+  EXPECT_EQ(named, Fingerprint::of(store.open(Area::diffs, digest)->get()));
+  EXPECT_TRUE(fs::is_empty(path() / "partial/sha256"));
+  store.discard(store.make_own(digest));
+}
+
 TEST_F(PartialTest, HasANameThatTellsWhoseItIs) {
   const std::string hex(digest_of("content").encoded());
   EXPECT_TRUE(is_partial_name("sha256", hex));

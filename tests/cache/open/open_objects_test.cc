@@ -101,9 +101,25 @@ TEST_F(OpenObjectsTest, NoticeAWriterWhileTheyHaveNoName) {
   EXPECT_FALSE(open->is_untouched());
   busy.reset();
   mount.workers.await_end_of(Lane::name);
+  EXPECT_FALSE(fs::exists(path("blobs", digest))) << "it is not what was hashed";
+  expect_no_wrong_file();
   EXPECT_EQ(mount.read(mount.open(digest)), bytes);
   EXPECT_EQ(source_.fetches(digest), 2U);
   expect_no_wrong_file();
+}
+
+// Somebody who gives the file its old time may have written to it as well.
+TEST_F(OpenObjectsTest, NoticeWhoTouchedThemWhileTheyHaveNoName) {
+  Mount mount(cache(), source_);
+  const Digest digest = add(mount, test::noise(300000));
+  std::optional<BusyLane> busy(std::in_place, mount.workers, Lane::name, 1U);
+  const auto open = mount.open_unnamed(digest);
+  EXPECT_TRUE(open->is_untouched());
+  const auto time = fs::last_write_time(path("partial", digest));
+  test::await_tick(path("partial", digest));
+  fs::last_write_time(path("partial", digest), time);
+  EXPECT_FALSE(open->is_untouched());
+  busy.reset();
 }
 
 // A new open downloaded the object again although the daemon held a good descriptor.
