@@ -29,8 +29,8 @@ class PageableBytes {
   /// Moves the bytes into `file`, which is empty, open for reading and writing, and nobody else's.
   /// The bytes are on the disk before they leave the memory, so that nothing but a disk that fails
   /// later can take them away; then whoever reads them gets SIGBUS. Throws `std::system_error`
-  /// where the file cannot take them, and leaves them where they are. (A kernel without memory for a
-  /// few hundred bytes could lose them in the last step, and the process ends then.)
+  /// where the file cannot take them, and leaves them where they are. (A kernel without memory for
+  /// a few hundred bytes could lose them in the last step, and the process ends then.)
   ///
   /// One thread at a time may call this and `let_go`. Others may read meanwhile.
   void move_to(const UniqueFd& file);

@@ -173,7 +173,8 @@ std::vector<std::shared_ptr<const Flight>> Workers::flights() const {
 void Workers::await_end_of(Lane lane) {
   auto& state = *lanes_[static_cast<std::size_t>(lane)];
   auto queue = state.queue.lock();
-  state.has_ended.wait(queue.native(), [&] { return queue->jobs.empty() && queue->running.empty(); });
+  state.has_ended.wait(queue.native(),
+                       [&] { return queue->jobs.empty() && queue->running.empty(); });
 }
 
 void Workers::ask_to_end() noexcept {

@@ -22,8 +22,8 @@ struct SizeWanted {};
 
 /// Writes a row of bytes to a partial file, and reserves room on the disk before it writes. Several
 /// sinks may write to one file at once, each its own row. `partial` must outlive the sink. Whoever
-/// hashes the file meanwhile sends it to the disk (`WrittenFile`): that keeps a thread waiting, which
-/// should not be the one that receives.
+/// hashes the file meanwhile sends it to the disk (`WrittenFile`): that keeps a thread waiting,
+/// which should not be the one that receives.
 class DiskSink final : public ByteSink {
  public:
   /// The row begins at byte `at` of the file.

@@ -76,10 +76,11 @@ class Store {
   void write_out(const Partial& partial) const;
 
   /// Turns `partial` into the object `digest` of `area`: 0444, by rename. The caller has hashed it
-  /// and written it out, for a torn write must not be found under the name (promise 6). `digest` may
-  /// differ from the partial's own: a diff that came out other than promised is kept under its true
-  /// name. Keeps the bound on the size afterwards. Where the partial file was removed meanwhile, the
-  /// object is a copy of it, with another inode. Returns the fingerprint of what has the name.
+  /// and written it out, for a torn write must not be found under the name (promise 6). `digest`
+  /// may differ from the partial's own: a diff that came out other than promised is kept under its
+  /// true name. Keeps the bound on the size afterwards. Where the partial file was removed
+  /// meanwhile, the object is a copy of it, with another inode. Returns the fingerprint of what has
+  /// the name.
   Fingerprint publish(Partial partial, Area area, const Digest& digest) const;
 
   /// Puts `partial`, whose bytes are `actual` and nothing that anybody has promised, where it can

@@ -16,10 +16,10 @@
 
 namespace digestfs::cache {
 
-/// A file that this process writes: hashed as it is written, so that it need not be hashed once more
-/// in the end, and sent to the disk step by step. The bytes that were written to a file prove nothing
-/// about a file that somebody else may write to as well: if it has a name, it is read again in the
-/// end, and recognised by a sum.
+/// A file that this process writes: hashed as it is written, so that it need not be hashed once
+/// more in the end, and sent to the disk step by step. The bytes that were written to a file prove
+/// nothing about a file that somebody else may write to as well: if it has a name, it is read again
+/// in the end, and recognised by a sum.
 class WrittenFile {
  public:
   /// Says who can write to the file.

@@ -33,8 +33,8 @@ class WriteOut {
 
 /// An object that is being made, in a file that only its holder writes to. The file is locked
 /// (flock). Usually it is `partial/<alg>/<hex>`, which holds what an earlier holder left there, so
-/// that a download which was cut goes on. Destruction unlocks the file and keeps it, unless it has no
-/// name; `Store::publish` turns it into an object.
+/// that a download which was cut goes on. Destruction unlocks the file and keeps it, unless it has
+/// no name; `Store::publish` turns it into an object.
 class Partial {
  public:
   /// Says whether the file has its name, or gets it only to be renamed. Until then nobody else can

@@ -33,10 +33,10 @@ class Receiver final : public registry::ObjectSink {
 
   [[nodiscard]] registry::Copy wanted() const override { return wanted_; }
   void begin(const registry::Beginning& beginning) override;
-  /// Throws `too_large` over the caller's limit, and `GoesOn` over the object's. What comes fast, in
-  /// small pieces, is written in larger ones, which are less work for the file system: some of it is
-  /// kept until more comes, or until `flush`. What comes slowly is written at once, for a later
-  /// transfer goes on behind it, also after a kill.
+  /// Throws `too_large` over the caller's limit, and `GoesOn` over the object's. What comes fast,
+  /// in small pieces, is written in larger ones, which are less work for the file system: some of
+  /// it is kept until more comes, or until `flush`. What comes slowly is written at once, for a
+  /// later transfer goes on behind it, also after a kill.
   void write(std::span<const std::byte> bytes) override;
   /// Writes what is kept.
   void flush();

@@ -241,15 +241,14 @@ OpenObjects::File OpenObjects::open_unnamed(const Unnamed& object) {
   const Digest& digest = object.hashed.digest;
   const auto entries = entries_.lock();
   Entry& entry = (*entries)[digest];
-  auto opened =
-      std::make_shared<const VerifiedFile>(digest, std::move(file), object.hashed.fingerprint,
-                                           entry.replaces());
+  auto opened = std::make_shared<const VerifiedFile>(digest, std::move(file),
+                                                     object.hashed.fingerprint, entry.replaces());
   entry.open = opened;
   return opened;
 }
 
-/// Gives the object its name, and keeps its sums. If that fails, nobody believes any longer that the
-/// file is what was hashed: what the disk did not take, the kernel may drop from memory.
+/// Gives the object its name, and keeps its sums. If that fails, nobody believes any longer that
+/// the file is what was hashed: what the disk did not take, the kernel may drop from memory.
 void OpenObjects::give_name(Unnamed& object) {
   try {
     store_.write_out(object.partial);

@@ -140,9 +140,7 @@ void VerifiedFile::end_naming(const Fingerprint& now) const {
   look->is_being_named = false;
 }
 
-void VerifiedFile::set_doubtful() const {
-  *look_.lock() = {};
-}
+void VerifiedFile::set_doubtful() const { *look_.lock() = {}; }
 
 void VerifiedFile::set_verified(const Fingerprint& verified) const {
   look_.lock()->verified = verified;

@@ -164,9 +164,9 @@ void Unpacking::unpack_arriving(Partial partial, ArrivingLayer& layer, TarObserv
 std::optional<Unpacking::Tar> Unpacking::write_tar(ByteSink& disk, const Partial& partial,
                                                    TarObserver* observer, const Pass& pass,
                                                    const std::stop_token& stop, Flight& flight) {
-  TarTaker taker(
-      disk, partial.fd(), partial.digest().algorithm(),
-      partial.is_unnamed() ? WrittenFile::Writers::only_us : WrittenFile::Writers::any, observer);
+  TarTaker taker(disk, partial.fd(), partial.digest().algorithm(),
+                 partial.is_unnamed() ? WrittenFile::Writers::only_us : WrittenFile::Writers::any,
+                 observer);
   PipedSink pipe(taker);
   const auto content = pass(pipe);
   if (!content) return std::nullopt;
@@ -274,8 +274,8 @@ std::optional<LayerContent> Unpacking::pass(const VerifiedFile& layer, ByteSink&
   return pass.finish();
 }
 
-/// Returns what the file is, if it still is what was written to it. Otherwise somebody else wrote to
-/// it as well; reports that, and returns nothing.
+/// Returns what the file is, if it still is what was written to it. Otherwise somebody else wrote
+/// to it as well; reports that, and returns nothing.
 std::optional<HashedFile> Unpacking::check_written(int file, WrittenFile& written,
                                                    const std::stop_token& stop, Flight& flight) {
   if (auto same = written.recognise(stop, &flight)) return same;
