@@ -72,7 +72,7 @@ end_mount
 
 # Quiet: nothing is drawn. The log goes to a file, and to a new one after it was moved away.
 mount_on_terminal --quiet --log-level info --log-file "$work/digestfs.log"
-grep -q ' info: mounted ' "$work/digestfs.log" || fail 'the log file has no line'
+eventually 5 grep -q ' info: mounted ' "$work/digestfs.log" || fail 'the log file has no line'
 expect_eq "$(first_layer)" "$layer"
 pause_registry
 cat "$mnt/blobs/$layer" >"$work/blob" &
