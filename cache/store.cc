@@ -103,10 +103,6 @@ Partial Store::take_partial(const Digest& digest, std::stop_token stop) const {
   }
 }
 
-void Store::write_out(const Partial& partial) const {
-  if (::fdatasync(partial.fd()) != 0) throw_system_error(str_cat("write out ", partial.path()));
-}
-
 Fingerprint Store::publish(Partial partial, Area area, const Digest& digest) const {
   rename_to(partial, object_path(name_of(area), digest));
   const Fingerprint named = Fingerprint::of(partial.fd());
@@ -143,7 +139,7 @@ Partial Store::copy_of(const Partial& partial) const {
     copy.write(std::span(buffer).first(got));
     at += got;
   }
-  write_out(copy);
+  copy.write_out();
   return copy;
 }
 
@@ -154,7 +150,7 @@ bool Store::quarantine(Partial partial, const Digest& actual) const {
     return false;
   }
   eviction_.make_room_in_quarantine(added);
-  write_out(partial);
+  partial.write_out();
   rename_to(partial, object_path(name_of(Area::quarantine), actual));
   return true;
 }

@@ -72,9 +72,6 @@ class Store {
   /// `stop` ends that (`Errc::interrupted`). After a wait, look again whether the object exists.
   [[nodiscard]] Partial take_partial(const Digest& digest, std::stop_token stop) const;
 
-  /// Waits until all of `partial` is on the disk.
-  void write_out(const Partial& partial) const;
-
   /// Turns `partial` into the object `digest` of `area`: 0444, by rename. The caller has hashed it
   /// and written it out, for a torn write must not be found under the name (promise 6). `digest`
   /// may differ from the partial's own: a diff that came out other than promised is kept under its

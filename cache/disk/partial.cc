@@ -81,6 +81,10 @@ void WriteOut::advance(int fd, std::uint64_t end) {
   begin_ = end;
 }
 
+void Partial::write_out() const {
+  if (::fdatasync(file_.get()) != 0) throw_system_error(str_cat("write out ", path_));
+}
+
 void Partial::keep(std::uint64_t bytes) {
   if (::ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) {
     throw_system_error(str_cat("shorten the partial file of ", digest_));

@@ -52,6 +52,8 @@ class Partial {
   /// Open for reading and writing; positioned at its start.
   [[nodiscard]] int fd() const noexcept { return file_.get(); }
   [[nodiscard]] std::uint64_t size() const;
+  /// Waits until all of the file is on the disk.
+  void write_out() const;
   /// Forgets everything that was written.
   void truncate() { keep(0); }
   /// Forgets everything behind the first `bytes`, and goes on there.

@@ -11,7 +11,7 @@ namespace digestfs::cache {
 namespace {
 
 // What is written at once, in bytes, and in which time it has to come to be kept until then.
-constexpr std::size_t kPiece = std::size_t{256} << 10U;
+constexpr std::size_t kWriteAtOnce = std::size_t{256} << 10U;
 constexpr std::chrono::milliseconds kFast{20};
 
 }  // namespace
@@ -48,7 +48,7 @@ void Receiver::write(std::span<const std::byte> bytes) {
   piece_ += bytes.size();
   kept_.insert(kept_.end(), bytes.begin(), bytes.end());
   const auto now = Clock::now();
-  const bool is_whole = piece_ >= kPiece;
+  const bool is_whole = piece_ >= kWriteAtOnce;
   const bool is_slow = now - began_at_ >= kFast;
   if (is_whole || is_slow) {
     is_fast_ = !is_slow;

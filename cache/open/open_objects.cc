@@ -251,7 +251,7 @@ OpenObjects::File OpenObjects::open_unnamed(const Unnamed& object) {
 /// the file is what was hashed: what the disk did not take, the kernel may drop from memory.
 void OpenObjects::give_name(Unnamed& object) {
   try {
-    store_.write_out(object.partial);
+    object.partial.write_out();
     // While it waited for the disk, somebody may have found its file.
     if (Fingerprint::of(object.partial.fd()) != object.hashed.fingerprint) {
       store_.discard(std::move(object.partial));

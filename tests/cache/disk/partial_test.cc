@@ -217,7 +217,7 @@ TEST_F(PartialTest, OfThisProcessAloneHasNoNameBeforeItIsPublished) {
   own.write(as_bytes("content"));
   store.tidy();
   EXPECT_FALSE(fs::exists(path() / own.path()));
-  store.write_out(own);
+  own.write_out();
   const Fingerprint named = store.publish(std::move(own), Area::diffs, digest);
   EXPECT_EQ(test::slurp(path("diffs", digest)), "content");
   EXPECT_EQ(named, Fingerprint::of(store.open(Area::diffs, digest)->get()));
