@@ -135,6 +135,15 @@ std::string Mounted::log() const {
   return std::move(text).str();
 }
 
+bool Mounted::await_log(std::string_view text) const {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (log().find(text) == std::string::npos) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
 bool can_mount() { return ::access("/dev/fuse", R_OK | W_OK) == 0; }
 
 void await_file(const std::filesystem::path& path) {
