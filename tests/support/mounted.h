@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
@@ -61,8 +62,8 @@ class Mounted {
   [[nodiscard]] std::filesystem::path cache() const { return cache_; }
   [[nodiscard]] Process& process() noexcept { return *process_; }
   [[nodiscard]] std::string log() const;
-  /// Returns true as soon as the log has `text`, which another thread of the daemon writes; false if
-  /// it has not after ten seconds.
+  /// Returns true as soon as the log has `text`, which another thread of the daemon writes; false
+  /// if it has not after ten seconds.
   [[nodiscard]] bool await_log(std::string_view text) const;
   [[nodiscard]] bool is_mounted() const;
 
