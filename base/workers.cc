@@ -190,6 +190,7 @@ void Workers::ask_to_end() noexcept {
       }
     }
     lane->wake.notify_all();
+    lane->has_ended.notify_all();
     for (std::stop_source& stop : running) stop.request_stop();
     for (const Job& job : unstarted) job.flight->land(stopping());
   }

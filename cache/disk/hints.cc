@@ -13,6 +13,13 @@ namespace {
 constexpr std::array<std::string_view, 3> kObjectFolders{"blobs", "diffs", "quarantine"};
 constexpr std::array<std::string_view, 3> kFoldersBeside{"used", "sums", "trees"};
 
+/// Returns true if some area has the object.
+bool is_there(const Directory& directory, std::string_view name) {
+  return std::ranges::any_of(kObjectFolders, [&](std::string_view area) {
+    return directory.status(str_cat(area, "/", name)).has_value();
+  });
+}
+
 /// Returns true if one of the files beside an object was written within the last minute.
 bool is_any_young(const Directory& directory, std::string_view name) {
   constexpr std::time_t kYoung = 60;
@@ -40,10 +47,7 @@ std::uint64_t bytes_beside(const Directory& directory, std::string_view name) {
 }
 
 void remove_beside(const Directory& directory, std::string_view name) {
-  const bool is_there = std::ranges::any_of(kObjectFolders, [&](std::string_view area) {
-    return directory.status(str_cat(area, "/", name)).has_value();
-  });
-  if (is_there) return;
+  if (is_there(directory, name)) return;
   for (const std::string_view folder : kFoldersBeside) {
     directory.remove(str_cat(folder, "/", name));
   }
@@ -55,8 +59,10 @@ void remove_orphans(const Directory& directory, const std::stop_token& stop) {
       for (const std::string& name : directory.names_in(str_cat(folder, "/", algorithm))) {
         if (stop.stop_requested()) return;
         if (!Digest::parse(str_cat(algorithm, ":", name))) continue;
-        if (is_any_young(directory, str_cat(algorithm, "/", name))) continue;
-        remove_beside(directory, str_cat(algorithm, "/", name));
+        const std::string object = str_cat(algorithm, "/", name);
+        // Of most the object is there, so that is looked at first.
+        if (is_there(directory, object) || is_any_young(directory, object)) continue;
+        remove_beside(directory, object);
       }
     }
   }

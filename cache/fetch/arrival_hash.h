@@ -24,8 +24,8 @@ class ArrivalHash {
   ~ArrivalHash() = default;
 
   /// Waits until everything is hashed that has arrived by `Arrival::complete`. Returns nothing if
-  /// the bytes began anew meanwhile, if there was no thread to be had, or if somebody else may have
-  /// written to the file: then the file has to be hashed from its start. Call once. On `stop` it
+  /// the bytes began anew meanwhile, if there was no thread to be had, or if somebody else wrote to
+  /// the file: then the file has to be hashed from its start. Call once. On `stop` it
   /// returns nothing soon.
   [[nodiscard]] std::optional<HashedFile> finish(const std::stop_token& stop);
 

@@ -310,7 +310,7 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
 }
 
 /// Returns what the partial file is. The `hash` of what arrived, if there is one, spares hashing it
-/// again, unless somebody else may have written to it meanwhile.
+/// again, unless somebody else wrote to it meanwhile.
 HashedFile Downloads::finish_hash(std::unique_ptr<ArrivalHash> hash, const Download& download) {
   const int file = download.partial->fd();
   const std::stop_token& stop = download.request.stop;

@@ -255,7 +255,9 @@ void OpenObjects::give_name(Unnamed& object) {
     // While it waited for the disk, somebody may have found its file.
     if (Fingerprint::of(object.partial.fd()) != object.hashed.fingerprint) {
       store_.discard(std::move(object.partial));
-      throw Error(Errc::unavailable, "somebody else touched its file before it had its name");
+      throw Error(Errc::unavailable,
+                  str_cat("cannot keep ", object.hashed.digest,
+                          ": somebody else touched its file before it had its name"));
     }
     if (object.open) object.open->begin_naming();
     const Digest& digest = object.hashed.digest;
