@@ -223,6 +223,18 @@ TEST_F(ContentTest, KeepsWhatHasComeWhenItIsStopped) {
   EXPECT_EQ(source_.offsets(digest), (std::vector<std::uint64_t>{0, 200000}));
 }
 
+// What comes fast is written in pieces of 256 KiB; of a cut download nothing of it is lost.
+TEST_F(ContentTest, KeepsTheLastBytesOfAFastDownloadThatWasCut) {
+  const std::string bytes = test::noise(1'500'000);
+  const std::size_t most = 1'200'000;
+  const Digest digest = source_.add_object(Endpoint::blobs, bytes).digest;
+  Mount mount(cache(), source_);
+  mount.content.meet(digest, Endpoint::blobs, bytes.size());
+  source_.cut_after(digest, most, MemorySource::Times::once);
+  EXPECT_EQ(mount.read(digest), bytes);
+  EXPECT_EQ(source_.offsets(digest), (std::vector<std::uint64_t>{0, most}));
+}
+
 // B10: ENOSPC.
 TEST_F(ContentTest, B10FailsAsTheDiskDoes) {
   Mount mount(cache(), source_, Network::allowed, {.free_percent = 100});
