@@ -33,9 +33,12 @@ bool VerifiedFile::is_use_due(Clock::time_point now, Clock::duration interval) c
 }
 
 bool VerifiedFile::is_untouched() const {
-  // The look first: the name may be given in between.
-  const Look look = *look_.lock();
-  return look.is_still(Fingerprint::of(file_.get()));
+  Look look;
+  do {
+    look = *look_.lock();
+    if (look.is_still(Fingerprint::of(file_.get()))) return true;
+  } while (is_outdated(look));
+  return false;
 }
 
 bool VerifiedFile::is_readable() const {
@@ -48,12 +51,16 @@ std::optional<std::size_t> VerifiedFile::read(std::span<std::byte> buffer,
   try {
     if (is_read_by_blocks_.load(std::memory_order_acquire)) return read_checked(buffer, offset);
     if (is_damaged_) return std::nullopt;
-    // Taken before the read: if the file is changed and hashed again meanwhile, the buffer may have
-    // bytes that were not hashed. The file is looked at after the read: a change that comes later
-    // cannot have reached the buffer.
-    const Look look = *look_.lock();
-    const std::size_t got = read_at(file_.get(), buffer, offset);
-    return look.is_still(Fingerprint::of(file_.get())) ? std::optional(got) : std::nullopt;
+    Look look;
+    do {
+      // Taken before the read: if the file is changed and hashed again meanwhile, the buffer may
+      // have bytes that were not hashed. The file is looked at after the read: a change that comes
+      // later cannot have reached the buffer.
+      look = *look_.lock();
+      const std::size_t got = read_at(file_.get(), buffer, offset);
+      if (look.is_still(Fingerprint::of(file_.get()))) return got;
+    } while (is_outdated(look));
+    return std::nullopt;
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::io_error) throw;
     give_up_blocks();
@@ -131,6 +138,10 @@ bool VerifiedFile::Look::is_still(const Fingerprint& now) const noexcept {
   if (!verified) return false;
   return is_being_named ? verified->has_same_content(now) : *verified == now;
 }
+
+/// Returns true if the file got its name, or was hashed, since `look` was taken: then that it does
+/// not look so any longer says nothing.
+bool VerifiedFile::is_outdated(const Look& look) const { return *look_.lock() != look; }
 
 void VerifiedFile::begin_naming() const { look_.lock()->is_being_named = true; }
 

@@ -102,7 +102,10 @@ class VerifiedFile {
 
     /// Returns true if nobody but this process, which gives the name, has touched the file since.
     [[nodiscard]] bool is_still(const Fingerprint& now) const noexcept;
+    bool operator==(const Look&) const = default;
   };
+  [[nodiscard]] bool is_outdated(const Look& look) const;
+
   // Guarded by the lock it lives in.
   mutable Guarded<Look> look_;
 };

@@ -2,8 +2,10 @@
 #include "cache/open/verified_file.h"
 
 #include <array>
+#include <atomic>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -83,6 +85,26 @@ TEST_F(VerifiedFileTest, ReadsItsOwnFileWhenAnotherTakesTheName) {
   EXPECT_FALSE(read(file));
   file.set_verified(Fingerprint::of(file.fd()));
   EXPECT_EQ(read(file), "content");
+}
+
+// A reader that looked at the file just before it got its name, and again just after, had all of it
+// hashed once more.
+TEST_F(VerifiedFileTest, IsReadWhileItGetsItsName) {
+  const VerifiedFile file = open();
+  std::atomic<bool> is_over = false;
+  std::jthread naming([&] {
+    for (int i = 0; i < 3000; ++i) {
+      file.begin_naming();
+      const fs::path name = path_.native() + std::to_string(i);
+      fs::rename(i == 0 ? path_ : fs::path(path_.native() + std::to_string(i - 1)), name);
+      file.end_naming(Fingerprint::of(file.fd()));
+    }
+    is_over = true;
+  });
+  while (!is_over) {
+    ASSERT_EQ(read(file), "content");
+    ASSERT_TRUE(file.is_untouched());
+  }
 }
 
 // A file that is read all day counted as unused since it was opened.
