@@ -97,6 +97,7 @@ cache_tool prune --keep-size 0 >"$work/pruned" || status=$?
 expect_eq "$(grep -cE '^(removed|in use): ' "$work/pruned")" 13 'every object is removed or in use'
 expect_eq "$status" "$(if grep -q '^in use: ' "$work/pruned"; then echo 1; else echo 0; fi)"
 expect_status 0 check "$tags/demo-x86_64" >/dev/null
+await_names "$cache"
 chmod u+w "$cache/blobs/${empty_layer/://}"
 echo damaged >"$cache/blobs/${empty_layer/://}"
 expect_status 1 cache_tool verify >"$work/verified"
