@@ -57,13 +57,24 @@ Errc code_of(CURLcode code) noexcept {
   }
 }
 
+/// Returns true if the server ended the connection before it had sent all.
+bool is_cut(CURLcode code) noexcept {
+  return code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING;
+}
+
+/// Returns true if the server has refused, and only the text that says why was cut. docker-registry
+/// 2.8 announces a blob's length with 416, and then sends a line that is shorter (EP-9).
+bool is_refusal_cut_short(CURLcode code, const HttpHead& head) noexcept {
+  return is_cut(code) && !head.fields.empty() && head.status >= 400;
+}
+
 /// Describes what went wrong in curl's words, `details`. They may quote the whole URL of a proxy,
 /// and its password must not be shown (promise 8).
 std::string describe(CURLcode code, std::string details, const std::string& proxy) {
   if (const auto at = details.find(proxy); !proxy.empty() && at != std::string::npos) {
     details.replace(at, proxy.size(), shown_proxy(proxy));
   }
-  if (code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING) {
+  if (is_cut(code)) {
     return str_cat("the connection was cut (", details.empty() ? "no more data" : details, ")");
   }
   return details.empty() ? curl_easy_strerror(code) : details;
@@ -348,7 +359,9 @@ HttpHead Http::exchange(const HttpRequest& request, const Receive& receive,
   pool_->put_back(std::move(line));
 
   if (transfer.failure()) std::rethrow_exception(transfer.failure());
-  if (code == CURLE_OK || transfer.is_enough()) return std::move(head);
+  if (code == CURLE_OK || transfer.is_enough() || is_refusal_cut_short(code, head)) {
+    return std::move(head);
+  }
   const Error cause = failure_of(code, tunnel, std::string(transfer.details()), proxy);
   const Error error(cause.code(), str_cat(to_string(request.method), request.url.redacted(), ": ",
                                           cause.what(), proxy_note(head.proxy)));

@@ -58,6 +58,33 @@ TEST_F(ClientTest, B2TakesUnsatisfiableAsCompleteAtTheEnd) {
   EXPECT_EQ(sink.beginnings[0].offset, 10U);
 }
 
+// docker-registry 2.8 announces the length of the blob with 416, and hangs up after its line of text.
+// Whatever was left whole by a process that was killed could never be read again.
+TEST_F(ClientTest, B2TakesUnsatisfiableAsCompleteWhateverLengthItAnnounces) {
+  const auto blob = fake.add_blob(std::string(100, 'x'));
+  fake.on(fake.path("/blobs/"), {.status = 416,
+                                 .fields = {{"Content-Range", "bytes */100"}},
+                                 .body = "invalid range: failed to overlap\n",
+                                 .length = 100});
+  Collector sink;
+  auto reader = client();
+  reader.fetch(Endpoint::blobs, blob.digest, {.offset = 100}, sink, kContent);
+  EXPECT_EQ(sink.bytes, "");
+  ASSERT_EQ(sink.beginnings.size(), 1U);
+  EXPECT_EQ(sink.beginnings[0].offset, 100U);
+}
+
+// What a refusal is does not depend on the text that comes with it.
+TEST_F(ClientTest, KnowsARefusalWhoseTextIsCut) {
+  const auto blob = fake.add_blob("0123456789");
+  fake.on(fake.path("/blobs/"), {.status = 404, .body = "{}", .length = 100});
+  Collector sink;
+  auto reader = client();
+  const Error error =
+      failure([&] { reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent); });
+  EXPECT_EQ(error.code(), Errc::not_found) << error.what();
+}
+
 TEST_F(ClientTest, B1CallsAShortBodyAnInterruption) {  // RTY-8
   const auto blob = fake.add_blob(std::string(100'000, 'x'));
   fake.on(fake.path("/blobs/"), {.body = std::string(100'000, 'x'), .cut = 50'000});
