@@ -182,8 +182,8 @@ companion 2 cache "${cache_dir[@]}" path x
 # A file of the cache that somebody has changed.
 cat "$tags"/demo-x86_64/layers/00/blob >/dev/null
 blob=$(cd "$tags/demo-x86_64/layers/00" && basename "$(readlink blob)")
-unmount
 await_names "$cache"
+unmount
 chmod u+w "$cache/blobs/${blob/://}"
 echo changed >"$cache/blobs/${blob/://}"
 companion 1 cache "${cache_dir[@]}" verify

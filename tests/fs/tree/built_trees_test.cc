@@ -35,6 +35,7 @@ class BuiltTreesTest : public testing::Test {
                      most_spare);
     const auto patience = Patience::unlimited();
     test::landed([&] { return &trees.rootfs("rootfs", image_.diff_ids, patience); });
+    mount_.workers.await_end_of(Lane::name);  // nothing of it is written any longer
     std::filesystem::remove_all(cache_);
     const FileNodes* files =
         test::landed([&] { return &trees.layer(image_.diff_ids[0], patience); });
