@@ -143,6 +143,18 @@ Partial Store::copy_of(const Partial& partial) const {
   return copy;
 }
 
+void Store::reserve(std::uint64_t bytes) const {
+  for (;;) {
+    const std::uint64_t before = unnamed_.ended();
+    try {
+      eviction_.reserve(bytes);
+      return;
+    } catch (const std::system_error& error) {
+      if (error.code() != std::errc::no_space_on_device || !unnamed_.await_end(before)) throw;
+    }
+  }
+}
+
 bool Store::quarantine(Partial partial, const Digest& actual) const {
   const std::uint64_t added = partial.size();
   if (added > limits_.quarantine) {

@@ -18,6 +18,7 @@
 #include "cache/disk/eviction.h"
 #include "cache/disk/hints.h"
 #include "cache/disk/partial.h"
+#include "cache/disk/unnamed_files.h"
 
 // What is on the disk (design: "The cache"). Any number of processes share one cache; nothing in it
 // is edited in place, and nothing in it is trusted: whoever opens an object hashes it.
@@ -94,8 +95,13 @@ class Store {
   /// Returns whether the disk has room for `bytes` more as it is.
   [[nodiscard]] bool has_room(std::uint64_t bytes) const { return eviction_.has_room(bytes); }
 
-  /// Makes room for `bytes` more on the disk; see `Eviction::reserve`.
-  void reserve(std::uint64_t bytes) const { eviction_.reserve(bytes); }
+  /// Makes room for `bytes` more on the disk; see `Eviction::reserve`. If there is not enough,
+  /// waits for what is about to get its name: then it can be thrown out.
+  void reserve(std::uint64_t bytes) const;
+
+  /// Says that a finished object of this process waits for its name, for as long as the result
+  /// lives. Returns null if too many wait already: it has to get its name at once, then.
+  [[nodiscard]] UnnamedFiles::Waiting wait_for_name() const { return unnamed_.join(); }
 
   /// Keeps the bounds and removes what killed processes have left. To be called at the start and
   /// from time to time: other processes add to the cache too, and what is in use stays until it is
@@ -144,6 +150,7 @@ class Store {
   // Synchronise themselves.
   Directory directory_;
   Eviction eviction_;
+  mutable UnnamedFiles unnamed_;
 };
 
 }  // namespace digestfs::cache

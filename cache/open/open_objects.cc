@@ -25,8 +25,6 @@ constexpr int kMaxOpenings = 8;
 constexpr std::uint64_t kAtOnce = std::uint64_t{1} << 20U;
 // What is hashed or unpacked in the lane for light work, in bytes.
 constexpr std::uint64_t kLight = std::uint64_t{8} << 20U;
-// How many objects may wait for their names. More than that are written out by whoever brings them.
-constexpr std::size_t kMostUnnamed = 32;
 // How often it is noted that an open object is read: one that is read all day is in use all day.
 constexpr std::chrono::minutes kUseInterval{1};
 
@@ -222,15 +220,16 @@ void OpenObjects::check_again(const VerifiedFile& file, const std::stop_token& s
 void OpenObjects::publish(Partial partial, Area area, const HashedFile& hashed,
                           std::optional<BlockSums> sums) {
   objects_.prove_size(hashed.digest, hashed.fingerprint.size);
-  const auto object = std::make_shared<Unnamed>(
-      Unnamed{std::move(partial), area, hashed, std::move(sums), nullptr});
+  const auto object =
+      std::make_shared<Unnamed>(Unnamed{std::move(partial), area, hashed, std::move(sums)});
   object->open = open_unnamed(*object);
-  // Each holds a descriptor. A disk that is slower than the readers slows them down in the end.
-  if (object->open && ++unnamed_ <= kMostUnnamed) {
+  // A disk that is slower than the readers slows them down in the end.
+  if (object->open) object->waiting = store_.wait_for_name();
+  if (object->waiting) {
     const auto work = [this, object](const std::stop_token&) { give_name_later(*object); };
     if (workers_.launch(Lane::name, std::make_shared<Flight>(), work)) return;
+    object->waiting.reset();
   }
-  if (object->open) --unnamed_;
   give_name(*object);
 }
 
@@ -287,7 +286,7 @@ void OpenObjects::give_name_later(Unnamed& object) noexcept {
                  " cause=", error.what());
   }
   object.open.reset();
-  --unnamed_;
+  object.waiting.reset();
 }
 
 /// Keeps the `sums` of an object that hashed to its name, for later mounts. If those that were kept

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -123,7 +122,8 @@ class OpenObjects {
     Area area;
     HashedFile hashed;
     std::optional<BlockSums> sums;
-    File open;  ///< null without a descriptor to spare
+    File open = nullptr;  ///< null without a descriptor to spare
+    UnnamedFiles::Waiting waiting = nullptr;
   };
 
   [[nodiscard]] File open_unnamed(const Unnamed& object);
@@ -150,7 +150,6 @@ class OpenObjects {
   Workers& workers_;
   // Synchronise themselves.
   Flights flights_;
-  std::atomic<std::size_t> unnamed_{0};  ///< how many objects wait for their names
   // Guarded by the lock it lives in.
   Guarded<std::unordered_map<Digest, Entry>> entries_;
 };

@@ -2,6 +2,8 @@
 #include "cache/store.h"
 
 #include <array>
+#include <chrono>
+#include <future>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -161,6 +163,16 @@ TEST_F(StoreTest, MakesAFileThatNobodyElseCanOpen) {
   const std::string link = str_cat("/proc/self/fd/", file.get());
   EXPECT_NE(
       ::linkat(AT_FDCWD, link.c_str(), AT_FDCWD, (path() / "name").c_str(), AT_SYMLINK_FOLLOW), 0);
+}
+
+// What waits for its name cannot be thrown out yet, so that the disk only looks full.
+TEST_F(StoreTest, WaitsForNamesBeforeItCallsTheDiskFull) {
+  const Store store(path(), {.free_percent = 100});
+  auto waiting = store.wait_for_name();
+  auto result = std::async(std::launch::async, [&] { store.reserve(1); });
+  EXPECT_EQ(result.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  waiting.reset();
+  EXPECT_THROW(result.get(), std::system_error);
 }
 
 TEST_F(StoreTest, ThrowsNothingOutForAFileWithoutAName) {

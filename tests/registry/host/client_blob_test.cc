@@ -58,8 +58,8 @@ TEST_F(ClientTest, B2TakesUnsatisfiableAsCompleteAtTheEnd) {
   EXPECT_EQ(sink.beginnings[0].offset, 10U);
 }
 
-// docker-registry 2.8 announces the length of the blob with 416, and hangs up after its line of text.
-// Whatever was left whole by a process that was killed could never be read again.
+// docker-registry 2.8 announces the length of the blob with 416, and hangs up after its line of
+// text. Whatever was left whole by a process that was killed could never be read again.
 TEST_F(ClientTest, B2TakesUnsatisfiableAsCompleteWhateverLengthItAnnounces) {
   const auto blob = fake.add_blob(std::string(100, 'x'));
   fake.on(fake.path("/blobs/"), {.status = 416,
