@@ -56,8 +56,6 @@ cache_is_sound() {
   done
 }
 
-partial_files() { find "$cache/partial" -type f -size +0; }
-
 umoci init --layout "$work/layout"
 start_registry
 make_image one
@@ -90,7 +88,7 @@ sha256sum "$mnt/tags/two/layers/00/blob" >/dev/null # in the place of another
 fails_full "$mnt/tags/two/layers/00/diff"
 fails_full "$mnt/tags/two/rootfs/large"
 cache_is_sound
-expect_eq "$(partial_files)" '' 'what is half done'
+await_names "$cache" # nothing is half done
 sha256sum "$mnt/tags/two/layers/00/blob" >/dev/null
 expect_eq "$(cat "$mnt/.digestfs/problems.jsonl")" '' 'what is said of the source'
 rm "$cache/else"
@@ -118,7 +116,7 @@ for name in never fits; do cat "$mnt/tags/$name/layers/00/blob" >/dev/null; done
 fails_full "$mnt/tags/never/layers/00/diff"
 fails_full "$mnt/tags/never/rootfs/large"
 expect_eq "$(comm -23 "$work/before" <(find "$cache/blobs" "$cache/diffs" -type f | sort))" '' 'what went for it'
-expect_eq "$(partial_files)" '' 'what is half done'
+await_names "$cache" # nothing is half done
 is_whole fits
 cache_is_sound
 unmount_disk

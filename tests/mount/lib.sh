@@ -75,7 +75,7 @@ eventually() {
 }
 
 # await_names CACHE: what readers have already has its name in the cache, too.
-has_names() { [[ -z $(find "$1/partial" -type f) ]]; }
+has_names() { [[ -z $(find "$1/partial" -type f -size +0) ]]; }
 await_names() { eventually 10 has_names "$1" || fail "something in $1 gets no name"; }
 
 # --- processes and mounts -------------------------------------------------------------------------
