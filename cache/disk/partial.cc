@@ -68,17 +68,25 @@ void WriteOut::begin(std::uint64_t offset) noexcept {
 
 void WriteOut::advance(int fd, std::uint64_t end) {
   if (end - begin_ < kStep) return;
-  // Starts writing this step out, and waits for the one before it. Errors are left to fdatasync,
-  // which reports them all; some file systems cannot do this at all.
-  static_cast<void>(::sync_file_range(fd, static_cast<off_t>(begin_),
+  if (!is_open(fd)) return;
+  // Starts writing this step out, and waits for the one before it. Some file systems cannot do this
+  // at all.
+  static_cast<void>(::sync_file_range(own_.get(), static_cast<off_t>(begin_),
                                       static_cast<off_t>(end - begin_), SYNC_FILE_RANGE_WRITE));
   if (sent_at_ < begin_) {
     static_cast<void>(::sync_file_range(
-        fd, static_cast<off_t>(sent_at_), static_cast<off_t>(begin_ - sent_at_),
+        own_.get(), static_cast<off_t>(sent_at_), static_cast<off_t>(begin_ - sent_at_),
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
   }
   sent_at_ = begin_;
   begin_ = end;
+}
+
+/// Opens the file of `fd` once more. Returns false if that cannot be done: then all is left to the
+/// end.
+bool WriteOut::is_open(int fd) {
+  if (!own_) own_ = UniqueFd(::open(str_cat("/proc/self/fd/", fd).c_str(), O_RDONLY | O_CLOEXEC));
+  return static_cast<bool>(own_);
 }
 
 void Partial::write_out() const {

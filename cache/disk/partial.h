@@ -18,7 +18,8 @@ namespace digestfs::cache {
 
 /// Sends what is written to a file to the disk step by step: the disk is never more than two steps
 /// behind, so that publishing does not take long at the end. One is for bytes that are written in a
-/// row.
+/// row. What the disk refuses is for `Partial::write_out` to find out: a descriptor is told of each
+/// error once, and so this has one of its own.
 class WriteOut {
  public:
   /// Says that the row begins anew at `offset`.
@@ -27,6 +28,9 @@ class WriteOut {
   void advance(int fd, std::uint64_t end);
 
  private:
+  [[nodiscard]] bool is_open(int fd);
+
+  UniqueFd own_;               ///< the file, opened once more
   std::uint64_t begin_ = 0;    ///< where the step begins that is being filled
   std::uint64_t sent_at_ = 0;  ///< where the step begins that the disk may be busy with
 };

@@ -23,12 +23,22 @@ namespace {
 
 // Up to where a file is known to be on the disk, its size and times apart.
 std::int64_t synced_to = 0;
+// The descriptor of the partial file, and whether one that shares its errors was waited for.
+int partial_fd = -1;
+bool are_errors_lost = false;
 
 }  // namespace
 
 /// Takes the place of the C library's function, and looks at what is asked of the kernel.
 extern "C" int sync_file_range(int fd, off_t offset, off_t count, unsigned flags) {
   if ((flags & SYNC_FILE_RANGE_WAIT_AFTER) != 0) synced_to = offset + count;
+  if (partial_fd >= 0) {
+    // What shares its position is the same open file.
+    const off_t before = ::lseek(partial_fd, 0, SEEK_CUR);
+    ::lseek(fd, before + 1, SEEK_SET);
+    are_errors_lost = are_errors_lost || ::lseek(partial_fd, 0, SEEK_CUR) != before;
+    ::lseek(partial_fd, before, SEEK_SET);
+  }
   return static_cast<int>(::syscall(SYS_sync_file_range, fd, offset, count, flags));
 }
 
@@ -245,6 +255,20 @@ TEST_F(PartialTest, IsWrittenOutStepByStep) {
   constexpr int kSteps = 64;
   for (int i = 0; i < kSteps; ++i) partial.write(as_bytes(step));
   EXPECT_GE(synced_to, std::int64_t{kSteps - 16} << 20U);
+}
+
+// The kernel tells each open file once that the disk has refused something. Whoever waits step by
+// step was told, and did not care; fdatasync then said that all is well.
+TEST_F(PartialTest, IsToldInTheEndWhatTheDiskRefused) {
+  const Store store(path(), {});
+  const std::string step(std::size_t{1} << 20U, 'x');
+  Partial partial = store.take_partial(digest_of("content"), {});
+  synced_to = 0;
+  partial_fd = partial.fd();
+  for (int i = 0; i < 32; ++i) partial.write(as_bytes(step));
+  partial_fd = -1;
+  EXPECT_GT(synced_to, 0);
+  EXPECT_FALSE(are_errors_lost);
 }
 
 }  // namespace
