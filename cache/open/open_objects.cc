@@ -246,21 +246,40 @@ OpenObjects::File OpenObjects::open_unnamed(const Unnamed& object) {
   return opened;
 }
 
+/// Waits until the object is on the disk. If the disk does not take it, nothing more is read of the
+/// file, and nobody goes on with it: the kernel may drop from memory what it could not write, a
+/// hash of what it still has proves nothing, and it says so only once.
+void OpenObjects::write_out(Partial& partial, const Unnamed& object) {
+  try {
+    partial.write_out();
+  } catch (...) {
+    if (object.open) {
+      object.open->set_damaged();
+      const auto entries = entries_.lock();
+      Entry& entry = (*entries)[object.hashed.digest];
+      if (entry.open.lock() == object.open) entry.open.reset();
+    }
+    store_.discard(std::move(partial));
+    throw;
+  }
+}
+
 /// Gives the object its name, and keeps its sums. If that fails, nobody believes any longer that
-/// the file is what was hashed: what the disk did not take, the kernel may drop from memory.
+/// the file is what was hashed.
 void OpenObjects::give_name(Unnamed& object) {
   try {
-    object.partial.write_out();
+    Partial partial = std::move(object.partial);
+    write_out(partial, object);
     // While it waited for the disk, somebody may have found its file.
-    if (Fingerprint::of(object.partial.fd()) != object.hashed.fingerprint) {
-      store_.discard(std::move(object.partial));
+    if (Fingerprint::of(partial.fd()) != object.hashed.fingerprint) {
+      store_.discard(std::move(partial));
       throw Error(Errc::unavailable,
                   str_cat("cannot keep ", object.hashed.digest,
                           ": somebody else touched its file before it had its name"));
     }
     if (object.open) object.open->begin_naming();
     const Digest& digest = object.hashed.digest;
-    const Fingerprint named = store_.publish(std::move(object.partial), object.area, digest);
+    const Fingerprint named = store_.publish(std::move(partial), object.area, digest);
     // Publishing changes the ctime. The rest tells that this is the file that was hashed, and that
     // nobody wrote to it since. Otherwise whoever opens the object has it hashed again.
     if (named.has_same_content(object.hashed.fingerprint)) {

@@ -127,6 +127,7 @@ class OpenObjects {
   };
 
   [[nodiscard]] File open_unnamed(const Unnamed& object);
+  void write_out(Partial& partial, const Unnamed& object);
   void give_name(Unnamed& object);
   void give_name_later(Unnamed& object) noexcept;
   void keep_sums(const Digest& digest, const BlockSums& sums) const noexcept;

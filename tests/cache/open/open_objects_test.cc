@@ -2,12 +2,33 @@
 #include "cache/open/open_objects.h"
 
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <future>
 #include <optional>
+
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "tests/cache/content_fixture.h"
 #include "tests/support/bad_sector.h"
+
+namespace {
+
+std::atomic<int> refusals = 0;  // how often the disk takes nothing more
+
+}  // namespace
+
+/// Takes the place of the C library's function.
+extern "C" int fdatasync(int fd) {
+  if (refusals > 0) {
+    --refusals;
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
 
 namespace digestfs::cache {
 namespace {
@@ -171,6 +192,27 @@ TEST_F(OpenObjectsTest, CheckSmallObjectsWhileLayersAreHashed) {
   add_layer(mount, test::gzip(tar), diff);
   EXPECT_EQ(read(diff), tar) << "a small layer is unpacked beside large ones";
   EXPECT_EQ(source_.fetches(), 3U);
+}
+
+// What the disk did not take, the kernel may drop from memory, and it says so only once: the next
+// try would find the same file in memory, hash it, and believe that it is on the disk.
+TEST_F(OpenObjectsTest, FetchAgainWhatTheDiskDidNotTake) {
+  const std::string bytes = test::noise(300000);
+  Mount mount(cache(), source_);
+  const Digest digest = add(mount, bytes);
+  refusals = 1;
+  const auto open = mount.open(digest);
+  EXPECT_FALSE(fs::exists(path("blobs", digest)));
+  EXPECT_FALSE(fs::exists(path("partial", digest)));
+  try {
+    static_cast<void>(mount.read(open));
+    FAIL() << "read what is only in memory";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Errc::corrupt);
+  }
+  EXPECT_EQ(mount.read(digest), bytes) << "opened again, it is fetched again";
+  EXPECT_EQ(source_.fetches(digest), 2U);
+  EXPECT_TRUE(fs::exists(path("blobs", digest)));
 }
 
 // A file that the disk cannot read used to fail with EIO for good.
