@@ -144,13 +144,17 @@ Partial Store::copy_of(const Partial& partial) const {
 }
 
 void Store::reserve(std::uint64_t bytes) const {
+  // Those that wait now, and not those that come meanwhile.
+  std::optional<std::uint64_t> last;
   for (;;) {
-    const std::uint64_t before = unnamed_.ended();
+    const auto [waiting, ended] = unnamed_.counts();
+    if (!last) last = ended + waiting;
     try {
       eviction_.reserve(bytes);
       return;
     } catch (const std::system_error& error) {
-      if (error.code() != std::errc::no_space_on_device || !unnamed_.await_end(before)) throw;
+      if (error.code() != std::errc::no_space_on_device) throw;
+      if (ended >= *last || !unnamed_.await_end(ended)) throw;
     }
   }
 }

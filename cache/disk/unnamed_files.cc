@@ -19,7 +19,7 @@ void UnnamedFiles::leave() noexcept {
   has_ended_.notify_all();
 }
 
-std::uint64_t UnnamedFiles::ended() const { return counts_.lock()->ended; }
+UnnamedFiles::Counts UnnamedFiles::counts() const { return *counts_.lock(); }
 
 bool UnnamedFiles::await_end(std::uint64_t before) const {
   auto counts = counts_.lock();

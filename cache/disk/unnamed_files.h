@@ -27,18 +27,16 @@ class UnnamedFiles {
   /// Counts one more. Returns null if there are as many as there may be.
   [[nodiscard]] Waiting join();
 
-  /// Returns how many have ceased to wait so far, with a name or without.
-  [[nodiscard]] std::uint64_t ended() const;
+  struct Counts {
+    std::size_t waiting = 0;
+    std::uint64_t ended = 0;  ///< how many have ceased to wait, with a name or without
+  };
+  [[nodiscard]] Counts counts() const;
   /// Waits until more than `before` have ceased to wait. Returns false if that will not happen,
   /// because none waits.
   [[nodiscard]] bool await_end(std::uint64_t before) const;
 
  private:
-  struct Counts {
-    std::size_t waiting = 0;
-    std::uint64_t ended = 0;
-  };
-
   void leave() noexcept;
 
   mutable std::condition_variable has_ended_;

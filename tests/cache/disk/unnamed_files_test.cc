@@ -16,7 +16,7 @@ TEST(UnnamedFiles, AreBounded) {
   for (std::size_t i = 0; i < UnnamedFiles::kMost; ++i) waiting.push_back(files.join());
   EXPECT_FALSE(files.join());
   waiting.pop_back();
-  EXPECT_EQ(files.ended(), 1U);
+  EXPECT_EQ(files.counts().ended, 1U);
   EXPECT_TRUE(files.join());
 }
 
