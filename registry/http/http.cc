@@ -64,8 +64,8 @@ bool is_cut(CURLcode code) noexcept {
 
 /// Returns true if the server has refused, and only the text that says why was cut. docker-registry
 /// 2.8 announces a blob's length with 416, and then sends a line that is shorter (EP-9).
-bool is_refusal_cut_short(CURLcode code, const HttpHead& head) noexcept {
-  return is_cut(code) && !head.fields.empty() && head.status >= 400;
+bool is_refusal_cut_short(CURLcode code, Transfer& transfer) noexcept {
+  return is_cut(code) && transfer.is_head_whole() && transfer.head().status >= 400;
 }
 
 /// Describes what went wrong in curl's words, `details`. They may quote the whole URL of a proxy,
@@ -359,7 +359,7 @@ HttpHead Http::exchange(const HttpRequest& request, const Receive& receive,
   pool_->put_back(std::move(line));
 
   if (transfer.failure()) std::rethrow_exception(transfer.failure());
-  if (code == CURLE_OK || transfer.is_enough() || is_refusal_cut_short(code, head)) {
+  if (code == CURLE_OK || transfer.is_enough() || is_refusal_cut_short(code, transfer)) {
     return std::move(head);
   }
   const Error cause = failure_of(code, tunnel, std::string(transfer.details()), proxy);

@@ -111,10 +111,11 @@ class Http {
   ~Http();
 
   /// Sends `request`, passes the body of the answer to `receive`, and returns the head. Throws
-  /// `Error`: `unavailable` if there is no connection or it breaks, also within the body (RTY-8);
-  /// `untrusted` if the server's certificate, or one of ours, is not accepted; `denied` if a proxy
-  /// refuses; `timed_out` if the transfer stalls; `corrupt` if the answer is no HTTP; `interrupted`
-  /// on `stop`. The message says what failed and names the URL without its query.
+  /// `Error`: `unavailable` if there is no connection or it breaks, also within the body (RTY-8),
+  /// but not within the text of a refusal, which counts as it is; `untrusted` if the server's
+  /// certificate, or one of ours, is not accepted; `denied` if a proxy refuses; `timed_out` if the
+  /// transfer stalls; `corrupt` if the answer is no HTTP; `interrupted` on `stop`. The message says
+  /// what failed and names the URL without its query.
   [[nodiscard]] HttpHead perform(const HttpRequest& request, const Receive& receive,
                                  std::stop_token stop);
 

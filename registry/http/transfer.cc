@@ -65,8 +65,10 @@ std::size_t Transfer::take_head_line(char* data, std::size_t size, std::size_t c
     const std::string_view line = without_blanks({data, bytes});
     if (line.starts_with("HTTP/")) {
       transfer.head_ = {};  // an interim answer (1xx) may have come before this one
+      transfer.is_head_whole_ = false;
       return bytes;
     }
+    if (line.empty()) transfer.is_head_whole_ = true;
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) return bytes;
     transfer.head_.fields.push_back({std::string(without_blanks(line.substr(0, colon))),

@@ -35,6 +35,8 @@ class Transfer {
 
   /// Status and fields of the answer. Complete once `run` has returned.
   [[nodiscard]] HttpHead& head() noexcept { return head_; }
+  /// Returns true if all of the head has come.
+  [[nodiscard]] bool is_head_whole() const noexcept { return is_head_whole_; }
   /// Returns true if the receiver wanted no more of the body.
   [[nodiscard]] bool is_enough() const noexcept { return enough_; }
   /// What a callback threw, or null.
@@ -57,6 +59,7 @@ class Transfer {
   // What has come so far.
   HttpHead head_;
   std::size_t head_bytes_ = 0;
+  bool is_head_whole_ = false;
   bool enough_ = false;
   std::exception_ptr failure_;
   std::array<char, CURL_ERROR_SIZE> details_{};

@@ -366,6 +366,10 @@ bool FakeRegistry::send(Connection& connection, const Request& request, const Re
   if (!response.unframed) {
     head += str_cat("Content-Length: ", response.length.value_or(response.body.size()), "\r\n");
   }
+  if (response.cut_head) {
+    connection.send_all(head);
+    return false;
+  }
   if (!connection.send_all(head + "\r\n")) return false;
   if (request.method == "HEAD") return true;
   const auto until = [&](std::optional<std::uint64_t> limit) {

@@ -64,6 +64,8 @@ class FakeRegistry {
     std::chrono::milliseconds pause = {};
     /// End the connection by a reset instead of in order.
     bool reset = false;
+    /// Hang up within the head.
+    bool cut_head = false;
     /// Say nothing at all, not even a head, until `release`.
     bool stall = false;
   };

@@ -85,6 +85,21 @@ TEST_F(ClientTest, KnowsARefusalWhoseTextIsCut) {
   EXPECT_EQ(error.code(), Errc::not_found) << error.what();
 }
 
+// A challenge or a time to wait may be among the fields that are missing.
+TEST_F(ClientTest, TakesNoRefusalWhoseHeadIsCut) {
+  const auto blob = fake.add_blob("0123456789");
+  int answers = 0;
+  fake.on([&](const Request& request) -> std::optional<Response> {
+    if (request.path() != fake.path("/blobs/" + blob.digest.str())) return std::nullopt;
+    if (++answers > 1) return std::nullopt;
+    return Response{.status = 403, .length = 100, .cut_head = true};
+  });
+  Collector sink;
+  auto reader = client();
+  reader.fetch(Endpoint::blobs, blob.digest, {}, sink, kContent);
+  EXPECT_EQ(sink.bytes, "0123456789");
+}
+
 TEST_F(ClientTest, B1CallsAShortBodyAnInterruption) {  // RTY-8
   const auto blob = fake.add_blob(std::string(100'000, 'x'));
   fake.on(fake.path("/blobs/"), {.body = std::string(100'000, 'x'), .cut = 50'000});
