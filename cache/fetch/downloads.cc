@@ -177,6 +177,7 @@ void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& reque
     discard(download);
     throw Error(known.failure->error);
   }
+  const bool was_begun = download.partial->size() > 0;
   const auto started = Clock::now();
   std::optional<std::string> wrong;
   Errc code = Errc::corrupt;
@@ -184,7 +185,10 @@ void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& reque
     wrong = fetch_from_any(download);
   } catch (const Error& error) {
     const auto& kept = download.partial;
-    if (!is_interruption(error.code()) || (kept && kept->size() == 0)) discard(download);
+    // What is larger than this caller takes may be what another one has begun to download.
+    const bool is_others = was_begun && error.code() == Errc::too_large;
+    if (!(is_interruption(error.code()) || is_others) || (kept && kept->size() == 0))
+      discard(download);
     // No other failure says that the guess was wrong, and none may look like absence.
     if (error.code() == Errc::not_found) objects_.forget_guess(digest);
     throw;
@@ -207,7 +211,7 @@ void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& reque
   }
   open_objects_.publish(*std::move(download.partial), Area::blobs, {digest, download.fingerprint});
   arrival->settle(/*is_verified=*/true);
-  objects_.confirm(digest);
+  if (download.is_from_origin) objects_.confirm(digest);
   DIGESTFS_LOG(
       info, "fetched digest=", digest, " size=", size, " ms=",
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count());
@@ -280,12 +284,12 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
         {store_, partial, receiver, *download.arrival, download.flight, download.request, spare_},
         connections);
     try {
-      if (wanted == registry::Copy::any && had > 0 && had == download.known.claimed) {
-        // All of it came before a process was killed, or before the connection was cut.
+      if (wanted == registry::Copy::any && is_whole(had, download)) {
         download.flight.begin(had, had);
         download.arrival->reach(had);
       } else {
         transfer.run();
+        download.is_from_origin = true;
       }
       download.arrival->complete();
       HashedFile actual = finish_hash(std::move(hash), download);
@@ -322,6 +326,14 @@ HashedFile Downloads::finish_hash(std::unique_ptr<ArrivalHash> hash, const Downl
   const std::stop_token& stop = download.request.stop;
   if (auto hashed = hash ? hash->finish(stop) : std::nullopt) return *std::move(hashed);
   return hash_whole_file(file, download.digest.algorithm(), stop, &download.flight);
+}
+
+/// Returns true if `had` bytes, which are in the partial file, are as many as every descriptor
+/// promises: all came before a process was killed, or before the connection was cut.
+bool Downloads::is_whole(std::uint64_t had, const Download& download) {
+  const KnownObject& known = download.known;
+  return had > 0 && had == known.claimed && had == known.most_claimed &&
+         had <= download.bounds.limit;
 }
 
 /// Goes on at once the first time, because one cut is nothing unusual.

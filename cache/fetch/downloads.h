@@ -85,8 +85,9 @@ class Downloads {
     Flight& flight;
     const std::shared_ptr<Arrival>& arrival;
     std::optional<Partial> partial;
-    Fingerprint fingerprint;  ///< of the partial file, once it was hashed to `digest`
-    const Origin* asked;      ///< the last origin that was asked
+    Fingerprint fingerprint;      ///< of the partial file, once it was hashed to `digest`
+    const Origin* asked;          ///< the last origin that was asked
+    bool is_from_origin = false;  ///< An origin has sent all or the end of it.
   };
 
   void fetch(Partial partial, std::uint64_t limit, const Request& request, Flight& flight,
@@ -99,6 +100,7 @@ class Downloads {
   void report_refusal(const Origin& origin, const Digest& digest, const Error& error);
   void quarantine(Download& download, const Origin& origin, const Digest& actual);
   void discard(Download& download);
+  [[nodiscard]] static bool is_whole(std::uint64_t had, const Download& download);
   void wait_to_go_on(int resumption, const std::stop_token& stop) const;
   [[noreturn]] void give_up(const Download& download, Errc code, const std::string& what);
 

@@ -64,6 +64,29 @@ TEST_F(ContentTest, AsksForNothingOfALargeObjectThatAnEarlierMountLeftWhole) {
   EXPECT_EQ(source_.fetches(digest), 0U);
 }
 
+// A stat of `manifests/<layer>` asks for a small object, and threw away what was there of a large
+// one.
+TEST_F(ContentTest, LosesNothingToACallerWhoTakesLess) {
+  for (const std::size_t left : {2'000'000U, 3'000'000U}) {
+    const std::string bytes = test::noise(3'000'000);
+    const Digest digest = digest_of(bytes);
+    test::TemporaryDirectory directory;
+    MemorySource source;
+    Mount mount(directory.path() / "cache", source);
+    source.add_object(Endpoint::blobs, bytes);
+    mount.content.meet(digest, Endpoint::blobs, bytes.size());
+    mount.store.take_partial(digest, {}).write(as_bytes(bytes.substr(0, left)));
+    EXPECT_EQ(mount.failure(digest, 1000), Errc::too_large) << left;
+    const std::size_t tries = source.fetches(digest);
+    EXPECT_EQ(mount.read(digest), bytes);
+    const bool is_whole = left == bytes.size();
+    EXPECT_EQ(source.fetches(digest), tries + (is_whole ? 0 : 1));
+    if (!is_whole) {
+      EXPECT_EQ(source.offsets(digest).back(), left);
+    }
+  }
+}
+
 // B1, RTY-8: without a length, an end in order is no end where a descriptor promises more.
 TEST_F(ContentTest, B1GoesOnWhereADownloadEndedEarlyInOrder) {
   Mount mount(cache(), source_);
