@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "cache/content.h"
 #include "tests/cache/content_fixture.h"
 
@@ -29,6 +30,18 @@ TEST_F(ContentTest, DecompressesALayerOfAnyCompression) {
     EXPECT_FALSE(mount.content.actual_diff(diff, layer));
     EXPECT_EQ(mount.problems.text(), "");
   }
+}
+
+// Nothing is asked for, so that nothing seems to arrive.
+TEST_F(ContentTest, DecompressesALayerThatAnEarlierMountLeftWhole) {
+  const std::string tar = test::tar({{"file", test::noise(3'000'000)}});
+  const std::string layer = test::gzip(tar);
+  Mount mount(cache(), source_);
+  mount.store.take_partial(digest_of(layer), {}).write(digestfs::as_bytes(layer));
+  const Digest blob = add_layer(mount, layer, digest_of(tar));
+  EXPECT_EQ(mount.read(digest_of(tar)), tar);
+  EXPECT_EQ(source_.fetches(blob), 0U);
+  EXPECT_TRUE(fs::exists(path("blobs", blob)));
 }
 
 TEST_F(ContentTest, DecompressesTheEmptyLayer) {

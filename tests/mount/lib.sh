@@ -74,7 +74,8 @@ eventually() {
   done
 }
 
-# await_names CACHE: what readers have already has its name in the cache, too.
+# await_names CACHE: what readers have already has its name in the cache, too. A diff that is unpacked
+# while its layer arrives has no name before it is whole, and is not seen here.
 has_names() { [[ -z $(find "$1/partial" -type f -size +0) ]]; }
 await_names() { eventually 10 has_names "$1" || fail "something in $1 gets no name"; }
 
