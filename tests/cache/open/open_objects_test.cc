@@ -200,8 +200,11 @@ TEST_F(OpenObjectsTest, FetchAgainWhatTheDiskDidNotTake) {
   const std::string bytes = test::noise(300000);
   Mount mount(cache(), source_);
   const Digest digest = add(mount, bytes);
+  std::optional<BusyLane> busy(std::in_place, mount.workers, Lane::name, 1U);
+  const auto open = mount.open_unnamed(digest);
   refusals = 1;
-  const auto open = mount.open(digest);
+  busy.reset();
+  mount.workers.await_end_of(Lane::name);
   EXPECT_FALSE(fs::exists(path("blobs", digest)));
   EXPECT_FALSE(fs::exists(path("partial", digest)));
   try {
