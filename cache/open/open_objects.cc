@@ -55,29 +55,6 @@ Problem damage(const Claim& promised, const std::optional<Digest>& actual, std::
           str_cat("the cached file ", happened, " and was thrown away")};
 }
 
-/// The sums that are kept of an object, if they can be used.
-struct KeptSums {
-  std::optional<BlockSums> sums;
-  bool is_damaged = false;  ///< There is a file, but it is not as it was written.
-};
-
-/// Returns the sums that are kept of the `object`, an open file of `size` bytes.
-KeptSums kept_sums(const Store& store, const Digest& digest, int object, std::uint64_t size) {
-  try {
-    const auto file = store.open_hint(Hint::sums, digest, object);
-    if (!file) return {};
-    const std::string text = read_rest(file->get(), BlockSums::kMaxText);
-    auto sums = BlockSums::parse(text, digest, size);
-    const bool is_damaged = !sums && BlockSums::is_damaged(text, digest);
-    return {std::move(sums), is_damaged};
-  } catch (const Error&) {
-    return {std::nullopt, true};  // It is too large.
-  } catch (const std::system_error& error) {
-    if (error.code() != std::errc::io_error) throw;
-    return {std::nullopt, true};
-  }
-}
-
 }  // namespace
 
 Lane lane_on_disk(std::uint64_t bytes) noexcept {
@@ -308,25 +285,10 @@ void OpenObjects::give_name_later(Unnamed& object) noexcept {
   object.waiting.reset();
 }
 
-/// Keeps the `sums` of an object that hashed to its name, for later mounts. If those that were kept
-/// are damaged, reports that. Never throws: sums only save work.
+/// Keeps the sums of an object that hashed to its name, for later mounts.
 void OpenObjects::keep_sums(const Digest& digest, const BlockSums& sums) const noexcept try {
-  // To check the only block of an object is to hash the object, or nearly so.
-  if (sums.count() < 2) return;
   // Open, and so in use: it is not thrown out to make room for its sums.
-  const auto cached = find_cached(digest);
-  if (!cached || !store_.is_ours_alone(cached->file.get())) return;
-  const KeptSums kept = kept_sums(store_, digest, cached->file.get(), sums.size());
-  if (kept.sums == sums) return;
-  store_.write_hint(Hint::sums, digest,
-                    [&](ByteSink& file) { file.write(as_bytes(sums.text(digest))); });
-  // Of the same object there is but one list of sums.
-  if (kept.is_damaged || kept.sums) {
-    problems_.report({.kind = ProblemKind::cache_damaged,
-                      .object = digest.str(),
-                      .detail = "the file of sums of its blocks in the cache was damaged, and was "
-                                "made anew"});
-  }
+  if (const auto cached = find_cached(digest)) kept_sums_.keep(digest, cached->file.get(), sums);
 } catch (const std::exception& error) {
   DIGESTFS_LOG(info, "the sums of an object are not kept digest=", digest, " cause=", error.what());
 }
@@ -435,9 +397,8 @@ std::shared_ptr<CheckedBlocks> OpenObjects::blocks_of(const Digest& digest, int 
       }
     }
   }
-  auto kept = kept_sums(store_, digest, file, now.size);
-  if (!kept.sums) return nullptr;
-  return std::make_shared<CheckedBlocks>(*std::move(kept.sums), now);
+  auto sums = kept_sums_.find(digest, file, now.size);
+  return sums ? std::make_shared<CheckedBlocks>(*std::move(sums), now) : nullptr;
 }
 
 /// Returns true once per `kUseInterval`. Whoever reads many small files opens their tar for each.

@@ -16,6 +16,7 @@
 #include "cache/objects.h"
 #include "cache/open/block_sums.h"
 #include "cache/open/checked_blocks.h"
+#include "cache/open/kept_sums.h"
 #include "cache/open/verified_file.h"
 #include "cache/problems.h"
 #include "cache/store.h"
@@ -48,6 +49,7 @@ class OpenObjects {
       : store_(store),
         objects_(objects),
         problems_(problems),
+        kept_sums_(store, problems),
         workers_(workers),
         flights_(workers) {}
 
@@ -148,6 +150,7 @@ class OpenObjects {
   const Store& store_;
   Objects& objects_;
   Problems& problems_;
+  KeptSums kept_sums_;
   Workers& workers_;
   // Synchronise themselves.
   Flights flights_;
