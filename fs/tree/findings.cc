@@ -16,9 +16,9 @@ void Findings::add(std::string_view path, std::string_view detail) {
     ++omitted_;
     return;
   }
-  all_.push_back({quoted(path), std::string(detail)});
+  all_.push_back({shown_name(path), std::string(detail)});
 }
 
-std::string quoted(std::string_view bytes) { return printable(bytes.substr(0, kMaxQuoted)); }
+std::string shown_name(std::string_view bytes) { return printable(bytes.substr(0, kMaxQuoted)); }
 
 }  // namespace digestfs::fs

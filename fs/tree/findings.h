@@ -38,6 +38,6 @@ class Findings {
 };
 
 /// Returns the beginning of a text from the image, printable, for a finding to quote.
-[[nodiscard]] std::string quoted(std::string_view bytes);
+[[nodiscard]] std::string shown_name(std::string_view bytes);
 
 }  // namespace digestfs::fs

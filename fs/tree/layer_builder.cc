@@ -211,8 +211,8 @@ FileExtras LayerBuilder::extras_of(TarEntry& entry) {
     if (name.empty() || name.find('\0') != std::string::npos || name.size() > XATTR_NAME_MAX ||
         value.size() > XATTR_SIZE_MAX || listed + name.size() + 1 > kMaxXattrNames ||
         extras.xattrs.size() >= kMaxXattrs) {
-      findings_.add(entry.name,
-                    str_cat("its extended attribute ", quoted(name), " is left out: over a limit"));
+      findings_.add(entry.name, str_cat("its extended attribute ", shown_name(name),
+                                        " is left out: over a limit"));
       continue;
     }
     listed += name.size() + 1;
@@ -303,7 +303,7 @@ void LayerBuilder::take_link(Index directory, std::string_view name, TarEntry& e
   const Index placeholder = tree_.add(record);
   FileExtras extras;
   extras.missing_target = target;
-  extras.defect = str_cat("it is a hard link to ", quoted(target), ", which is not there");
+  extras.defect = str_cat("it is a hard link to ", shown_name(target), ", which is not there");
   tree_.set_extras(placeholder, std::move(extras));
   put(directory, name, placeholder, entry.name);
   links_.emplace(placeholder,
@@ -350,12 +350,12 @@ void LayerBuilder::settle_links() {
   });
   for (const Index placeholder : in_order_) {
     const Link& link = links_.at(placeholder);
-    findings_.add(
-        link.path,
-        links_.contains(settle(placeholder))
-            ? str_cat("a hard link to ", quoted(link.target), ", which this layer does not have")
-            : str_cat("a hard link to ", quoted(link.target),
-                      ", which comes after it: a file of a lower layer goes first"));
+    findings_.add(link.path,
+                  links_.contains(settle(placeholder))
+                      ? str_cat("a hard link to ", shown_name(link.target),
+                                ", which this layer does not have")
+                      : str_cat("a hard link to ", shown_name(link.target),
+                                ", which comes after it: a file of a lower layer goes first"));
   }
   // Only now: until here the tree shows what is a link.
   for (const Index placeholder : in_order_) {

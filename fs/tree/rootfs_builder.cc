@@ -254,7 +254,7 @@ void RootfsBuilder::mend_links(const FileTree& layer) {
         (is_broken(copies_[theirs]) || tree_.file(*found).layer == layers_)) {
       tree_.put(at.ours, name, *found);
     } else if (is_broken(copies_[theirs])) {
-      findings_.add(path_of(at, name), str_cat("a hard link to ", quoted(target),
+      findings_.add(path_of(at, name), str_cat("a hard link to ", shown_name(target),
                                                ", which no layer up to this one has"));
     }
   }

@@ -238,7 +238,7 @@ std::string Login::note_of(const Proof& proof, const Demand& demand, const HttpH
   std::string schemes;
   for (const std::string& field : head.all("WWW-Authenticate")) {
     for (const Challenge& challenge : parse_challenges(field)) {
-      schemes += str_cat(schemes.empty() ? "" : " or ", quoted(challenge.scheme, {}, 40));
+      schemes += str_cat(schemes.empty() ? "" : " or ", shown_text(challenge.scheme, {}, 40));
     }
   }
   return schemes.empty() ? "it does not say how to log in"

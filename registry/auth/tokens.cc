@@ -200,7 +200,7 @@ Token Tokens::token_in(const TokenAnswer& answer, const Url& asked,
       // What the answer is, but not what it says: that may be a token all the same.
       const std::string type = answer.head.field("Content-Type").value_or("no Content-Type");
       const bool is_cut = answer.body.size() == TokenAnswer::kMost;
-      message += str_cat(" (", quoted(type, secrets, 60), ", ", is_cut ? "at least " : "",
+      message += str_cat(" (", shown_text(type, secrets, 60), ", ", is_cut ? "at least " : "",
                          answer.body.size(), " bytes)");
     }
     if (code == Errc::denied) message += str_cat("; ", note_of(application.credential));

@@ -34,7 +34,7 @@ void Warnings::pass_on(const HttpHead& head, const Secrets& secrets) {
     }
     const auto text =
         std::string_view(field).substr(kStart.size(), field.size() - kStart.size() - 1);
-    add(str_cat("the registry says: ", quoted(text, secrets, 500), " host=", host_));
+    add(str_cat("the registry says: ", shown_text(text, secrets, 500), " host=", host_));
   }
 }
 

@@ -23,7 +23,7 @@ struct Words {
 /// and documents are not quoted.
 std::string first_line(std::string_view body, const Secrets& secrets) {
   const std::string_view line = body.substr(0, body.find_first_of("\r\n"));
-  return line.find_first_of("<{[") == std::string_view::npos ? quoted(line, secrets)
+  return line.find_first_of("<{[") == std::string_view::npos ? shown_text(line, secrets)
                                                              : std::string();
 }
 
@@ -38,10 +38,10 @@ Words words_of(std::string_view body, const Secrets& secrets) {
         return text_member(error, "code") == kTooMany;
       });
       const nlohmann::json& said = limit == errors->end() ? errors->front() : *limit;
-      return {quoted(text_member(said, "code"), secrets),
-              quoted(text_member(said, "message"), secrets)};
+      return {shown_text(text_member(said, "code"), secrets),
+              shown_text(text_member(said, "message"), secrets)};
     }
-    return {{}, quoted(text_member(document, "details"), secrets)};
+    return {{}, shown_text(text_member(document, "details"), secrets)};
   } catch (const Error&) {
     return {{}, first_line(body, secrets)};
   }
@@ -67,7 +67,7 @@ Errc code_of(int status, const Words& words) {
 
 }  // namespace
 
-std::string quoted(std::string_view text, const Secrets& secrets, std::size_t most) {
+std::string shown_text(std::string_view text, const Secrets& secrets, std::size_t most) {
   // A hostile body of 64 KiB with as many secrets to look for would take too long.
   constexpr std::size_t kLooked = 4096;
   if (secrets.is_full()) return "***";

@@ -25,7 +25,7 @@ namespace digestfs::registry {
 
 /// Prepares the words of a server for a message: at most `most` bytes on one line, without control
 /// characters that a terminal obeys, and without what is in `secrets`.
-[[nodiscard]] std::string quoted(std::string_view text, const Secrets& secrets,
-                                 std::size_t most = 200);
+[[nodiscard]] std::string shown_text(std::string_view text, const Secrets& secrets,
+                                     std::size_t most = 200);
 
 }  // namespace digestfs::registry

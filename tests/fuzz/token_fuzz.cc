@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (secret.size() >= 16 && secret.find_first_of("*\\\r\t") == std::string::npos) {
     registry::Secrets secrets;
     secrets.add(secret);
-    require(registry::quoted(text, secrets, size).find(secret) == std::string::npos);
+    require(registry::shown_text(text, secrets, size).find(secret) == std::string::npos);
   }
   return 0;
 }

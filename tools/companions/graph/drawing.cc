@@ -68,7 +68,7 @@ class Tree {
 };
 
 /// Returns `text` as a string of DOT.
-std::string quoted(const std::string& text) {
+std::string dot_string(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') result += '\\';
@@ -123,20 +123,21 @@ std::string dot_text(const Graph& graph, const std::filesystem::path& from) {
   const auto& nodes = graph.nodes();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const GraphNode& node = nodes[i];
-    const std::string label = quoted(str_cat(
+    const std::string label = dot_string(str_cat(
         node.kind, "\n", digest_text(node.digest, Digests::brief), "\n", size_text(node.size)));
     text += str_cat("  n", i, " [label=", label, ", fillcolor=\"", colour_of(node.kind),
-                    "\", tooltip=", quoted(node.digest ? node.digest->str() : ""),
-                    ", URL=", quoted(relative_url(node.file, from)), "];\n");
+                    "\", tooltip=", dot_string(node.digest ? node.digest->str() : ""),
+                    ", URL=", dot_string(relative_url(node.file, from)), "];\n");
   }
   for (std::size_t i = 0; i < graph.roots().size(); ++i) {
     const Graph::Root& root = graph.roots()[i];
-    text += str_cat("  r", i, " [label=", quoted(shown(root.path)),
+    text += str_cat("  r", i, " [label=", dot_string(shown(root.path)),
                     ", shape=plaintext, style=\"\"];\n  r", i, " -> n", root.node, ";\n");
   }
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     for (const GraphNode::Edge& edge : nodes[i].edges) {
-      text += str_cat("  n", i, " -> n", edge.to, " [label=", quoted(shown(edge.label)), "];\n");
+      text +=
+          str_cat("  n", i, " -> n", edge.to, " [label=", dot_string(shown(edge.label)), "];\n");
     }
   }
   return text + "}\n";
