@@ -9,7 +9,7 @@ trap 'rm -rf "$build"' EXIT
 
 # configure OPTION…: prints the type that CMake then builds.
 configure() {
-  env -u CMAKE_BUILD_TYPE cmake -S "$source" -B "$build" -DBUILD_TESTING=OFF "$@" >/dev/null
+  env -u CMAKE_BUILD_TYPE CMAKE_GENERATOR=Ninja cmake -S "$source" -B "$build" -DBUILD_TESTING=OFF "$@" >/dev/null
   sed -n 's/^CMAKE_BUILD_TYPE:[A-Z]*=//p' "$build/CMakeCache.txt"
 }
 
