@@ -200,8 +200,9 @@ void OpenObjects::publish(Partial partial, Area area, const HashedFile& hashed,
   const auto object =
       std::make_shared<Unnamed>(Unnamed{std::move(partial), area, hashed, std::move(sums)});
   object->open = open_unnamed(*object);
-  // A disk that is slower than the readers slows them down in the end.
-  if (object->open) object->waiting = store_.wait_for_name();
+  // A disk that is slower than the readers slows them down in the end. One that takes nothing makes
+  // the bringer fail: readers would have the object fetched again and again.
+  if (object->open && !are_names_refused_) object->waiting = store_.wait_for_name();
   if (object->waiting) {
     const auto work = [this, object](const std::stop_token&) { give_name_later(*object); };
     if (workers_.launch(Lane::name, std::make_shared<Flight>(), work)) return;
@@ -263,6 +264,7 @@ void OpenObjects::give_name(Unnamed& object) {
       (*entries_.lock())[digest].set_verified(named);
     }
     if (object.open) object.open->end_naming(named);
+    are_names_refused_ = false;
   } catch (...) {
     if (object.open) object.open->set_doubtful();
     throw;
@@ -278,6 +280,7 @@ void OpenObjects::give_name_later(Unnamed& object) noexcept {
   try {
     give_name(object);
   } catch (const std::exception& error) {
+    are_names_refused_ = true;
     DIGESTFS_LOG(warning, "an object is not kept in the cache digest=", object.hashed.digest,
                  " cause=", error.what());
   }

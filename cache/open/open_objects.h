@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -154,6 +155,7 @@ class OpenObjects {
   Workers& workers_;
   // Synchronise themselves.
   Flights flights_;
+  std::atomic<bool> are_names_refused_{false};  ///< The last object got no name.
   // Guarded by the lock it lives in.
   Guarded<std::unordered_map<Digest, Entry>> entries_;
 };

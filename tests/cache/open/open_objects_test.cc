@@ -218,6 +218,29 @@ TEST_F(OpenObjectsTest, FetchAgainWhatTheDiskDidNotTake) {
   EXPECT_TRUE(fs::exists(path("blobs", digest)));
 }
 
+// A reader who came too late for an object without a name had it fetched once more, and so on.
+TEST_F(OpenObjectsTest, FailForTheirBringerOnceTheDiskTakesNothing) {
+  Mount mount(cache(), source_);
+  std::optional<BusyLane> busy(std::in_place, mount.workers, Lane::name, 1U);
+  const auto first = mount.open_unnamed(add(mount, "the first"));
+  refusals = 1;
+  busy.reset();
+  mount.workers.await_end_of(Lane::name);
+  ASSERT_EQ(refusals, 0) << "the disk was asked";
+  const Digest refused = add(mount, "refused");
+  refusals = 1;
+  try {
+    static_cast<void>(mount.open_unnamed(refused));
+    ADD_FAILURE() << "the disk did not take it";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), std::errc::io_error);
+  }
+  EXPECT_EQ(source_.fetches(refused), 1U);
+  const Digest taken = add(mount, "taken");
+  EXPECT_EQ(mount.read(taken), "taken");
+  EXPECT_TRUE(fs::exists(path("blobs", taken)));
+}
+
 // A file that the disk cannot read used to fail with EIO for good.
 TEST_F(OpenObjectsTest, FetchAgainWhatTheDiskCannotRead) {
   const std::string bytes = test::noise(300000);
