@@ -187,8 +187,8 @@ void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& reque
     const auto& kept = download.partial;
     // What is larger than this caller takes may be what another one has begun to download.
     const bool is_others = was_begun && error.code() == Errc::too_large;
-    if (!(is_interruption(error.code()) || is_others) || (kept && kept->size() == 0))
-      discard(download);
+    const bool is_of_use = is_interruption(error.code()) || is_others;
+    if (!is_of_use || (kept && kept->size() == 0)) discard(download);
     // No other failure says that the guess was wrong, and none may look like absence.
     if (error.code() == Errc::not_found) objects_.forget_guess(digest);
     throw;
