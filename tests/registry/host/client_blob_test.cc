@@ -48,30 +48,27 @@ TEST_F(ClientTest, B2StartsAgainWhereTheRangeIsNotWhatWasAskedFor) {
   }
 }
 
-TEST_F(ClientTest, B2TakesUnsatisfiableAsCompleteAtTheEnd) {
-  const auto blob = fake.add_blob("0123456789");
-  Collector sink;
-  auto reader = client();
-  reader.fetch(Endpoint::blobs, blob.digest, {.offset = 10}, sink, kContent);
-  EXPECT_EQ(sink.bytes, "");
-  ASSERT_EQ(sink.beginnings.size(), 1U);
-  EXPECT_EQ(sink.beginnings[0].offset, 10U);
-}
-
 // docker-registry 2.8 announces the length of the blob with 416, and hangs up after its line of
 // text. Whatever was left whole by a process that was killed could never be read again.
-TEST_F(ClientTest, B2TakesUnsatisfiableAsCompleteWhateverLengthItAnnounces) {
+TEST_F(ClientTest, B2TakesUnsatisfiableAsCompleteAtTheEnd) {
   const auto blob = fake.add_blob(std::string(100, 'x'));
-  fake.on(fake.path("/blobs/"), {.status = 416,
-                                 .fields = {{"Content-Range", "bytes */100"}},
-                                 .body = "invalid range: failed to overlap\n",
-                                 .length = 100});
-  Collector sink;
-  auto reader = client();
-  reader.fetch(Endpoint::blobs, blob.digest, {.offset = 100}, sink, kContent);
-  EXPECT_EQ(sink.bytes, "");
-  ASSERT_EQ(sink.beginnings.size(), 1U);
-  EXPECT_EQ(sink.beginnings[0].offset, 100U);
+  const Response answers[] = {
+      {.status = 416, .fields = {{"Content-Range", "bytes */100"}}},
+      {.status = 416,
+       .fields = {{"Content-Range", "bytes */100"}},
+       .body = "invalid range: failed to overlap\n",
+       .length = 100},
+  };
+  for (const Response& answer : answers) {
+    fake.clear_handlers();
+    fake.on(fake.path("/blobs/"), answer);
+    Collector sink;
+    auto reader = client();
+    reader.fetch(Endpoint::blobs, blob.digest, {.offset = 100}, sink, kContent);
+    EXPECT_EQ(sink.bytes, "");
+    ASSERT_EQ(sink.beginnings.size(), 1U);
+    EXPECT_EQ(sink.beginnings[0].offset, 100U);
+  }
 }
 
 // What a refusal is does not depend on the text that comes with it.
