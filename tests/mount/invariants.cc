@@ -77,9 +77,9 @@ void InvariantsTest::expect_secrets_where_they_belong() const {
   for (const auto& path : paths) {
     world.expect_no_secret(test::xattrs_of(path), "xattrs of " + path.native());
   }
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(mounted.cache())) {
-    if (entry.is_regular_file()) world.expect_no_secret(test::slurp(entry.path()), entry.path());
-  }
+  test::for_each_file(mounted.cache(), [this](const auto& path, const auto& content) {
+    world.expect_no_secret(content, path);
+  });
   world.expect_requests_are_harmless();
 }
 

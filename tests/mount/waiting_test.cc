@@ -160,9 +160,9 @@ class WaitingTest : public testing::TestWithParam<Scene> {
   void expect_the_cache_is_in_order() {
     remove_planted();
     std::vector<std::string> texts = {mounted->log()};
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(kept.path())) {
-      if (entry.is_regular_file()) texts.push_back(test::slurp(entry.path()));
-    }
+    test::for_each_file(kept.path(), [&texts](const auto& /*path*/, const auto& content) {
+      texts.push_back(content);
+    });
     for (const std::string& text : texts) {
       for (const std::string& secret : {kPassword, encode_base64(str_cat("me:", kPassword))}) {
         EXPECT_EQ(text.find(secret), std::string::npos) << "I2";

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -158,21 +159,33 @@ std::string slurp(const std::filesystem::path& path) {
   return read_rest(file.get(), std::size_t{1} << 30U);
 }
 
-std::vector<std::string> wrong_files(const std::filesystem::path& cache) {
-  std::vector<std::string> wrong;
-  for (const char* area : {"blobs", "diffs", "quarantine"}) {
-    const auto folder = cache / area;
-    if (!std::filesystem::exists(folder)) continue;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-      if (entry.is_directory()) continue;
-      const std::string algorithm = entry.path().parent_path().filename();
-      const std::string name = algorithm + ":" + entry.path().filename().native();
-      if (digest_of(slurp(entry.path()), algorithm).str() != name) {
-        wrong.push_back(entry.path().native());
+void for_each_file(
+    const std::filesystem::path& folder,
+    const std::function<void(const std::filesystem::path&, const std::string&)>& look) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (std::filesystem::exists(folder)) {
+    try {
+      for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+        if (entry.is_regular_file()) look(entry.path(), slurp(entry.path()));
       }
+      return;
+    } catch (const std::system_error& error) {
+      const bool is_gone = error.code() == std::errc::no_such_file_or_directory;
+      if (!is_gone || std::chrono::steady_clock::now() > deadline) throw;
     }
   }
-  return wrong;
+}
+
+std::vector<std::string> wrong_files(const std::filesystem::path& cache) {
+  std::set<std::string> wrong;
+  for (const char* area : {"blobs", "diffs", "quarantine"}) {
+    for_each_file(cache / area, [&wrong](const auto& path, const auto& content) {
+      const std::string algorithm = path.parent_path().filename();
+      const std::string name = algorithm + ":" + path.filename().native();
+      if (digest_of(content, algorithm).str() != name) wrong.insert(path);
+    });
+  }
+  return {wrong.begin(), wrong.end()};
 }
 
 }  // namespace digestfs::test

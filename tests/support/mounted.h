@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -83,6 +84,14 @@ class Mounted {
 /// Waits until `path` is there, ten seconds at most: an object gets its name in the cache a moment
 /// after a reader has got its content.
 void await_file(const std::filesystem::path& path);
+
+/// Calls `look` with the path and the content of each file below `folder`, of none if there is no
+/// such folder. A daemon at work renames and removes files meanwhile: if one is gone when it is to
+/// be read, all begins again, so that a file with a new name is not missed; `look` sees the others
+/// once more. Throws after ten seconds of this.
+void for_each_file(
+    const std::filesystem::path& folder,
+    const std::function<void(const std::filesystem::path& path, const std::string& content)>& look);
 
 /// The files in `cache`'s blobs/, diffs/ and quarantine/ that do not hash to their names (invariant
 /// I1).
