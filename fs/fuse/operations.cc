@@ -230,7 +230,7 @@ void readlink(fuse_req_t request, fuse_ino_t inode) noexcept {
 
 void opendir(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* /*file*/) noexcept {
   // Once: from then on the kernel opens directories by itself and keeps their pages (engine.md 3c);
-  // those that change show it by their time.
+  // those that change show it by their time. So to open a tree's own directory does not enter it.
   fuse_reply_err(request, ENOSYS);
 }
 

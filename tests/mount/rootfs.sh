@@ -50,8 +50,15 @@ commit top
 "${buildah[@]}" rm "$container" >/dev/null
 expect_eq "$(skopeo inspect "oci:$work/layout:top" | jq '.Layers | length')" 3 'layers'
 mount_source "oci:$work/layout"
-# Also where nobody has looked into it before: for tar the root does not change under its hands.
-tar -C "$mnt/tags/top/rootfs" -cf /dev/null . || fail 'tar of a fresh mount'
+# Where nobody has looked into it before, GNU tar sees the placeholder of the root first, and says
+# that the root changed if it goes by more than the ctime, as it does from 1.35 on. It says so of the
+# root alone.
+if ! tar -C "$mnt/tags/top/rootfs" -cf /dev/null . 2>"$work/tar.log"; then
+  expect_eq "$(<"$work/tar.log")" 'tar: .: file changed as we read it' 'tar of a fresh mount'
+  [[ $(tar --version | head -n 1) > 'tar (GNU tar) 1.34' ]] || fail 'tar 1.34 goes by the ctime'
+fi
+# Once somebody has looked into it, nothing changes any more.
+tar -C "$mnt/tags/top/rootfs" -cf /dev/null . || fail 'tar of a root that was entered'
 from=oci:$work/layout
 tls=()
 same_rootfs top
