@@ -61,6 +61,7 @@ class OpenFile {
  public:
   /// No descriptor.
   static constexpr int kNoFile = -1;
+  static constexpr int kNotYet = -2;
 
   OpenFile() = default;
   OpenFile(const OpenFile&) = delete;
@@ -72,7 +73,8 @@ class OpenFile {
   [[nodiscard]] virtual std::size_t read(std::span<std::byte> buffer, std::uint64_t offset,
                                          const Patience& patience) = 0;
   /// Returns the descriptor of a regular file that has exactly the bytes of this file, which were
-  /// verified, or `kNoFile` if there is none. It stays open as long as this object lives, and two
+  /// verified; `kNoFile` if there is none; or `kNotYet` if there will be one, which may not be read
+  /// past this object before it is on the disk. It stays open as long as this object lives, and two
   /// objects that live have the same descriptor only if their bytes are in the same file.
   [[nodiscard]] virtual int whole_file() const noexcept { return kNoFile; }
 };

@@ -25,7 +25,7 @@ class PassthroughState {
 
  private:
   struct State {
-    std::string obstacle = "no process has opened a blob or a diff yet";
+    std::string obstacle = "no process has opened a blob or a diff that is on the disk yet";
     bool is_final = false;
   };
   // Guarded by the lock it lives in.

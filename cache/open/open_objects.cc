@@ -220,6 +220,7 @@ OpenObjects::File OpenObjects::open_unnamed(const Unnamed& object) {
   Entry& entry = (*entries)[digest];
   auto opened = std::make_shared<const VerifiedFile>(digest, std::move(file),
                                                      object.hashed.fingerprint, entry.replaces());
+  opened->begin_writing_out();
   entry.open = opened;
   return opened;
 }
@@ -230,6 +231,7 @@ OpenObjects::File OpenObjects::open_unnamed(const Unnamed& object) {
 void OpenObjects::write_out(Partial& partial, const Unnamed& object) {
   try {
     partial.write_out();
+    if (object.open) object.open->end_writing_out();
   } catch (...) {
     if (object.open) {
       object.open->set_damaged();

@@ -61,6 +61,13 @@ class VerifiedFile {
   [[nodiscard]] std::optional<std::size_t> read(std::span<std::byte> buffer,
                                                 std::uint64_t offset) const;
 
+  /// Returns true once all of the file is on the disk. Until then the disk may yet refuse it, and
+  /// only `read` takes notice of that.
+  [[nodiscard]] bool is_on_disk() const noexcept { return is_on_disk_; }
+  /// Notes that the file is still being written to the disk.
+  void begin_writing_out() const noexcept { is_on_disk_ = false; }
+  void end_writing_out() const noexcept { is_on_disk_ = true; }
+
   /// Notes that the file is about to get its name in the cache, which changes the ctime.
   void begin_naming() const;
   /// Notes that it has got it, and the fingerprint `now` with it.
@@ -94,6 +101,7 @@ class VerifiedFile {
   /// False once a block did not match, the file was touched, or all of it was hashed.
   mutable std::atomic<bool> is_read_by_blocks_{false};
   mutable std::atomic<bool> is_damaged_{false};
+  mutable std::atomic<bool> is_on_disk_{true};
   mutable std::atomic<Clock::time_point> used_at_{Clock::now()};
   /// What the file looked like when all of it was hashed.
   struct Look {

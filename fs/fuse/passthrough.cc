@@ -38,10 +38,15 @@ std::optional<Passthrough::Opening> Passthrough::join(std::unordered_map<InodeNu
                                                       InodeNumber inode, int file) {
   const auto at = uses.find(inode);
   if (at == uses.end()) return std::nullopt;
+  Use& use = at->second;
+  if (use.file == OpenFile::kNotYet) {
+    ++use.opens;
+    return Opening{.way = Way::ask_for_now};
+  }
   // The file that is in use stays open, so that no other file has its number.
-  if (at->second.file != file) return Opening{.way = Way::impossible};
-  ++at->second.opens;
-  return Opening{.way = Way::by_itself, .backing = at->second.backing};
+  if (use.file != file) return Opening{.way = Way::impossible};
+  ++use.opens;
+  return Opening{.way = Way::by_itself, .backing = use.backing};
 }
 
 Passthrough::Opening Passthrough::open(InodeNumber inode, int file, Backings& backings) {
@@ -51,6 +56,10 @@ Passthrough::Opening Passthrough::open(InodeNumber inode, int file, Backings& ba
     const auto table = table_.lock();
     if (const auto joined = join(table->uses, inode, file)) return *joined;
     if (!table->is_allowed) return {};
+    if (file == OpenFile::kNotYet) {
+      table->uses[inode].opens = 1;
+      return {.way = Way::ask_for_now};
+    }
   }
   const auto [backing, error] = backings.open(file);
   if (is_passing(error)) {
@@ -83,7 +92,7 @@ Passthrough::Opening Passthrough::open(InodeNumber inode, int file, Backings& ba
 }
 
 void Passthrough::release(InodeNumber inode, Way way, Backings& backings) noexcept {
-  if (way != Way::by_itself) return;
+  if (way != Way::by_itself && way != Way::ask_for_now) return;
   int backing = 0;
   {
     const auto table = table_.lock();
@@ -92,11 +101,13 @@ void Passthrough::release(InodeNumber inode, Way way, Backings& backings) noexce
     backing = at->second.backing;
     table->uses.erase(at);
   }
-  backings.close(backing);
+  if (way == Way::by_itself) backings.close(backing);
 }
 
 bool Passthrough::is_used_for(InodeNumber inode) const {
-  return table_.lock()->uses.contains(inode);
+  const auto table = table_.lock();
+  const auto at = table->uses.find(inode);
+  return at != table->uses.end() && at->second.file != OpenFile::kNotYet;
 }
 
 }  // namespace digestfs::fs

@@ -15,9 +15,10 @@ namespace digestfs::fs {
 
 /// How the kernel gets the bytes of an open file.
 enum class Way {
-  ask,         ///< It asks for pages, and keeps them.
-  by_itself,   ///< It reads a file of the cache, and asks nobody (FOPEN_PASSTHROUGH).
-  impossible,  ///< It reads the inode from another file, and would read this open from there too.
+  ask,          ///< It asks for pages, and keeps them.
+  ask_for_now,  ///< The same, of an inode that it may read by itself later.
+  by_itself,    ///< It reads a file of the cache, and asks nobody (FOPEN_PASSTHROUGH).
+  impossible,   ///< It reads the inode from another file, and would read this open from there too.
 };
 
 /// The files of the cache that the kernel was told of.
@@ -44,7 +45,8 @@ class Backings {
 /// *backing* of an inode for as long as the inode has opens that read by themselves.
 ///
 /// The kernel refuses (EIO) to mix on one inode what it reads by itself and what it asks for, and
-/// two backings. So the first open of an inode decides. If a damaged object was replaced while it
+/// two backings. So the first open of an inode decides: if the object is not on the disk yet, all
+/// opens until the last release of them are asked for. If a damaged object was replaced while it
 /// is open, no later open of the inode is possible before the last release: what is open reads the
 /// old file on, and no new reader may see a byte of that (promise 2). The new bytes need another
 /// inode (`File::replace`).
@@ -65,9 +67,10 @@ class Passthrough {
   void refuse(std::string why) { state_.set_unused(std::move(why)); }
 
   /// Decides how the kernel reads an open of `inode`. The bytes are those of the open file `file`,
-  /// which was verified, or `file` is `OpenFile::kNoFile`. A file stays open at least until the
-  /// release of the last open of it. The first backing that the kernel refuses is the last one that
-  /// is tried, unless a limit of the system is to blame: then throws `std::system_error`.
+  /// which was verified, or `file` is what else `OpenFile::whole_file` returns. A file stays open
+  /// at least until the release of the last open of it. The first backing that the kernel refuses
+  /// is the last one that is tried, unless a limit of the system is to blame: then throws
+  /// `std::system_error`.
   [[nodiscard]] Opening open(InodeNumber inode, int file, Backings& backings);
   /// Says that an open which `open` gave `way` has ended.
   void release(InodeNumber inode, Way way, Backings& backings) noexcept;
@@ -77,11 +80,11 @@ class Passthrough {
 
  private:
   struct Use {
-    int file = 0;
+    int file = OpenFile::kNotYet;  ///< the backing's, or `kNotYet` if the kernel asks for now
     int backing = 0;
     std::size_t opens = 0;
   };
-  /// Returns how to open `inode` if it has a backing, and counts the open.
+  /// Returns how to open `inode` if it is open already, and counts the open.
   [[nodiscard]] static std::optional<Opening> join(std::unordered_map<InodeNumber, Use>& uses,
                                                    InodeNumber inode, int file);
 

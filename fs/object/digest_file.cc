@@ -20,7 +20,10 @@ class OpenContent final : public OpenFile {
                                  const Patience& patience) override {
     return content_.read(file_, buffer, offset, patience);
   }
-  [[nodiscard]] int whole_file() const noexcept override { return file_->fd(); }
+  [[nodiscard]] int whole_file() const noexcept override {
+    // The kernel may drop from memory what the disk does not take, and read something else.
+    return file_->is_on_disk() ? file_->fd() : kNotYet;
+  }
 
  private:
   cache::Content& content_;

@@ -76,8 +76,10 @@ TEST_F(OpenObjectsTest, CanBeReadBeforeTheyHaveTheirNames) {
   EXPECT_EQ(mount.content.state(diff), State::verified);
   EXPECT_FALSE(fs::exists(path("blobs", layer)));
   EXPECT_FALSE(fs::exists(path("diffs", diff)));
+  EXPECT_FALSE(open->is_on_disk());
   busy.reset();
   mount.workers.await_end_of(Lane::name);
+  EXPECT_TRUE(open->is_on_disk());
   EXPECT_TRUE(fs::exists(path("blobs", layer)));
   EXPECT_TRUE(fs::exists(path("diffs", diff)));
   EXPECT_TRUE(open->is_untouched()) << "to give it its name is no change";

@@ -94,6 +94,32 @@ TEST(Passthrough, GivesAnInodeOneBackingUntilItsLastRelease) {
   EXPECT_EQ(backings.asked(), 2);
 }
 
+// What the disk refuses the kernel may drop, and then it reads something else from there: the
+// daemon notices, the kernel does not. It refuses (EIO) to mix the two ways on one inode.
+TEST(Passthrough, AsksForWhatIsNotOnTheDiskUntilItsLastRelease) {
+  PassthroughState state;
+  Passthrough passthrough(state);
+  passthrough.allow();
+  FakeBackings backings;
+  const auto first = passthrough.open(kInode, OpenFile::kNotYet, backings);
+  EXPECT_EQ(first.way, Way::ask_for_now);
+  const auto second = passthrough.open(kInode, kFile, backings);
+  EXPECT_EQ(second.way, Way::ask_for_now) << "it is on the disk now, but the first is still open";
+  EXPECT_FALSE(passthrough.is_used_for(kInode));
+  EXPECT_EQ(passthrough.open(kInode + 1, kOtherFile, backings).way, Way::by_itself);
+  EXPECT_EQ(backings.asked(), 1);
+  passthrough.release(kInode, first.way, backings);
+  EXPECT_EQ(passthrough.open(kInode, kFile, backings).way, Way::ask_for_now);
+  passthrough.release(kInode, second.way, backings);
+  passthrough.release(kInode, Way::ask_for_now, backings);
+  const auto last = passthrough.open(kInode, kFile, backings);
+  EXPECT_EQ(last.way, Way::by_itself);
+  // An object that was damaged, and fetched again.
+  EXPECT_EQ(passthrough.open(kInode, OpenFile::kNotYet, backings).way, Way::impossible);
+  passthrough.release(kInode, last.way, backings);
+  EXPECT_EQ(backings.open_ones().size(), 1U) << "that of the other inode";
+}
+
 // The kernel refuses a second backing (EIO), and the old one may have wrong bytes (promise 2).
 TEST(Passthrough, OpensNoNewFileBeforeTheOldOneIsClosed) {
   PassthroughState state;
