@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import random
+import shutil
 import subprocess
 import tarfile
 
@@ -32,6 +33,12 @@ class Layer:
         return os.path.getsize(self.tar)
 
 
+def in_large_pieces(path):
+    """A file to write to. What a layer is read from natively is measured, too, and the kernel reads
+    a file that was written in small pieces more slowly: it keeps it in small pages."""
+    return open(path, "wb", buffering=MIB)
+
+
 def digest_of(path):
     hashed = hashlib.sha256()
     with open(path, "rb") as file:
@@ -43,8 +50,11 @@ def digest_of(path):
 def compress(tar, how="gzip"):
     """The layer of a tar on disk."""
     command, suffix, media_type = COMPRESS[how]
-    with open(tar, "rb") as source, open(tar + suffix, "wb") as sink:
-        subprocess.run(command + ["-c"], stdin=source, stdout=sink, check=True)
+    with open(tar, "rb") as source, in_large_pieces(tar + suffix) as sink:
+        with subprocess.Popen(command + ["-c"], stdin=source, stdout=subprocess.PIPE) as program:
+            shutil.copyfileobj(program.stdout, sink, MIB)
+    if program.returncode != 0:
+        raise RuntimeError(f"{command[0]} failed")
     media_type = "application/vnd.oci.image.layer.v1." + media_type
     return Layer(tar, tar + suffix, digest_of(tar), digest_of(tar + suffix), media_type)
 
@@ -68,7 +78,7 @@ def add(archive, name, size, at):
 
 def few_large_files(path, mib, seed=0):
     """A tar of about `mib` MiB, in files of 1 MiB."""
-    with tarfile.open(path, "w") as archive:
+    with in_large_pieces(path) as file, tarfile.open(fileobj=file, mode="w") as archive:
         for i in range(max(1, mib)):
             add(archive, f"usr/lib/file{i}", MIB - 512, (i + seed) * 999_983)
     return path
@@ -77,7 +87,7 @@ def few_large_files(path, mib, seed=0):
 def many_small_files(path, count):
     """A tar like a rootfs: `count` files of 200 bytes to 60 KiB in directories of some 50."""
     numbers = random.Random(2)
-    with tarfile.open(path, "w") as archive:
+    with in_large_pieces(path) as file, tarfile.open(fileobj=file, mode="w") as archive:
         for i in range(count):
             size = int(200 * 300 ** numbers.random())
             add(archive, f"usr/share/{i // 1000}/{i // 50}/file{i}.txt", size, i * 70_001)
@@ -96,7 +106,7 @@ def system_files(path, mib):
     # In an order that has nothing to do with what the files are.
     found.sort(key=lambda name: hashlib.md5(os.fsencode(name)).digest())
     size, first = 0, None
-    with tarfile.open(path, "w") as archive:
+    with in_large_pieces(path) as file, tarfile.open(fileobj=file, mode="w") as archive:
         for name in found:
             bytes_of_it = os.lstat(name).st_size
             if size + bytes_of_it > mib * MIB:
@@ -120,7 +130,7 @@ def header(name, kind, mode):
 
 def empty_files(path, count):
     """A tar of `count` entries: empty files in directories of a thousand."""
-    with open(path, "wb", buffering=MIB) as file:
+    with in_large_pieces(path) as file:
         for i in range(count):
             folder = f"usr/share/{i // 1000:04}/"
             if i % 1000 == 0:
