@@ -62,7 +62,6 @@ def large_layer(lab):
                 ),
             ],
             known,
-            asks_registry=False,
             most_rounds=1,
         )
     )
@@ -96,14 +95,14 @@ def long_layer(lab):
     again = f"{FORGET}; {MOUNT}; {enter}; {END}; {WARM}"
     rows = lab.measure(
         Row(f"{what}: first listing of its root", lab.digestfs(enter, COLD, END) + [unpack],
-            known, asks_registry=False, most_rounds=1),
+            known, most_rounds=1),
         Row(f"{what}: that in a later mount",
             lab.digestfs(enter, again, END)
             + [Contender("tar t of the tar", 'tar -tf "$tar"')],
             known, asks_registry=False, most_rounds=1),
         Row(f"{what}: `find`, with the first listing",
             lab.digestfs(every, COLD, END) + [unpack],
-            known, asks_registry=False, most_rounds=1),
+            known, most_rounds=1),
     )
     figures = []
     for program in lab.options.digestfs:
