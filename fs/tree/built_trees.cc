@@ -90,13 +90,11 @@ class BuiltTrees::Observer final : public cache::TarObserver {
 };
 
 const FileNodes& BuiltTrees::layer(const Digest& diff, const Patience& patience) {
-  return nodes(diff.str(), layer_files(diff, patience), {diff}, LayerFact::hide);
+  return nodes(diff.str(), layer_files(diff, patience), layer_path(diff), {diff}, LayerFact::hide);
 }
 
 const FileNodes* BuiltTrees::known_layer(const Digest& diff) const {
-  const auto nodes = nodes_.lock();
-  const auto at = nodes->find(diff.str());
-  return at == nodes->end() ? nullptr : at->second;
+  return known_nodes(diff.str());
 }
 
 const FileNodes& BuiltTrees::rootfs(const std::string& path, const std::vector<Digest>& diffs,
@@ -116,7 +114,7 @@ const FileNodes& BuiltTrees::rootfs(const std::string& path, const std::vector<D
     tree = known(key);
   }
   if (!tree) throw Error(Errc::unavailable, str_cat("cannot show ", path, ": it is gone again"));
-  const FileNodes& files = nodes(key, tree, diffs, LayerFact::show);
+  const FileNodes& files = nodes(key, tree, path, diffs, LayerFact::show);
   drop_spare_trees();
   return files;
 }
@@ -206,8 +204,11 @@ void BuiltTrees::load_kept(const Digest& diff, int file, std::uint64_t tar_size)
   settle(diff.str(), std::move(outcome));
 }
 
-/// The tree of `key`, if it was built; throws what came in its way, if that is there to stay.
+/// The tree of `key`, if it was built, to be read now. Throws what came in its way, if that is
+/// there to stay.
 BuiltTrees::TreePointer BuiltTrees::known(const std::string& key) const {
+  // It may have been moved out, if it has nodes.
+  if (const FileNodes* files = known_nodes(key)) static_cast<void>(files->tree());
   const auto outcomes = outcomes_.lock();
   const auto at = outcomes->find(key);
   if (at == outcomes->end()) return nullptr;
@@ -323,6 +324,8 @@ void BuiltTrees::read_layer(const std::shared_ptr<const cache::VerifiedFile>& ta
 
 void BuiltTrees::merge(const std::string& key, const std::string& path,
                        const std::vector<TreePointer>& layers, const std::stop_token& stop) {
+  // They may have been moved out while this waited for a thread. What is damaged is no outcome.
+  for (const TreePointer& layer : layers) layer->use();
   Outcome outcome;
   RootfsBuilder builder;
   try {
@@ -339,14 +342,20 @@ void BuiltTrees::merge(const std::string& key, const std::string& path,
   settle(key, std::move(outcome));
 }
 
+/// The nodes of `key`, if they were made, or null.
+const FileNodes* BuiltTrees::known_nodes(const std::string& key) const {
+  const auto nodes = nodes_.lock();
+  const auto at = nodes->find(key);
+  return at == nodes->end() ? nullptr : at->second;
+}
+
 const FileNodes& BuiltTrees::nodes(const std::string& key, const TreePointer& tree,
-                                   std::vector<Digest> diffs, LayerFact layer_fact) {
-  {
-    const auto nodes = nodes_.lock();
-    if (const auto at = nodes->find(key); at != nodes->end()) return *at->second;
-  }
+                                   const std::string& path, std::vector<Digest> diffs,
+                                   LayerFact layer_fact) {
+  if (const FileNodes* made = known_nodes(key)) return *made;
   const auto* made = inodes_.add_block<FileNodes>([&](InodeNumber first) {
-    return std::make_unique<const FileNodes>(first, tree, std::move(diffs), content_, layer_fact);
+    return std::make_unique<const FileNodes>(first, tree, path, std::move(diffs), content_,
+                                             problems_, layer_fact);
   });
   // Where another thread was faster, its nodes are the ones.
   return *nodes_.lock()->try_emplace(key, made).first->second;

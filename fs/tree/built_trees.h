@@ -26,7 +26,7 @@ namespace digestfs::fs {
 /// The file trees of layers and images, built when they are first entered. The tree of a layer is
 /// also kept in the cache, where a later mount finds it (fs/tree/kept_tree.h). A tree that has
 /// nodes is kept as long as the mount, because the kernel may hold their numbers; its memory is
-/// given back while nobody reads it (`FileNodes`). The trees of layers that only went into a rootfs
+/// given back while nobody uses it (`FileNodes`). The trees of layers that only went into a rootfs
 /// are dropped, the oldest first, beyond a bound. Safe for concurrent use; throws `Pending` for
 /// what is not there yet (base/flight.h).
 class BuiltTrees {
@@ -80,8 +80,10 @@ class BuiltTrees {
              const std::vector<TreePointer>& layers, const std::stop_token& stop);
   void report(const std::string& path, const Findings& findings);
   void report_failure(const std::string& path, const Outcome& outcome);
+  [[nodiscard]] const FileNodes* known_nodes(const std::string& key) const;
   [[nodiscard]] const FileNodes& nodes(const std::string& key, const TreePointer& tree,
-                                       std::vector<Digest> diffs, LayerFact layer_fact);
+                                       const std::string& path, std::vector<Digest> diffs,
+                                       LayerFact layer_fact);
 
   // Constant after construction.
   cache::Content& content_;

@@ -15,9 +15,9 @@ namespace {
 /// A file of a tree, open: a part of its layer's tar, with holes where it is sparse.
 class OpenTreeFile final : public OpenFile {
  public:
-  OpenTreeFile(const FileNodes& nodes, const FileRecord& record,
+  OpenTreeFile(cache::Content& content, const FileRecord& record, const FileExtras& extras,
                std::shared_ptr<const cache::VerifiedFile> tar)
-      : nodes_(nodes), record_(record), tar_(std::move(tar)) {}
+      : content_(content), record_(record), extras_(extras), tar_(std::move(tar)) {}
 
   [[nodiscard]] std::size_t read(std::span<std::byte> buffer, std::uint64_t offset,
                                  const Patience& patience) override {
@@ -25,9 +25,8 @@ class OpenTreeFile final : public OpenFile {
     const auto wanted =
         static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), record_.size - offset));
     const auto part = buffer.first(wanted);
-    const FileExtras& extras = nodes_.tree().extras(record_);
-    if (extras.sparse) {
-      read_sparse(part, offset, extras.runs, patience);
+    if (extras_.sparse) {
+      read_sparse(part, offset, extras_.runs, patience);
     } else {
       read_stored(part, record_.where + offset, patience);
     }
@@ -38,7 +37,7 @@ class OpenTreeFile final : public OpenFile {
   /// Fills `buffer` from the tar. The tar was read to its end when the tree was made, so all of it
   /// is there.
   void read_stored(std::span<std::byte> buffer, std::uint64_t offset, const Patience& patience) {
-    if (nodes_.content().read(tar_, buffer, offset, patience) != buffer.size()) {
+    if (content_.read(tar_, buffer, offset, patience) != buffer.size()) {
       throw Error(Errc::corrupt, str_cat("cannot read a file of layer ", tar_->digest(),
                                          ": its tar ends too early"));
     }
@@ -62,8 +61,9 @@ class OpenTreeFile final : public OpenFile {
     }
   }
 
-  const FileNodes& nodes_;
-  const FileRecord& record_;
+  cache::Content& content_;
+  FileRecord record_;  ///< a copy: the tree may be moved out while the file is open
+  const FileExtras& extras_;
   std::shared_ptr<const cache::VerifiedFile> tar_;
 };
 
@@ -74,16 +74,18 @@ Attributes FileNode::attributes() const { return nodes_->attributes(nodes_->inde
 Xattrs FileNode::xattrs() const { return nodes_->xattrs(nodes_->index_of(*this)); }
 
 Opened FileNode::open(const Patience& patience) const {
-  const FileRecord& record = nodes_->tree().file(nodes_->index_of(*this));
+  const FileTree& tree = nodes_->tree();
+  const FileRecord record = tree.file(nodes_->index_of(*this));
+  const FileExtras& extras = tree.extras(record);
   const Digest& diff = nodes_->diff_of(record);
-  const std::string& defect = nodes_->tree().extras(record).defect;
-  if (!defect.empty()) {
-    throw Error(Errc::corrupt, str_cat("cannot open a file of layer ", diff, ": ", defect));
+  if (!extras.defect.empty()) {
+    throw Error(Errc::corrupt, str_cat("cannot open a file of layer ", diff, ": ", extras.defect));
   }
   auto tar = nodes_->content().open_by_blocks(diff, patience);
   // A damaged file may have filled pages that the kernel keeps of this inode.
   const auto caching = tar->replaces_another() ? Opened::Caching::drop : Opened::Caching::keep;
-  return {std::make_unique<OpenTreeFile>(*nodes_, record, std::move(tar)), caching};
+  return {std::make_unique<OpenTreeFile>(nodes_->content(), record, extras, std::move(tar)),
+          caching};
 }
 
 Attributes SymlinkNode::attributes() const { return nodes_->attributes(nodes_->index_of(*this)); }
@@ -91,19 +93,23 @@ Attributes SymlinkNode::attributes() const { return nodes_->attributes(nodes_->i
 Xattrs SymlinkNode::xattrs() const { return nodes_->xattrs(nodes_->index_of(*this)); }
 
 std::string SymlinkNode::target() const {
-  return std::string(nodes_->tree().link_target(nodes_->tree().file(nodes_->index_of(*this))));
+  const FileTree& tree = nodes_->tree();
+  return std::string(tree.link_target(tree.file(nodes_->index_of(*this))));
 }
 
 Attributes SpecialNode::attributes() const { return nodes_->attributes(nodes_->index_of(*this)); }
 
 Xattrs SpecialNode::xattrs() const { return nodes_->xattrs(nodes_->index_of(*this)); }
 
-FileNodes::FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree,
-                     std::vector<Digest> diffs, cache::Content& content, LayerFact layer_fact)
+FileNodes::FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree, std::string path,
+                     std::vector<Digest> diffs, cache::Content& content, cache::Problems& problems,
+                     LayerFact layer_fact)
     : first_(first),
       tree_(std::move(tree)),
+      path_(std::move(path)),
       diffs_(std::move(diffs)),
       content_(content),
+      problems_(problems),
       store_(content.store()),
       layer_fact_(layer_fact) {
   const auto all = tree_->files();
@@ -130,18 +136,30 @@ FileNodes::FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree,
   }
 }
 
+const FileTree& FileNodes::tree() const {
+  try {
+    tree_->use();
+  } catch (const Error& error) {
+    problems_.report(
+        {.kind = cache::ProblemKind::cache_damaged,
+         .object = path_,
+         .detail = "the tree was moved to the disk of the cache while nobody used it, and was "
+                   "damaged there"});
+    throw Error(error.code(), str_cat("cannot show ", path_, ": ", error.what()));
+  }
+  return *tree_;
+}
+
 void FileNodes::tidy() const noexcept try {
-  if (++idle_ != kIdleTidyings) return;
-  // Not of `content_`, which may have ended.
-  tree_->let_go([this](std::uint64_t bytes) { return store_.make_unnamed(bytes); });
+  // Not of `content_`, which may have ended. The disk may have room another time.
+  tree_->tidy(kIdleTidyings, [this](std::uint64_t bytes) { return store_.make_unnamed(bytes); });
 } catch (const std::exception& error) {
-  idle_ = 0;  // the disk may have room another time
   DIGESTFS_LOG(info, "a tree that nobody reads stays in memory cause=", error.what());
 }
 
 const Node* FileNodes::node(FileTree::Index index) const {
   const std::uint32_t slot = slots_[index - directories_];
-  switch (tree_->file(index).type) {
+  switch (tree().file(index).type) {
     case FileType::file:
       return &files_[slot];
     case FileType::symlink:

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -10,6 +9,7 @@
 
 #include "cache/content.h"
 #include "cache/housekeeper.h"
+#include "cache/problems.h"
 #include "fs/inodes.h"
 #include "fs/node.h"
 #include "fs/tree/file_tree.h"
@@ -67,15 +67,17 @@ enum class LayerFact {
 };
 
 /// The nodes of all files of a tree but for its directories. They stay as long as the mount, but
-/// the tree is let go of while nobody reads it. Otherwise immutable; safe for concurrent use.
+/// the tree is moved out while nobody uses it. Otherwise immutable; safe for concurrent use.
+/// Whatever reads the tree throws `Errc::corrupt` if the tree was damaged while it was out.
 class FileNodes final : public NodeBlock {
  public:
   /// How often `tidy` has to find that nobody has read the tree: in a mount, for ten minutes.
   static constexpr unsigned kIdleTidyings = std::chrono::minutes(10) / cache::Housekeeper::kPeriod;
 
-  /// `diffs[n]` is where the content of layer n is.
-  FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree, std::vector<Digest> diffs,
-            cache::Content& content, LayerFact layer_fact);
+  /// `diffs[n]` is where the content of layer n is. Problem records name `path`.
+  FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree, std::string path,
+            std::vector<Digest> diffs, cache::Content& content, cache::Problems& problems,
+            LayerFact layer_fact);
 
   [[nodiscard]] const Node* find(std::uint64_t offset) const override;
   void tidy() const noexcept override;
@@ -86,12 +88,8 @@ class FileNodes final : public NodeBlock {
   /// Returns the node of a file that is no directory.
   [[nodiscard]] const Node* node(FileTree::Index index) const;
   [[nodiscard]] std::size_t directories() const noexcept { return directories_; }
-  /// The tree, to be read now.
-  [[nodiscard]] const FileTree& tree() const noexcept {
-    // Mostly nothing is written, so that readers do not disturb each other.
-    if (idle_.load(std::memory_order_relaxed) != 0) idle_.store(0, std::memory_order_relaxed);
-    return *tree_;
-  }
+  /// The tree, to be read now. Reports and throws `Errc::corrupt` if it cannot be brought back.
+  [[nodiscard]] const FileTree& tree() const;
   [[nodiscard]] cache::Content& content() const noexcept { return content_; }
   [[nodiscard]] const Digest& diff_of(const FileRecord& file) const { return diffs_[file.layer]; }
 
@@ -102,8 +100,10 @@ class FileNodes final : public NodeBlock {
   // Constant after construction.
   InodeNumber first_;
   std::shared_ptr<const FileTree> tree_;
+  std::string path_;
   std::vector<Digest> diffs_;
   cache::Content& content_;
+  cache::Problems& problems_;
   const cache::Store& store_;
   LayerFact layer_fact_;
   std::size_t directories_ = 0;
@@ -112,8 +112,6 @@ class FileNodes final : public NodeBlock {
   std::deque<SymlinkNode> symlinks_;
   std::deque<SpecialNode> specials_;
   std::vector<std::uint32_t> slots_;  ///< of a file that is no directory, among those of its type
-  // Synchronises itself: how often `tidy` was called since somebody read the tree.
-  mutable std::atomic<unsigned> idle_{0};
 };
 
 }  // namespace digestfs::fs

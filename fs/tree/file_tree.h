@@ -42,7 +42,7 @@ struct EarlyLink {
 /// The files of a layer, or of layers merged: names and metadata, no content. Built once
 /// (`FileTreeBuilder`) and immutable, so that no lock is needed to walk it. It takes 68 bytes an
 /// entry beyond its name, and its nodes (`FileNodes`) some 30 more. All of that but the extras and
-/// the early links, which few files have, can be let go of while nobody reads it.
+/// the early links, which few files have, can be moved out while nobody uses it.
 class FileTree {
  public:
   using Index = std::uint32_t;
@@ -58,8 +58,13 @@ class FileTree {
   /// About how many bytes of memory the tree takes.
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
-  /// See `TreeArrays::let_go`.
-  void let_go(const TreeArrays::MakeFile& make_file) const { arrays_.let_go(make_file); }
+  /// Says that the caller reads the tree now, and has it brought back if it was moved out. Throws
+  /// what `PageableBytes::use` throws.
+  void use() const { arrays_.use(); }
+  /// Moves the tree out while nobody uses it: see `PageableBytes::tidy`.
+  void tidy(unsigned rounds, const PageableBytes::MakeFile& make_file) const {
+    arrays_.tidy(rounds, make_file);
+  }
 
   /// All files. The directories come first, and the root is the first of them.
   [[nodiscard]] std::span<const FileRecord> files() const noexcept { return arrays_.files(); }

@@ -76,10 +76,4 @@ std::uint64_t TreeArrays::bytes() const noexcept {
   return bytes_of(files_.size(), names_.size(), texts_.size());
 }
 
-void TreeArrays::let_go(const MakeFile& make_file) const {
-  if (!large_) return;
-  if (!large_->are_in_file()) large_->move_to(make_file(large_->bytes().size()));
-  large_->let_go();
-}
-
 }  // namespace digestfs::fs

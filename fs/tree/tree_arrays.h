@@ -3,14 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/handle.h"
 #include "base/pageable_bytes.h"
 #include "base/timestamp.h"
 #include "fs/file_type.h"
@@ -47,11 +45,11 @@ struct NameRecord {
 };
 
 /// What nearly all of a tree is: its files, their names, and the texts of the names and of the
-/// links' targets. Of a large tree they are in one piece of memory that can be let go of while
-/// nobody reads it.
+/// links' targets. Of a large tree they are in one piece of memory that is moved to the disk while
+/// nobody uses it.
 class TreeArrays {
  public:
-  /// The size, in bytes, from which on it is worth a file to let go of them.
+  /// The size, in bytes, from which on it is worth a file to move them out.
   static constexpr std::size_t kLeastPageable = std::size_t{1} << 20U;
 
   /// Makes arrays of that many elements, to be filled.
@@ -70,12 +68,13 @@ class TreeArrays {
   /// How many bytes they are.
   [[nodiscard]] std::uint64_t bytes() const noexcept;
 
-  /// Makes a file for that many bytes, which is empty and has no name.
-  using MakeFile = std::function<UniqueFd(std::uint64_t)>;
-  /// Gives back the memory of large arrays until somebody reads them. The first time that needs a
-  /// file. Throws `std::system_error` where there is none for them, and what `make_file` throws;
-  /// they stay in memory then. One thread at a time may call this. Others may read meanwhile.
-  void let_go(const MakeFile& make_file) const;
+  /// Large arrays are moved out while nobody uses them: see `PageableBytes`. Small ones stay.
+  void use() const {
+    if (large_) large_->use();
+  }
+  void tidy(unsigned rounds, const PageableBytes::MakeFile& make_file) const {
+    if (large_) large_->tidy(rounds, make_file);
+  }
 
  private:
   /// What small arrays are in.

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/tree/built_trees.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "tests/cache/content_fixture.h"
 #include "tests/support/resident.h"
@@ -62,11 +71,13 @@ TEST_F(BuiltTreesTest, DropTheTreesThatNoNodeShowsBeyondTheirBound) { EXPECT_EQ(
 
 std::string long_name(std::size_t number) { return str_cat(std::string(85, 'x'), number); }
 
+constexpr std::string_view kContent = "content";
+
 /// A layer whose tree is large enough to be let go of: an entry takes 68 bytes and its name.
 std::vector<test::TarEntry> many_entries() {
   std::vector<test::TarEntry> entries;
   for (std::size_t i = 0; i < TreeArrays::kLeastPageable / 150; ++i) {
-    entries.push_back({.name = long_name(i)});
+    entries.push_back({.name = long_name(i), .content = std::string(kContent)});
   }
   return entries;
 }
@@ -133,6 +144,82 @@ TEST_F(IdleTree, IsLetGoOfOnceNobodyHasReadItForLong) {
   EXPECT_EQ(entered.resident(), 0U);
 }
 
+/// Changes a byte of each tree that was moved to the disk. Returns how many there are.
+int damage_moved_trees(const std::filesystem::path& cache) {
+  int damaged = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const std::string target = std::filesystem::read_symlink(entry, gone).native();
+    if (!target.starts_with(cache.native()) || !target.ends_with("(deleted)")) continue;
+    const UniqueFd file = open_file(AT_FDCWD, entry.path(), O_RDWR);
+    // Of the texts: the name of a file would be another.
+    const std::uint64_t at = std::filesystem::file_size(entry.path()) - 50;
+    std::array<std::byte, 1> byte{};
+    EXPECT_EQ(read_at(file.get(), byte, at), 1U);
+    byte[0] ^= std::byte{1};
+    write_all_at(file.get(), byte, at);
+    ++damaged;
+  }
+  return damaged;
+}
+
+template <class Body>
+std::optional<Errc> failure_of(const Body& body) {
+  try {
+    body();
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error.code();
+  }
+}
+
+TEST_F(IdleTree, IsAnErrorIfItWasDamagedOnTheDisk) {  // promise 1
+  Entered entered = enter();
+  const Node* node = entered.node();
+  entered.tidy();
+  ASSERT_EQ(damage_moved_trees(cache_), 1);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(node->attributes()); }), Errc::corrupt);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(entered.inodes.find(node->inode())); }),
+            Errc::corrupt);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(entered.node()); }), Errc::corrupt);
+  const std::string problems = entered.mount.problems.text();
+  EXPECT_NE(problems.find(R"("kind":"cache-damaged")"), std::string::npos) << problems;
+  EXPECT_NE(problems.find(R"("object":"rootfs")"), std::string::npos) << problems;
+  EXPECT_EQ(std::ranges::count(problems, '\n'), 1);
+  ASSERT_EQ(damage_moved_trees(cache_), 1);  // it is as it was
+  entered.tidy(FileNodes::kIdleTidyings - 1);
+  EXPECT_EQ(node->attributes().links, 1U);
+}
+
+TEST_F(IdleTree, GoesIntoARootfsOnlyIfItCameBackWhole) {
+  Entered entered = enter();
+  const Digest& diff = image_.diff_ids[0];
+  const auto patience = Patience::unlimited();
+  const FileNodes& layer = *test::landed([&] { return &entered.trees.layer(diff, patience); });
+  const auto enter_twice = [&] {
+    return test::landed([&] { return &entered.trees.rootfs("twice", {diff, diff}, patience); });
+  };
+  entered.tidy();
+  ASSERT_EQ(damage_moved_trees(cache_), 2);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(enter_twice()); }), Errc::corrupt);
+  ASSERT_EQ(damage_moved_trees(cache_), 2);
+  entered.tidy(FileNodes::kIdleTidyings - 1);
+  EXPECT_TRUE(enter_twice()->tree().find(FileTree::kRoot, long_name(1234)));
+  EXPECT_TRUE(layer.tree().find(FileTree::kRoot, long_name(1234)));
+}
+
+TEST_F(IdleTree, IsNotBroughtBackForAFileThatIsOpen) {
+  Entered entered = enter();
+  const auto patience = Patience::unlimited();
+  const auto opened =
+      test::landed([&] { return dynamic_cast<const File&>(*entered.node()).open(patience).file; });
+  entered.tidy();
+  std::array<std::byte, 100> buffer{};
+  EXPECT_EQ(opened->read(buffer, 0, patience), kContent.size());
+  EXPECT_EQ(as_text(buffer).substr(0, kContent.size()), kContent);
+  EXPECT_EQ(entered.resident(), 0U);
+}
+
 TEST_F(IdleTree, StaysWhileSomebodyReadsIt) {
   const Entered entered = enter();
   const Node* node = entered.node();
@@ -176,8 +263,8 @@ TEST_F(IdleTree, IsReadWhileItIsLetGoOf) {
     for (const int until = read + 1; read < until;) std::this_thread::yield();
     // Both ways: a reader may always come in between.
     entered.tidy();
-    entered.files->tree().let_go(
-        [&](std::uint64_t bytes) { return entered.mount.store.make_unnamed(bytes); });
+    entered.files->tree().tidy(
+        1, [&](std::uint64_t bytes) { return entered.mount.store.make_unnamed(bytes); });
   }
   is_over = true;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tree that was let go of answers as it did before.
+// A tree that was moved out answers as it did before.
 
 #include "fs/tree/file_tree.h"
 
@@ -53,7 +53,7 @@ FileTree tree_of(const std::string& tar) {
 
 class FileTreeTest : public testing::Test {
  protected:
-  TreeArrays::MakeFile make_file() {
+  PageableBytes::MakeFile make_file() {
     return [this](std::uint64_t bytes) {
       EXPECT_GE(bytes, TreeArrays::kLeastPageable);
       ++files_;
@@ -65,14 +65,15 @@ class FileTreeTest : public testing::Test {
   int files_ = 0;
 };
 
-TEST_F(FileTreeTest, IsTheSameAfterItWasLetGoOf) {
+TEST_F(FileTreeTest, IsTheSameAfterItCameBack) {
   const FileTree tree = tree_of(tar_of(true));
   const auto before = tree_text(tree);
   const auto records = std::as_bytes(tree.files());
   for (int i = 0; i < 2; ++i) {
-    tree.let_go(make_file());
+    tree.tidy(1, make_file());
     EXPECT_EQ(test::resident(records), 0U);
     EXPECT_EQ(test::resident(std::as_bytes(tree.names())), 0U);
+    tree.use();
     EXPECT_EQ(tree_text(tree), before);
     EXPECT_GT(test::resident(records), 0U);
   }
@@ -85,7 +86,7 @@ TEST_F(FileTreeTest, IsTheSameAfterItWasLetGoOf) {
 }
 
 // A layer that is shown by itself goes into a rootfs later.
-TEST_F(FileTreeTest, IsMergedAfterItWasLetGoOf) {
+TEST_F(FileTreeTest, IsMergedAfterItCameBack) {
   const auto merged = [](const FileTree& tree) {
     RootfsBuilder builder;
     builder.apply(tree);
@@ -93,11 +94,12 @@ TEST_F(FileTreeTest, IsMergedAfterItWasLetGoOf) {
   };
   const FileTree tree = tree_of(tar_of(true));
   const auto before = merged(tree);
-  tree.let_go(make_file());
+  tree.tidy(1, make_file());
+  tree.use();
   EXPECT_EQ(merged(tree), before);
 }
 
-TEST_F(FileTreeTest, IsTheSameAfterItWasMoved) {
+TEST_F(FileTreeTest, IsTheSameAsAnotherObject) {
   for (const bool is_large : {false, true}) {
     FileTree tree = tree_of(tar_of(is_large));
     const auto before = tree_text(tree);
@@ -109,7 +111,7 @@ TEST_F(FileTreeTest, IsTheSameAfterItWasMoved) {
 TEST_F(FileTreeTest, StaysInMemoryIfItIsSmall) {
   const FileTree tree = tree_of(tar_of(false));
   const auto before = tree_text(tree);
-  tree.let_go(make_file());
+  tree.tidy(1, make_file());
   EXPECT_EQ(files_, 0);
   EXPECT_EQ(tree_text(tree), before);
 }
@@ -120,9 +122,10 @@ TEST_F(FileTreeTest, StaysInMemoryIfThereIsNoFile) {
   const auto fail = [](std::uint64_t /*bytes*/) -> UniqueFd {
     throw std::system_error(ENOSPC, std::generic_category(), "no room");
   };
-  EXPECT_THROW(tree.let_go(fail), std::system_error);
+  EXPECT_THROW(tree.tidy(1, fail), std::system_error);
   EXPECT_THROW(
-      tree.let_go([](std::uint64_t /*bytes*/) { return open_file(AT_FDCWD, "/dev/full", O_RDWR); }),
+      tree.tidy(1,
+                [](std::uint64_t /*bytes*/) { return open_file(AT_FDCWD, "/dev/full", O_RDWR); }),
       std::system_error);
   EXPECT_GT(test::resident(std::as_bytes(tree.files())), 0U);
   EXPECT_EQ(tree_text(tree), before);
