@@ -346,19 +346,22 @@ void BuiltTrees::merge(const std::string& key, const std::string& path,
 const FileNodes* BuiltTrees::known_nodes(const std::string& key) const {
   const auto nodes = nodes_.lock();
   const auto at = nodes->find(key);
-  return at == nodes->end() ? nullptr : at->second;
+  return at == nodes->end() ? nullptr : at->second.made.load(std::memory_order_acquire);
 }
 
 const FileNodes& BuiltTrees::nodes(const std::string& key, const TreePointer& tree,
                                    const std::string& path, std::vector<Digest> diffs,
                                    LayerFact layer_fact) {
-  if (const FileNodes* made = known_nodes(key)) return *made;
+  // Stays where it is, and as long as this.
+  NodesOfTree& nodes = (*nodes_.lock())[key];
+  const std::scoped_lock making(nodes.making);
+  if (const FileNodes* made = nodes.made.load(std::memory_order_relaxed)) return *made;
   const auto* made = inodes_.add_block<FileNodes>([&](InodeNumber first) {
     return std::make_unique<const FileNodes>(first, tree, path, std::move(diffs), content_,
                                              problems_, layer_fact);
   });
-  // Where another thread was faster, its nodes are the ones.
-  return *nodes_.lock()->try_emplace(key, made).first->second;
+  nodes.made.store(made, std::memory_order_release);
+  return *made;
 }
 
 }  // namespace digestfs::fs

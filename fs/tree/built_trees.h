@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -62,6 +64,14 @@ class BuiltTrees {
     std::uint64_t number = 0;  ///< grows with each that is kept
   };
 
+  /// The nodes of one tree, which are made once.
+  struct NodesOfTree {
+    /// Held while they are made. Nothing waits for I/O under it.
+    std::mutex making;
+    /// Synchronises itself: null until they are made.
+    std::atomic<const FileNodes*> made{nullptr};
+  };
+
   class Observer;
 
   [[nodiscard]] TreePointer layer_files(const Digest& diff, const Patience& patience);
@@ -96,7 +106,7 @@ class BuiltTrees {
   // Guarded by the locks they live in.
   Guarded<std::unordered_map<std::string, Outcome>> outcomes_;
   Guarded<std::uint64_t> last_number_{0U};
-  Guarded<std::unordered_map<std::string, const FileNodes*>> nodes_;
+  Guarded<std::unordered_map<std::string, NodesOfTree>> nodes_;
   /// The layers whose kept tree was found to be of no use; it may be there still.
   Guarded<std::unordered_set<Digest>> useless_;
 };

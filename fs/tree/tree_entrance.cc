@@ -6,19 +6,21 @@
 namespace digestfs::fs {
 
 const DirectoryNodes& TreeEntrance::inside() const {
-  if (const DirectoryNodes* tree = *inside_.lock()) return *tree;
+  if (const DirectoryNodes* tree = inside_.load(std::memory_order_acquire)) return *tree;
   // Whatever patience the request has: there is nothing to see before the layers are here.
   const FileNodes& files = enter_(Patience::unlimited());
+  const std::scoped_lock making(making_);
+  // If another thread was faster, its nodes are the ones.
+  if (const DirectoryNodes* tree = inside_.load(std::memory_order_relaxed)) return *tree;
   const auto* made = inodes_.add_block<DirectoryNodes>(
       [&](InodeNumber first) { return std::make_unique<const DirectoryNodes>(first, files); });
-  const auto inside = inside_.lock();
-  // If another thread was faster, its nodes are the ones.
-  if (*inside == nullptr) *inside = made;
-  return **inside;
+  inside_.store(made, std::memory_order_release);
+  return *made;
 }
 
 Attributes TreeEntrance::attributes() const {
-  if (const DirectoryNodes* tree = *inside_.lock()) return tree->root().attributes();
+  if (const DirectoryNodes* tree = inside_.load(std::memory_order_acquire))
+    return tree->root().attributes();
   Attributes attributes;
   if (const FileNodes* files = glance_()) {
     attributes = files->attributes(FileTree::kRoot);
@@ -33,7 +35,7 @@ Attributes TreeEntrance::attributes() const {
 }
 
 Xattrs TreeEntrance::xattrs() const {
-  const DirectoryNodes* tree = *inside_.lock();
+  const DirectoryNodes* tree = inside_.load(std::memory_order_acquire);
   return tree == nullptr ? Xattrs{} : tree->root().xattrs();
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string_view>
 
-#include "base/guarded.h"
 #include "fs/inodes.h"
 #include "fs/node.h"
 #include "fs/tree/directory_nodes.h"
@@ -49,8 +50,10 @@ class TreeEntrance final : public Directory {
   Enter enter_;
   Glance glance_;
   Timestamp created_;
-  // Guarded by the lock it lives in: null until a process has entered.
-  mutable Guarded<const DirectoryNodes*> inside_{nullptr};
+  // Held while the nodes are made, so that they are made once. Nothing waits for I/O under it.
+  mutable std::mutex making_;
+  // Synchronises itself: null until a process has entered.
+  mutable std::atomic<const DirectoryNodes*> inside_{nullptr};
 };
 
 }  // namespace digestfs::fs

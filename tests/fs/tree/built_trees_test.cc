@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <barrier>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -19,6 +21,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "tests/cache/content_fixture.h"
+#include "tests/support/block_count.h"
 #include "tests/support/resident.h"
 
 namespace digestfs::fs {
@@ -70,6 +73,49 @@ TEST_F(BuiltTreesTest, KeepTheTreesOfLayersThatWentIntoARootfs) {
 TEST_F(BuiltTreesTest, DropTheTreesThatNoNodeShowsBeyondTheirBound) { EXPECT_EQ(fetches(0), 2U); }
 
 std::string long_name(std::size_t number) { return str_cat(std::string(85, 'x'), number); }
+
+// Whoever comes second would leave a block that nobody uses for as long as the mount.
+TEST(BuiltTrees, MakeTheNodesOfATreeOnceHoweverManyEnterItAtOnce) {
+  constexpr std::size_t kTrees = 40;
+  constexpr std::size_t kReaders = 4;
+  const test::TemporaryDirectory directory;
+  test::ObjectSet set;
+  std::vector<test::Layer> layers;
+  for (std::size_t tree = 0; tree < kTrees; ++tree) {
+    std::vector<test::TarEntry> entries;
+    for (std::size_t i = 0; i < 1000; ++i) entries.push_back({.name = str_cat(tree, "-", i)});
+    layers.push_back(test::gzip_layer(entries));
+  }
+  const test::Image image = test::add_image(set, layers);
+  test::MemorySource source;
+  cache::Mount mount(directory.path() / "cache", source);
+  Inodes inodes;
+  BuiltTrees trees(mount.content, mount.problems, inodes, mount.workers, AbsoluteLinks::keep);
+  const auto patience = Patience::unlimited();
+  for (std::size_t i = 0; i < kTrees; ++i) {
+    const Digest& blob = image.layers[i].digest;
+    static_cast<void>(source.add_object(registry::Endpoint::blobs, set.objects().at(blob).bytes));
+    mount.content.meet(blob, registry::Endpoint::blobs, image.layers[i].size);
+    mount.content.meet_diff(image.diff_ids[i], blob);
+  }
+  // Their trees are there, and only a rootfs has nodes.
+  test::landed([&] { return &trees.rootfs("rootfs", image.diff_ids, patience); });
+  std::barrier together(kReaders);
+  std::vector<std::set<const FileNodes*>> seen(kReaders);
+  {
+    std::vector<std::jthread> readers;
+    for (auto& nodes : seen) {
+      readers.emplace_back([&] {
+        for (const Digest& diff : image.diff_ids) {
+          together.arrive_and_wait();
+          nodes.insert(&trees.layer(diff, patience));
+        }
+      });
+    }
+  }
+  EXPECT_EQ(std::set(seen.begin(), seen.end()).size(), 1U);
+  EXPECT_EQ(test::blocks(inodes), 1 + kTrees);
+}
 
 constexpr std::string_view kContent = "content";
 
