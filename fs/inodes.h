@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -19,6 +20,19 @@
 #include "fs/node.h"
 
 namespace digestfs::fs {
+
+/// What holds memory that can be had again.
+class Tidied {
+ public:
+  Tidied() = default;
+  Tidied(const Tidied&) = delete;
+  Tidied& operator=(const Tidied&) = delete;
+  virtual ~Tidied() = default;
+
+  /// Gives memory back that nobody has used for long. It is called from time to time, by one
+  /// thread.
+  virtual void tidy() noexcept = 0;
+};
 
 /// Nodes whose numbers follow one another, such as the files of a tree. The block owns them.
 class NodeBlock {
@@ -93,9 +107,17 @@ class Inodes {
     return made;
   }
 
-  /// Has each block give back what memory nobody uses. To be called from time to time, by one
-  /// thread. Leaves the rest for the next time on `stop`.
+  /// Has `tidy` also tidy `other`, as long as somebody else holds it.
+  void tidy_also(std::weak_ptr<Tidied> other) { others_.lock()->push_back(std::move(other)); }
+
+  /// Has each block, and what was given to `tidy_also`, give back what memory nobody uses. To be
+  /// called from time to time, by one thread. Leaves the rest for the next time on `stop`.
   void tidy(const std::stop_token& stop = {}) const noexcept {
+    for (std::size_t i = 0; !stop.stop_requested(); ++i) {
+      const auto other = other_at(i);
+      if (!other) break;
+      if (const auto held = other->lock()) held->tidy();
+    }
     const std::uint64_t end = next_block_.load();
     for (std::uint64_t number = 0; number < end && !stop.stop_requested(); ++number) {
       if (const NodeBlock* nodes = block(number)) nodes->tidy();
@@ -134,9 +156,16 @@ class Inodes {
     return nodes == nullptr ? nullptr : nodes->find(number % NodeBlock::kRoom);
   }
 
+  [[nodiscard]] std::optional<std::weak_ptr<Tidied>> other_at(std::size_t index) const {
+    const auto others = others_.lock();
+    if (index >= others->size()) return std::nullopt;
+    return (*others)[index];
+  }
+
   // Guarded by the locks they live in.
   Guarded<Table> table_;
   Guarded<std::vector<std::unique_ptr<const NodeBlock>>> blocks_;
+  Guarded<std::vector<std::weak_ptr<Tidied>>> others_;
   // Synchronise themselves; only ever filled.
   std::array<std::atomic<Chunk*>, kChunks> chunks_{};
   std::atomic<std::uint64_t> next_block_{0};

@@ -115,7 +115,7 @@ const FileNodes& BuiltTrees::rootfs(const std::string& path, const std::vector<D
   }
   if (!tree) throw Error(Errc::unavailable, str_cat("cannot show ", path, ": it is gone again"));
   const FileNodes& files = nodes(key, tree, path, diffs, LayerFact::show);
-  drop_spare_trees();
+  outcomes_->drop_spare();
   return files;
 }
 
@@ -209,43 +209,14 @@ void BuiltTrees::load_kept(const Digest& diff, int file, std::uint64_t tar_size)
 BuiltTrees::TreePointer BuiltTrees::known(const std::string& key) const {
   // It may have been moved out, if it has nodes.
   if (const FileNodes* files = known_nodes(key)) static_cast<void>(files->tree());
-  const auto outcomes = outcomes_.lock();
-  const auto at = outcomes->find(key);
-  if (at == outcomes->end()) return nullptr;
-  if (at->second.failure) std::rethrow_exception(at->second.failure);
-  return at->second.tree;
+  return outcomes_->find(key);
 }
 
 void BuiltTrees::settle(const std::string& key, Outcome outcome) {
   if (outcome.failure && is_interruption(outcome.failure)) {
     std::rethrow_exception(outcome.failure);
   }
-  outcome.number = ++*last_number_.lock();
-  outcomes_.lock()->try_emplace(key, std::move(outcome));
-}
-
-/// Drops trees that nothing but this class holds, the oldest first, until they fit.
-void BuiltTrees::drop_spare_trees() {
-  std::vector<TreePointer> dropped;  // outlives the lock: to free a large tree takes a while
-  const auto outcomes = outcomes_.lock();
-  const auto is_spare = [](const auto& kept) {
-    return kept.second.tree && kept.second.tree.use_count() == 1;
-  };
-  std::vector<std::pair<std::uint64_t, std::string>> spare;
-  std::size_t bytes = 0;
-  for (const auto& kept : *outcomes) {
-    if (!is_spare(kept)) continue;
-    bytes += kept.second.tree->bytes();
-    spare.emplace_back(kept.second.number, kept.first);
-  }
-  std::ranges::sort(spare);
-  for (const auto& [number, key] : spare) {
-    if (bytes <= most_spare_) return;
-    const auto at = outcomes->find(key);
-    bytes -= at->second.tree->bytes();
-    dropped.push_back(std::move(at->second.tree));
-    outcomes->erase(at);
-  }
+  outcomes_->add(key, std::move(outcome));
 }
 
 void BuiltTrees::report(const std::string& path, const Findings& findings) {

@@ -22,6 +22,7 @@
 #include "fs/tree/file_tree.h"
 #include "fs/tree/layer_builder.h"
 #include "fs/tree/rootfs_builder.h"
+#include "fs/tree/tree_outcomes.h"
 
 namespace digestfs::fs {
 
@@ -29,7 +30,8 @@ namespace digestfs::fs {
 /// also kept in the cache, where a later mount finds it (fs/tree/kept_tree.h). A tree that has
 /// nodes is kept as long as the mount, because the kernel may hold their numbers; its memory is
 /// given back while nobody uses it (`FileNodes`). The trees of layers that only went into a rootfs
-/// are dropped, the oldest first, beyond a bound. Safe for concurrent use; throws `Pending` for
+/// are dropped, the oldest first, beyond a bound, and all of them once nobody has used them for
+/// long (`TreeOutcomes`). Safe for concurrent use; throws `Pending` for
 /// what is not there yet (base/flight.h).
 class BuiltTrees {
  public:
@@ -43,8 +45,10 @@ class BuiltTrees {
         problems_(problems),
         inodes_(inodes),
         links_(links),
-        most_spare_(most_spare),
-        flights_(workers) {}
+        outcomes_(std::make_shared<TreeOutcomes>(most_spare)),
+        flights_(workers) {
+    inodes.tidy_also(outcomes_);
+  }
 
   /// Returns the files of the layer `diff`. Throws `Errc::corrupt` if it is no valid tar.
   [[nodiscard]] const FileNodes& layer(const Digest& diff, const Patience& patience);
@@ -55,14 +59,8 @@ class BuiltTrees {
                                         const Patience& patience);
 
  private:
-  using TreePointer = std::shared_ptr<const FileTree>;
-
-  /// The tree that was built, or why it cannot be: building it again would have the same result.
-  struct Outcome {
-    TreePointer tree;
-    std::exception_ptr failure;
-    std::uint64_t number = 0;  ///< grows with each that is kept
-  };
+  using TreePointer = TreeOutcomes::TreePointer;
+  using Outcome = TreeOutcomes::Outcome;
 
   /// The nodes of one tree, which are made once.
   struct NodesOfTree {
@@ -79,7 +77,6 @@ class BuiltTrees {
                                                          const Patience& patience);
   [[nodiscard]] TreePointer known(const std::string& key) const;
   void settle(const std::string& key, Outcome outcome);
-  void drop_spare_trees();
   void load_layer(const Digest& diff, const Patience& patience);
   void load_kept(const Digest& diff, int file, std::uint64_t tar_size);
   void finish_layer(const Digest& diff, std::uint64_t tar_size, LayerBuilder& builder,
@@ -100,12 +97,10 @@ class BuiltTrees {
   cache::Problems& problems_;
   Inodes& inodes_;
   AbsoluteLinks links_;
-  std::size_t most_spare_;
+  std::shared_ptr<TreeOutcomes> outcomes_;  ///< shared with who tidies
   // Synchronise themselves.
   Flights flights_;
   // Guarded by the locks they live in.
-  Guarded<std::unordered_map<std::string, Outcome>> outcomes_;
-  Guarded<std::uint64_t> last_number_{0U};
   Guarded<std::unordered_map<std::string, NodesOfTree>> nodes_;
   /// The layers whose kept tree was found to be of no use; it may be there still.
   Guarded<std::unordered_set<Digest>> useless_;

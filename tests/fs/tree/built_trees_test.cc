@@ -41,14 +41,15 @@ class BuiltTreesTest : public testing::Test {
   }
 
   /// How often the first layer is fetched if it is entered after the rootfs, when nothing is left
-  /// of it but what `most_spare` bytes of memory hold.
-  std::size_t fetches(std::size_t most_spare) {
+  /// of it but what `most_spare` bytes of memory hold, and not after `tidyings` without a use.
+  std::size_t fetches(std::size_t most_spare, unsigned tidyings = 0) {
     BuiltTrees trees(mount_.content, mount_.problems, inodes_, mount_.workers, AbsoluteLinks::keep,
                      most_spare);
     const auto patience = Patience::unlimited();
     test::landed([&] { return &trees.rootfs("rootfs", image_.diff_ids, patience); });
     mount_.workers.await_end_of(Lane::name);  // nothing of it is written any longer
     std::filesystem::remove_all(cache_);
+    for (unsigned i = 0; i < tidyings; ++i) inodes_.tidy();
     const FileNodes* files =
         test::landed([&] { return &trees.layer(image_.diff_ids[0], patience); });
     EXPECT_EQ(trees.known_layer(image_.diff_ids[0]), files);
@@ -67,6 +68,15 @@ class BuiltTreesTest : public testing::Test {
 
 TEST_F(BuiltTreesTest, KeepTheTreesOfLayersThatWentIntoARootfs) {
   EXPECT_EQ(fetches(BuiltTrees::kMaxSpareBytes), 1U);
+}
+
+TEST_F(BuiltTreesTest, KeepTheTreesThatNoNodeShowsForAWhile) {
+  EXPECT_EQ(fetches(BuiltTrees::kMaxSpareBytes, FileNodes::kIdleTidyings - 1), 1U);
+}
+
+TEST_F(BuiltTreesTest, DropTheTreesThatNoNodeShowsOnceNobodyHasUsedThemForLong) {
+  EXPECT_EQ(fetches(BuiltTrees::kMaxSpareBytes, FileNodes::kIdleTidyings), 2U);
+  inodes_.tidy();  // the trees have ended, as at the end of a mount
 }
 
 // What a registry makes up without end must not make memory grow without end.
