@@ -20,6 +20,14 @@ std::string first_line(const Digest& object, std::uint64_t size) {
   return str_cat(begin_of(object), size, "\n");
 }
 
+/// Returns true if `text` begins as another version of this program may have written it.
+bool is_of_another_version(std::string_view text) {
+  if (!text.starts_with(kWhat)) return false;
+  const std::string_view version = text.substr(kWhat.size());
+  const std::size_t digits = std::min(version.find_first_not_of("0123456789"), version.size());
+  return digits > 0 && version.substr(digits).starts_with(' ') && !version.starts_with(kVersion);
+}
+
 LastingSum::Value sum_at(std::string_view text, std::size_t at) {
   LastingSum::Value sum{};
   std::ranges::copy(as_bytes(text.substr(at, LastingSum::kBytes)), sum.begin());
@@ -45,15 +53,10 @@ std::optional<BlockSums> BlockSums::parse(std::string_view text, const Digest& o
 }
 
 bool BlockSums::is_damaged(std::string_view text, const Digest& object) {
-  if (text.starts_with(kWhat)) {
-    const std::string_view rest = text.substr(kWhat.size());
-    const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
-    const bool is_version = digits > 0 && rest.substr(digits).starts_with(' ');
-    if (is_version && !rest.starts_with(kVersion)) return false;
-  }
-  if (!text.starts_with(begin_of(object)) || text.size() < LastingSum::kBytes) return true;
+  if (text.size() < LastingSum::kBytes) return true;
   const std::size_t end = text.size() - LastingSum::kBytes;
-  return LastingSum::of(as_bytes(text.substr(0, end))) != sum_at(text, end);
+  if (LastingSum::of(as_bytes(text.substr(0, end))) != sum_at(text, end)) return true;
+  return !text.starts_with(begin_of(object)) && !is_of_another_version(text);
 }
 
 std::string BlockSums::text(const Digest& object) const {

@@ -22,6 +22,9 @@ namespace digestfs::cache {
 ///     digestfs sums 1 <digest of the object> <its size>, and the end of the line
 ///     for each block the 16 bytes of its `LastingSum`
 ///     the 16 bytes of the `LastingSum` of all that stands before it
+///
+/// Each format begins with its version and ends with that sum, whatever is between them. So a
+/// damaged byte of the version is not taken for another version.
 class BlockSums {
  public:
   /// The size of each block but the last one, in bytes.
@@ -38,7 +41,8 @@ class BlockSums {
   [[nodiscard]] static std::optional<BlockSums> parse(std::string_view text, const Digest& object,
                                                       std::uint64_t size);
   /// Returns true if nobody has written `text`, the content of such a file, for the `object`: it is
-  /// damaged. What another version of this program wrote is not, nor the sums of another size.
+  /// damaged. What another version of this program wrote is not, nor the sums of another size, if
+  /// it ends with its own sum.
   [[nodiscard]] static bool is_damaged(std::string_view text, const Digest& object);
   /// Returns the content of the file of `object`.
   [[nodiscard]] std::string text(const Digest& object) const;

@@ -60,15 +60,6 @@ Header header_of(std::uint64_t tar_size, std::size_t files, std::size_t names, s
   return header;
 }
 
-/// Returns true if the header is one of this program in another format.
-bool is_of_another_version(const Header& header) {
-  const std::string_view version(header.version.data(), header.version.size());
-  const std::string_view what = kTreeVersion.substr(0, kTreeVersion.find_last_of(' ') + 1);
-  if (!version.starts_with(what) || version == kTreeVersion) return false;
-  const char number = version[what.size()];
-  return number >= '1' && number <= '9';
-}
-
 /// The details as a text.
 class DetailsWriter {
  public:
@@ -298,11 +289,11 @@ std::optional<KeptTree> read_kept_tree(int fd, const Digest& diff, std::uint64_t
   const std::uint64_t size = Fingerprint::of(fd).size;
   Parts parts(fd);
   Header header;
-  if (size > kMaxKeptTree || !parts.read(std::as_writable_bytes(std::span(&header, 1)))) {
-    throw damaged_tree();
-  }
-  if (header != header_of(tar_size, header.files, header.names, header.texts)) {
-    if (!is_of_another_version(header) && !has_own_sum(fd, size)) throw damaged_tree();
+  if (size > kMaxKeptTree) throw damaged_tree();
+  if (!parts.read(std::as_writable_bytes(std::span(&header, 1))) ||
+      header != header_of(tar_size, header.files, header.names, header.texts)) {
+    // What another version wrote ends with its own sum, too: each format so far has done so.
+    if (!has_own_sum(fd, size)) throw damaged_tree();
     return std::nullopt;
   }
   const auto rest = details_size(header, size);

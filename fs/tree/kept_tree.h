@@ -20,6 +20,9 @@
 //     the texts
 //     details: digest of the tar, extras, early links, findings; each text after its length
 //     the `LastingSum` of all that stands before it
+//
+// Each format begins with its version and ends with that sum, whatever is between them. So a
+// damaged byte of the version is not taken for another version.
 
 namespace digestfs::fs {
 
@@ -40,8 +43,9 @@ void write_kept_tree(ByteSink& output, const Digest& diff, std::uint64_t tar_siz
 /// Returns what is kept in the file `fd` if that is the tree of the tar `diff`, which has
 /// `tar_size` bytes. Returns nothing if another version of the program wrote the file, or another
 /// machine, or for a tar of another size. Throws `Errc::corrupt` if anything in the file is not as
-/// it was written, or could not have been written: whatever the file holds, the tree that is
-/// returned is sound (fs/tree/tree_check.h). Throws `std::system_error` if the file cannot be read.
+/// it was written (its sum tells, also for another version), or could not have been written:
+/// whatever the file holds, the tree that is returned is sound (fs/tree/tree_check.h). Throws
+/// `std::system_error` if the file cannot be read.
 [[nodiscard]] std::optional<KeptTree> read_kept_tree(int fd, const Digest& diff,
                                                      std::uint64_t tar_size);
 

@@ -27,6 +27,10 @@ BlockSums sums_of(std::string_view bytes, std::size_t step = 10'000) {
   return summer.finish();
 }
 
+std::string with_sum(const std::string& text) {
+  return text + std::string(as_text(LastingSum::of(as_bytes(text))));
+}
+
 TEST(BlockSums, AreOfEachBlockHoweverTheBytesPassBy) {
   const std::string bytes = test::noise(2 * kBlock + 1000);
   const BlockSums sums = sums_of(bytes);
@@ -62,14 +66,16 @@ TEST(BlockSums, AreReadAsTheyWereWritten) {
   }
 }
 
-TEST(BlockSums, B2AreNotReadIfAnyByteOfTheirFileIsAnother) {
+TEST(BlockSums, B2AreNotReadIfAnyBitOfTheirFileIsAnother) {
   const std::size_t size = 5 * kBlock + 7;
   const std::string text = sums_of(test::noise(size)).text(kObject);
   for (std::size_t at = 0; at < text.size(); ++at) {
-    std::string damaged = text;
-    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
-    EXPECT_FALSE(BlockSums::parse(damaged, kObject, size)) << at;
-    EXPECT_TRUE(BlockSums::is_damaged(damaged, kObject)) << at;
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string damaged = text;
+      damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
+      EXPECT_FALSE(BlockSums::parse(damaged, kObject, size)) << at << " bit " << bit;
+      EXPECT_TRUE(BlockSums::is_damaged(damaged, kObject)) << at << " bit " << bit;
+    }
     EXPECT_TRUE(BlockSums::is_damaged(text.substr(0, at), kObject)) << "cut at " << at;
     EXPECT_FALSE(BlockSums::parse(text.substr(0, at), kObject, size)) << "cut at " << at;
   }
@@ -81,8 +87,14 @@ TEST(BlockSums, AreNotDamagedIfTheyAreOfAnotherSizeOrVersion) {
   const std::string text = sums_of("content").text(kObject);
   EXPECT_FALSE(BlockSums::is_damaged(text, kObject));
   EXPECT_TRUE(BlockSums::is_damaged(text, digest_of("another")));
-  EXPECT_FALSE(BlockSums::is_damaged("digestfs sums 2 in another way", kObject));
-  EXPECT_FALSE(BlockSums::is_damaged("digestfs sums 12 in another way", kObject));
+  for (const std::string other : {"digestfs sums 2 in another way", "digestfs sums 12 \n"}) {
+    EXPECT_FALSE(BlockSums::is_damaged(with_sum(other), kObject)) << other;
+    EXPECT_FALSE(BlockSums::parse(with_sum(other), kObject, 7)) << other;
+    EXPECT_TRUE(BlockSums::is_damaged(other, kObject)) << other << " without its sum";
+  }
+  for (const std::string none : {"", "digestfs sums", "digestfs sums  ", "digestfs sums x "}) {
+    EXPECT_TRUE(BlockSums::is_damaged(with_sum(none), kObject)) << none;
+  }
 }
 
 }  // namespace

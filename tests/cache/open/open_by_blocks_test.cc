@@ -161,12 +161,24 @@ TEST_F(OpenByBlocksTest, B2HashesTheWholeIfASumIsWrongAndTheObjectIsNot) {
 
 TEST_F(OpenByBlocksTest, SaysNothingOfTheSumsOfAnotherVersion) {
   const std::string sums = test::slurp(path("sums", diff_));
-  overwrite("sums", std::string_view("digestfs sums ").size(), "2");
+  std::string other = sums.substr(0, sums.size() - LastingSum::kBytes);
+  other[std::string_view("digestfs sums ").size()] = '2';
+  other += as_text(LastingSum::of(as_bytes(other)));
+  overwrite("sums", 0, other);
   Mount mount(cache(), source_);
   meet(mount);
   EXPECT_EQ(mount.read(open(mount, diff_)), tar_);
   EXPECT_EQ(mount.problems.text(), "");
   EXPECT_EQ(test::slurp(path("sums", diff_)), sums);
+}
+
+// A damaged byte of the version looked like another version, and nobody was told.
+TEST_F(OpenByBlocksTest, B2IsToldWhereOnlyTheVersionOfTheSumsIsAnother) {
+  overwrite("sums", std::string_view("digestfs sums ").size(), "3");
+  Mount mount(cache(), source_);
+  meet(mount);
+  EXPECT_EQ(mount.read(open(mount, diff_)), tar_);
+  expect_damaged_sums(mount);
 }
 
 // Whoever may write to the cache's folder could put an object, and sums of it, in place of another.

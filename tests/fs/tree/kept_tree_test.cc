@@ -184,14 +184,16 @@ TEST(KeptTree, IsOfOneTarAlone) {
   EXPECT_FALSE(read_back(text, digest_of(built.tar), built.tar.size() + 512));
 }
 
-TEST(KeptTree, B2IsNotReadIfAnyByteOfItsFileIsAnother) {
+TEST(KeptTree, B2IsDamagedIfAnyBitOfItsFileIsAnother) {
   const Built built(all_kinds());
   const std::string text = built.kept();
   const Digest diff = digest_of(built.tar);
   for (std::size_t at = 0; at < text.size(); ++at) {
-    std::string damaged = text;
-    damaged[at] = static_cast<char>(damaged[at] ^ 0x04);
-    EXPECT_FALSE(read_back(damaged, diff, built.tar.size())) << at;
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string damaged = text;
+      damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
+      EXPECT_TRUE(is_damaged(damaged, diff, built.tar.size())) << at << " bit " << bit;
+    }
   }
   for (std::size_t at = 0; at < text.size(); at += 7) {
     EXPECT_FALSE(read_back(text.substr(0, at), diff, built.tar.size())) << "cut at " << at;
@@ -206,9 +208,13 @@ TEST(KeptTree, IsNotDamagedIfAnotherVersionWroteItOrForAnotherTar) {
   EXPECT_FALSE(is_damaged(text, diff, built.tar.size()));
   EXPECT_FALSE(is_damaged(text, diff, built.tar.size() + 512));
   EXPECT_TRUE(is_damaged(text, digest_of("another"), built.tar.size()));
-  std::string other_format = text;
+  std::string other_format = without_sum(text);
   other_format[kVersionLine.size() - 2] = '9';
-  EXPECT_FALSE(is_damaged(other_format, diff, built.tar.size()));
+  for (const std::string& other : {other_format, std::string("digestfs tree 12\n")}) {
+    EXPECT_FALSE(is_damaged(with_sum(other), diff, built.tar.size())) << other;
+    EXPECT_FALSE(read_back(with_sum(other), diff, built.tar.size())) << other;
+    EXPECT_TRUE(is_damaged(other, diff, built.tar.size())) << other << " without its sum";
+  }
   std::string other_program = without_sum(text);
   other_program[kVersionLine.size()] = 'x';
   EXPECT_FALSE(is_damaged(with_sum(other_program), diff, built.tar.size()));
