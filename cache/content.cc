@@ -150,7 +150,9 @@ void Content::fetch(const Digest& digest, const KnownObject& known, const Patien
                                          ": it is not cached, and --offline was given"));
   }
   if (known.is_failed(Clock::now())) throw Error(known.failure->error);
-  await(downloads_.start(digest, known, lane, limit), patience);
+  // A layer's tar that is kept as it is: its files are going to be read (promise 2).
+  const WithSums with_sums = layers_.first_of(digest) ? WithSums::yes : WithSums::no;
+  await(downloads_.start(digest, known, lane, limit, with_sums), patience);
 }
 
 /// Opens a layer that is to be unpacked. If it has to be downloaded first, begins to unpack it

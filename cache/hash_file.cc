@@ -33,18 +33,21 @@ void read_file(int fd, std::uint64_t bytes, const std::stop_token& stop, Flight*
   }
 }
 
-void hash_file(int fd, std::uint64_t bytes, Hasher& hasher, const std::stop_token& stop,
-               Flight* flight) {
-  read_file(fd, bytes, stop, flight, [&](auto piece) { hasher.update(piece); });
-}
-
 HashedFile hash_whole_file(int fd, std::string_view algorithm, const std::stop_token& stop,
-                           Flight* flight) {
+                           Flight* flight, WithSums with_sums) {
   for (int attempt = 0; attempt < kMaxHashings; ++attempt) {
     const Fingerprint before = Fingerprint::of(fd);
     Hasher hasher(algorithm);
-    hash_file(fd, before.size, hasher, stop, flight);
-    if (Fingerprint::of(fd) == before) return {hasher.finish(), before};
+    std::optional<BlockSummer> sums;
+    if (with_sums == WithSums::yes) sums.emplace();
+    read_file(fd, before.size, stop, flight, [&](auto piece) {
+      hasher.update(piece);
+      if (sums) sums->update(piece);
+    });
+    if (Fingerprint::of(fd) != before) continue;
+    HashedFile hashed{hasher.finish(), before};
+    if (sums) hashed.sums = sums->finish();
+    return hashed;
   }
   throw Error(Errc::unavailable, "somebody else keeps writing to the file in the cache");
 }

@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "cache/fetch/arrival.h"
+#include "cache/hash_file.h"
+#include "cache/open/block_sums.h"
 #include "cache/written_file.h"
 
 namespace digestfs::cache {
@@ -17,7 +19,8 @@ namespace digestfs::cache {
 class ArrivalHash {
  public:
   /// What arrives comes into the file `fd`. `algorithm` is a digest algorithm that can be computed.
-  ArrivalHash(std::shared_ptr<Arrival> arrival, int fd, std::string_view algorithm);
+  ArrivalHash(std::shared_ptr<Arrival> arrival, int fd, std::string_view algorithm,
+              WithSums with_sums);
   ArrivalHash(const ArrivalHash&) = delete;
   ArrivalHash& operator=(const ArrivalHash&) = delete;
   /// Ends the thread.
@@ -34,6 +37,7 @@ class ArrivalHash {
 
   // Belong to the thread until it has ended.
   WrittenFile file_;
+  std::optional<BlockSummer> sums_;  ///< sees what `file_` sees, from the first byte of the file on
   bool has_all_ = false;
   // The last member: it uses all of the above.
   std::jthread thread_;

@@ -101,7 +101,7 @@ ObjectTransfer::Send sender_of(const Origin& origin, const Digest& digest) {
 }  // namespace
 
 std::shared_ptr<Flight> Downloads::start(const Digest& digest, const KnownObject& known, Lane lane,
-                                         std::uint64_t limit) {
+                                         std::uint64_t limit, WithSums with_sums) {
   // Throws for a digest that no content can be checked against, before anything is downloaded.
   static_cast<void>(Hasher(digest.algorithm()));
   // What answers a question is downloaded as one: it comes soon or not at all.
@@ -119,13 +119,14 @@ std::shared_ptr<Flight> Downloads::start(const Digest& digest, const KnownObject
   auto joined = flights_.join(
       str_cat("fetch ", digest, " ", known.origins.size(), " ", limit, " ", known.most_claimed),
       lane,
-      [this, digest, limit, urgency, arrival, ending = std::move(ending),
+      [this, digest, limit, with_sums, urgency, arrival, ending = std::move(ending),
        claim = std::make_shared<PartialClaim>(store_.claim(digest))](const std::stop_token& stop,
                                                                      Flight& flight) {
         Partial partial = take_partial(*claim, stop);
         // Of several flights for one object, this is the one that downloads it.
         (*arrivals_.lock())[digest] = arrival;
-        fetch(std::move(partial), limit, {.stop = stop, .urgency = urgency}, flight, arrival);
+        fetch(std::move(partial), limit, with_sums, {.stop = stop, .urgency = urgency}, flight,
+              arrival);
       });
   // If the flight was under way, it has another one.
   if (!ended.expired()) {
@@ -158,7 +159,8 @@ std::optional<std::uint64_t> Downloads::fetched(const Digest& digest) const {
   return most;
 }
 
-void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& request, Flight& flight,
+void Downloads::fetch(Partial partial, std::uint64_t limit, WithSums with_sums,
+                      const Request& request, Flight& flight,
                       const std::shared_ptr<Arrival>& arrival) {
   const Digest digest = partial.digest();
   const KnownObject known = objects_.find(digest);
@@ -166,8 +168,9 @@ void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& reque
   const bool is_measured = known.most_claimed > 0;
   const Bounds bounds{limit,
                       is_measured ? std::optional(most_of(known.most_claimed)) : std::nullopt};
-  Download download{digest, known,  bounds, request, flight, arrival, std::move(partial),
-                    {},     nullptr};
+  Download download{digest,       known,  bounds,  with_sums,
+                    request,      flight, arrival, std::move(partial),
+                    std::nullopt, nullptr};
   // Another process may have been faster; its object is hashed like any other file of the cache.
   if (store_.open(Area::blobs, digest)) {
     discard(download);
@@ -209,7 +212,7 @@ void Downloads::fetch(Partial partial, std::uint64_t limit, const Request& reque
   if (known.claimed && *known.claimed != size) {
     problems_.report_size(digest, *known.claimed, size);
   }
-  open_objects_.publish(*std::move(download.partial), Area::blobs, {digest, download.fingerprint});
+  open_objects_.publish(*std::move(download.partial), Area::blobs, *std::move(download.hashed));
   arrival->settle(/*is_verified=*/true);
   if (download.is_from_origin) objects_.confirm(digest);
   DIGESTFS_LOG(
@@ -228,12 +231,12 @@ std::optional<std::string> Downloads::fetch_from_any(Download& download) {
     begin_arrival(download);
     download.asked = &origins[i];
     try {
-      const HashedFile hashed = fetch_from(origins[i], download);
-      const Digest& actual = hashed.digest;
-      if (actual == download.digest) {
-        download.fingerprint = hashed.fingerprint;
+      HashedFile hashed = fetch_from(origins[i], download);
+      if (hashed.digest == download.digest) {
+        download.hashed = std::move(hashed);
         return std::nullopt;
       }
+      const Digest& actual = hashed.digest;
       wrong = str_cat("the bytes that came are ", actual, ", ", download.partial->size(), " bytes");
       quarantine(download, origins[i], actual);
     } catch (const Error& error) {
@@ -276,7 +279,7 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
     const std::uint64_t claimed = download.known.most_claimed;
     if (!hash && (claimed == 0 || claimed > kSmall)) {
       hash = std::make_unique<ArrivalHash>(download.arrival, partial.fd(),
-                                           download.digest.algorithm());
+                                           download.digest.algorithm(), download.with_sums);
     }
     Receiver receiver(store_, partial, download.bounds, wanted, download.flight);
     ObjectTransfer transfer(
@@ -325,7 +328,8 @@ HashedFile Downloads::finish_hash(std::unique_ptr<ArrivalHash> hash, const Downl
   const int file = download.partial->fd();
   const std::stop_token& stop = download.request.stop;
   if (auto hashed = hash ? hash->finish(stop) : std::nullopt) return *std::move(hashed);
-  return hash_whole_file(file, download.digest.algorithm(), stop, &download.flight);
+  return hash_whole_file(file, download.digest.algorithm(), stop, &download.flight,
+                         download.with_sums);
 }
 
 /// Returns true if `had` bytes, which are in the partial file, are as many as every descriptor

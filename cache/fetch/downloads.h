@@ -48,9 +48,10 @@ class Downloads {
 
   /// Returns the flight that downloads `digest`. When the flight has landed well, the object is in
   /// the cache. `known` is what `Objects` knows of the object; it has an origin. `limit` bounds
-  /// what is fetched, in bytes (`too_large`).
+  /// what is fetched, in bytes (`too_large`). Sums of the blocks are of use for an object of which
+  /// parts are going to be read.
   [[nodiscard]] std::shared_ptr<Flight> start(const Digest& digest, const KnownObject& known,
-                                              Lane lane, std::uint64_t limit);
+                                              Lane lane, std::uint64_t limit, WithSums with_sums);
 
   /// Returns what comes of `digest`, for those who can begin with that; null if no download of it
   /// is queued or under way.
@@ -81,17 +82,18 @@ class Downloads {
     const Digest& digest;
     const KnownObject& known;
     Bounds bounds;
+    WithSums with_sums;
     const Request& request;
     Flight& flight;
     const std::shared_ptr<Arrival>& arrival;
     std::optional<Partial> partial;
-    Fingerprint fingerprint;      ///< of the partial file, once it was hashed to `digest`
-    const Origin* asked;          ///< the last origin that was asked
-    bool is_from_origin = false;  ///< An origin has sent all or the end of it.
+    std::optional<HashedFile> hashed;  ///< the partial file, once it was hashed to `digest`
+    const Origin* asked;               ///< the last origin that was asked
+    bool is_from_origin = false;       ///< An origin has sent all or the end of it.
   };
 
-  void fetch(Partial partial, std::uint64_t limit, const Request& request, Flight& flight,
-             const std::shared_ptr<Arrival>& arrival);
+  void fetch(Partial partial, std::uint64_t limit, WithSums with_sums, const Request& request,
+             Flight& flight, const std::shared_ptr<Arrival>& arrival);
   static void begin_arrival(const Download& download);
   [[nodiscard]] std::optional<std::string> fetch_from_any(Download& download);
   [[nodiscard]] HashedFile fetch_from(const Origin& origin, Download& download);

@@ -194,11 +194,10 @@ void OpenObjects::check_again(const VerifiedFile& file, const std::stop_token& s
                                      ": its cached file was damaged; open it again"));
 }
 
-void OpenObjects::publish(Partial partial, Area area, const HashedFile& hashed,
-                          std::optional<BlockSums> sums) {
+void OpenObjects::publish(Partial partial, Area area, HashedFile hashed) {
   objects_.prove_size(hashed.digest, hashed.fingerprint.size);
   const auto object =
-      std::make_shared<Unnamed>(Unnamed{std::move(partial), area, hashed, std::move(sums)});
+      std::make_shared<Unnamed>(Unnamed{std::move(partial), area, std::move(hashed)});
   object->open = open_unnamed(*object);
   // A disk that is slower than the readers slows them down in the end. One that takes nothing makes
   // the bringer fail: readers would have the object fetched again and again.
@@ -273,7 +272,7 @@ void OpenObjects::give_name(Unnamed& object) {
   }
   store_.touch(object.hashed.digest);
   // They need room, too. The object is open, and so it is not thrown out for them.
-  if (object.sums) keep_sums(object.hashed.digest, *object.sums);
+  if (const auto& sums = object.hashed.sums) keep_sums(object.hashed.digest, *sums);
 }
 
 /// The same for an object that readers may have open already. If it cannot be kept, the next one to

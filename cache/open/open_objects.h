@@ -77,9 +77,8 @@ class OpenObjects {
 
   /// Makes `partial`, which was hashed and found to be `hashed`, an object of `area` that can be
   /// opened from now on. Its name in the cache, for which it has to be on the disk (promise 6), and
-  /// its `sums` come soon afterwards: readers do not wait for the disk.
-  void publish(Partial partial, Area area, const HashedFile& hashed,
-               std::optional<BlockSums> sums = std::nullopt);
+  /// its sums, if it has some, come soon afterwards: readers do not wait for the disk.
+  void publish(Partial partial, Area area, HashedFile hashed);
 
   /// Returns true if the object is open or in the cache.
   [[nodiscard]] bool has(const Digest& digest) const;
@@ -124,7 +123,6 @@ class OpenObjects {
     Partial partial;
     Area area;
     HashedFile hashed;
-    std::optional<BlockSums> sums;
     File open = nullptr;  ///< null without a descriptor to spare
     UnnamedFiles::Waiting waiting = nullptr;
   };

@@ -171,15 +171,16 @@ std::optional<Unpacking::Tar> Unpacking::write_tar(ByteSink& disk, const Partial
   const auto content = pass(pipe);
   if (!content) return std::nullopt;
   pipe.finish();
-  const auto hashed = check_written(partial.fd(), taker.file(), stop, flight);
+  auto hashed = check_written(partial.fd(), taker.file(), stop, flight);
   if (!hashed) return std::nullopt;
-  return Tar{*content, *hashed, taker.block_sums()};
+  hashed->sums = taker.block_sums();
+  return Tar{*content, *std::move(hashed)};
 }
 
 /// Keeps what `layer` turned out to be. Throws if that is not what was promised.
 void Unpacking::keep(Partial partial, const Digest& layer, const Tar& tar, TarObserver* observer) {
   const Digest diff = partial.digest();
-  const auto& [content, hashed, sums] = tar;
+  const auto& [content, hashed] = tar;
   if (!content.remark.empty()) {
     problems_.report(
         {ProblemKind::remark, layer.str(), std::nullopt, std::nullopt, content.remark});
@@ -187,7 +188,7 @@ void Unpacking::keep(Partial partial, const Digest& layer, const Tar& tar, TarOb
   write_layer_note(store_, layer, hashed.digest, content);
   const ActualDiff actual{hashed.digest, content.size};
   layers_.set_actual(layer, actual);
-  open_objects_.publish(std::move(partial), Area::diffs, hashed, sums);
+  open_objects_.publish(std::move(partial), Area::diffs, hashed);
   if (hashed.digest == diff) {
     if (observer != nullptr) observer->end();
     return;

@@ -61,7 +61,6 @@ class Unpacking {
   struct Tar {
     LayerContent content;
     HashedFile hashed;
-    BlockSums sums;
   };
   /// A layer that is being downloaded.
   struct ArrivingLayer {

@@ -120,7 +120,7 @@ TEST_F(ArrivalTest, IsReadFromAnEarlierBeginning) {
 
 TEST_F(ArrivalTest, IsHashedWhileItComes) {
   const std::string text = test::noise(1'000'000);
-  ArrivalHash hash(arrival_, file_.get(), "sha256");
+  ArrivalHash hash(arrival_, file_.get(), "sha256", WithSums::no);
   arrive(std::string_view(text).substr(0, 400'000), 0, 400'000);
   arrive(std::string_view(text).substr(400'000), 400'000, text.size());
   arrival_->complete();
@@ -131,7 +131,7 @@ TEST_F(ArrivalTest, IsHashedWhileItComes) {
 }
 
 TEST_F(ArrivalTest, HasNoHashOnceItBeganAnew) {
-  ArrivalHash hash(arrival_, file_.get(), "sha256");
+  ArrivalHash hash(arrival_, file_.get(), "sha256", WithSums::no);
   arrive("old", 0, 3);
   arrival_->restart();
   arrival_->complete();

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "cache/open/block_sums.h"
 #include "tests/cache/content_fixture.h"
 
 namespace digestfs::cache {
@@ -49,7 +51,89 @@ class MeddledSource final : public registry::Source {
   int times_;
 };
 
-class DownloadsTest : public ContentTest {};
+class DownloadsTest : public ContentTest {
+ protected:
+  /// Has `mount` meet a layer that is not compressed: it is its own diff.
+  Digest add_tar(Mount& mount, const std::string& tar) {
+    return add_layer(mount, tar, digest_of(tar));
+  }
+  /// Expects that the cache has the sums of all blocks of `tar`, and that a later mount reads it by
+  /// them: damage in one block is not seen by who reads another.
+  void expect_kept_sums(const std::string& tar) {
+    const Digest digest = digest_of(tar);
+    BlockSummer summer;
+    summer.update(as_bytes(tar));
+    EXPECT_EQ(BlockSums::parse(test::slurp(path("sums", digest)), digest, tar.size()),
+              summer.finish());
+    damage("blobs", digest, "damaged");
+    Mount later(cache(), source_);
+    add_tar(later, tar);
+    const std::uint64_t fetches = source_.fetches(digest);
+    const auto open = [&] {
+      return landed([&] { return later.content.open_by_blocks(digest, Patience::unlimited()); });
+    };
+    std::string last(100, '\0');
+    last.resize(landed([&] {
+      return later.content.read(open(), std::as_writable_bytes(std::span(last)), tar.size() - 100,
+                                Patience::unlimited());
+    }));
+    EXPECT_EQ(last, tar.substr(tar.size() - 100));
+    EXPECT_EQ(later.content.state(digest), State::cached) << "all of it was hashed";
+    EXPECT_EQ(later.problems.text(), "");
+    EXPECT_EQ(source_.fetches(digest), fetches);
+    EXPECT_EQ(later.read(digest), tar);
+    EXPECT_EQ(later.kinds(), (std::map<std::string, int>{{"cache-damaged", 1}}));
+  }
+};
+
+TEST_F(DownloadsTest, B2KeepSumsOfALayerThatIsNotCompressed) {
+  // The larger one is hashed while it arrives.
+  for (const std::size_t size : {std::size_t{600'000}, std::size_t{3'000'000}}) {
+    SCOPED_TRACE(size);
+    const std::string tar = test::tar({{"file", test::noise(size)}});
+    {
+      Mount mount(cache(), source_);
+      static_cast<void>(mount.open(add_tar(mount, tar)));
+    }
+    expect_kept_sums(tar);
+  }
+}
+
+TEST_F(DownloadsTest, B2KeepSumsOfAllOfALayerThatAnEarlierMountBegan) {
+  const std::string tar = test::tar({{"file", test::noise(3'000'000)}});
+  const Digest digest = digest_of(tar);
+  {
+    Mount mount(cache(), source_);
+    add_tar(mount, tar);
+    source_.cut_after(digest, 100'000, MemorySource::Times::always);
+    EXPECT_EQ(mount.failure(digest), Errc::unavailable);
+  }
+  source_.behave();
+  Mount mount(cache(), source_);
+  static_cast<void>(mount.open(add_tar(mount, tar)));
+  EXPECT_GE(source_.offsets(digest).back(), 100'000U);
+  expect_kept_sums(tar);
+}
+
+TEST_F(DownloadsTest, B2KeepSumsOfWhatWasHashedAgainBecauseSomebodyElseWroteToIt) {
+  const std::string tar = test::tar({{"file", test::noise(3'000'000)}});
+  {
+    MeddledSource meddled(source_, cache(), 1);
+    Mount mount(cache(), meddled);
+    EXPECT_EQ(mount.read(add_tar(mount, tar)), tar);
+  }
+  expect_kept_sums(tar);
+}
+
+TEST_F(DownloadsTest, MakeNoSumsOfALayerThatIsCompressed) {
+  const std::string tar = test::tar({{"file", test::noise(3'000'000)}});
+  Mount mount(cache(), source_);
+  const Digest layer = add_layer(mount, test::gzip(tar), digest_of(tar));
+  EXPECT_EQ(mount.read(digest_of(tar)), tar);
+  EXPECT_TRUE(fs::exists(path("sums", digest_of(tar))));
+  EXPECT_TRUE(fs::exists(path("blobs", layer)));
+  EXPECT_FALSE(fs::exists(path("sums", layer)));
+}
 
 // The hash was of the bytes that came, not of the file that was kept: a byte that somebody else
 // changed in the partial file was served under the digest.
