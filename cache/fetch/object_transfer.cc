@@ -237,7 +237,7 @@ void ObjectTransfer::fetch_part(Ranges::Part part, const Request& request) {
       return;
     } catch (const Error& error) {
       if (!is_cut(error.code())) {
-        has_objected_ = has_objected_ || error.code() != Errc::interrupted;
+        if (error.code() != Errc::interrupted) has_objected_ = true;
         throw;
       }
       missing = ranges_->missing_of(part);

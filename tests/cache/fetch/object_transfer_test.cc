@@ -30,6 +30,7 @@ enum class Answer {
   whole,          ///< It sends the object from its start.
   other_version,  ///< It sends the part of an object that has changed meanwhile.
   altered,        ///< It sends other bytes.
+  refused,        ///< It says that there is no such part (416).
   too_many,       ///< It wants to be asked less often.
   more,           ///< It sends more than the part.
   half,           ///< It sends half of the part, and then nothing until the connection is ended.
@@ -117,6 +118,8 @@ class SharingSource final : public registry::Source {
         sink.begin({range.offset, bytes_.size(), "v1"});
         send(sink, part.first(part.size() / 2), request);
         stand_still(request);
+      case Answer::refused:
+        throw Error(Errc::unsupported, "the server does not send it by itself");
       case Answer::too_many:
         throw Error(Errc::rate_limited, "too many requests");
       case Answer::more:
@@ -300,6 +303,22 @@ TEST_F(ObjectTransferTest, FallsBackToOneConnectionIfTheWholeComes) {
   EXPECT_TRUE(fetch([](int) { return Answer::whole; }) == bytes_);
   EXPECT_LE(source().streams(), 2);
   EXPECT_LE(source().parts().size(), 4U);
+  EXPECT_EQ(source().anew(), 0);
+}
+
+// What `fetch_blob` makes of 416. A server that does not like parts gets one connection.
+TEST_F(ObjectTransferTest, FallsBackToOneConnectionIfAPartIsRefused_EP9) {
+  EXPECT_TRUE(fetch([](int) { return Answer::refused; }) == bytes_);
+  EXPECT_LE(source().streams(), 2);
+  EXPECT_LE(source().parts().size(), 4U);
+  EXPECT_EQ(source().anew(), 0);
+}
+
+TEST_F(ObjectTransferTest, IsFinishedByTheOthersIfOnePartIsRefused_EP9) {
+  std::atomic<int> refusals = 0;
+  EXPECT_TRUE(fetch([&](int) { return refusals++ == 0 ? Answer::refused : Answer::part; }) ==
+              bytes_);
+  EXPECT_LE(source().streams(), 2);
   EXPECT_EQ(source().anew(), 0);
 }
 
