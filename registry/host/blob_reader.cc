@@ -167,6 +167,11 @@ void fetch_part(Access& access, const Part& part, ObjectSink& sink, const Reques
     case Receiver::Outcome::useless:
       break;
   }
+  if (part.range.end) {
+    // One of many: whoever asked for it fetches the rest by one connection.
+    throw Error(Errc::unsupported, str_cat("cannot fetch a part of ", digest, " of ", access.name(),
+                                           ": the server does not send it by itself"));
+  }
   // Another part than was asked for came: the whole blob, then (EP-9, B2).
   DIGESTFS_LOG(debug, "starting again from byte 0 digest=", digest);
   if (is_part(part.range) && ask_for(access, whole, sink, request) == Receiver::Outcome::taken) {

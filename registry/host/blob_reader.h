@@ -8,10 +8,11 @@
 
 namespace digestfs::registry {
 
-/// Streams `range` of a blob to `sink`. Starts again from byte 0 if the registry sends another part
-/// than was asked for (EP-9), and undoes a content coding if the digest shows that it is not the
-/// blob's own (VER-9). Tries again after a failure that may pass, unless bytes have come: the
-/// caller, who keeps them, knows from where to go on. Throws what the sink throws as it is.
+/// Streams `range` of a blob to `sink`. If the registry sends another part than was asked for,
+/// starts again from byte 0 (EP-9); a part with an end is one of many, and fails with
+/// `Errc::unsupported`. Undoes a content coding if the digest shows that it is not the blob's own
+/// (VER-9). Tries again after a failure that may pass, unless bytes have come: the caller, who
+/// keeps them, knows from where to go on. Throws what the sink throws as it is.
 void fetch_blob(Access& access, const Digest& digest, const Range& range, ObjectSink& sink,
                 const Request& request);
 

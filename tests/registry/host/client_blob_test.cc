@@ -48,6 +48,35 @@ TEST_F(ClientTest, B2StartsAgainWhereTheRangeIsNotWhatWasAskedFor) {
   }
 }
 
+// Who asks for a part with an end does not take the whole: it was sent for nothing.
+TEST_F(ClientTest, AsksForNoMoreWhereAPartOfABlobIsRefused_EP9) {
+  const auto blob = fake.add_blob("0123456789");
+  const Response answers[] = {
+      {.status = 416, .fields = {{"Content-Range", "bytes */10"}}},
+      {.status = 416},
+      {.status = 206, .body = "4567"},
+      {.status = 206, .fields = {{"Content-Range", "bytes 3-7/10"}}, .body = "34567"},
+      {.status = 206, .fields = {{"Content-Range", "bytes 4-6/10"}}, .body = "456"},
+  };
+  for (const Response& answer : answers) {
+    fake.clear_handlers();
+    int requests = 0;
+    fake.on([&](const Request& request) -> std::optional<Response> {
+      if (request.path() != fake.path("/blobs/" + blob.digest.str())) return std::nullopt;
+      ++requests;
+      return request.field("Range").empty() ? std::nullopt : std::optional(answer);
+    });
+    Collector sink;
+    auto reader = client();
+    const Error error = failure([&] {
+      reader.fetch(Endpoint::blobs, blob.digest, {.offset = 4, .end = 8}, sink, kContent);
+    });
+    EXPECT_EQ(error.code(), Errc::unsupported) << error.what();
+    EXPECT_EQ(requests, 1) << answer.status << " " << answer.body;
+    EXPECT_EQ(sink.bytes, "");
+  }
+}
+
 // docker-registry 2.8 announces the length of the blob with 416, and hangs up after its line of
 // text. Whatever was left whole by a process that was killed could never be read again.
 TEST_F(ClientTest, B2TakesUnsatisfiableAsCompleteAtTheEnd) {
