@@ -105,3 +105,22 @@ done
 # They go with the object.
 "$(dirname "$DIGESTFS")/digestfs-cache" --cache-dir "$cache" prune --keep-size 0 >/dev/null
 expect_eq "$(find "$cache"/{sums,trees,used,diffs} -type f)" '' 'what is left'
+
+# A later mount reads no more of a layer that is stored as it is: that is its own diff, and nothing unpacks it.
+skopeo copy -q --dest-decompress "$layout:big" "dir:$work/plain"
+rm -rf "$cache"
+image=sha256:$(sha256sum <"$work/plain/manifest.json" | cut -d ' ' -f 1)
+rootfs=$mnt/images/$image/rootfs
+for mount in first later; do
+  mount_source "dir:$work/plain"
+  expect_eq "$(cat "$rootfs/z/file")" last "$mount"
+  read_by_then=$(bytes_read)
+  if [[ $mount == later ]]; then
+    ((read_by_then < 3 << 20)) || fail "the daemon read $read_by_then bytes to show a small file"
+    expect_eq "$(state)" cached 'what was hashed'
+  fi
+  cmp "$rootfs/m" "$folder/m"
+  expect_eq "$(<"$mnt/.digestfs/problems.jsonl")" ''
+  unmount
+  [[ ! -e $cache/diffs/sha256/$hex && -s $cache/sums/sha256/$hex ]] || fail 'unpacked, or no sums'
+done
