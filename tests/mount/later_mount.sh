@@ -38,7 +38,8 @@ expect_eq "$(state)" cached 'what was hashed'
 cmp "$rootfs/m" "$folder/m"
 # Who wants the whole has the whole hashed.
 expect_eq "sha256:$(sha256sum <"$mnt/diffs/$diff" | cut -d ' ' -f 1)" "$diff"
-expect_eq "$(state)" verified 'what was hashed'
+# The daemon may not have heard of the close yet.
+[[ $(state) == verified* ]] || fail "what was hashed is $(state)"
 expect_eq "$(<"$mnt/.digestfs/problems.jsonl")" ''
 unmount
 
