@@ -35,7 +35,8 @@ bool VerifiedFile::is_use_due(Clock::time_point now, Clock::duration interval) c
 bool VerifiedFile::is_untouched() const {
   Look look;
   do {
-    look = *look_.lock();
+    if (is_damaged_) return false;
+    look = look_.load();
     if (look.is_still(Fingerprint::of(file_.get()))) return true;
   } while (is_outdated(look));
   return false;
@@ -56,7 +57,7 @@ std::optional<std::size_t> VerifiedFile::read(std::span<std::byte> buffer,
       // Taken before the read: if the file is changed and hashed again meanwhile, the buffer may
       // have bytes that were not hashed. The file is looked at after the read: a change that comes
       // later cannot have reached the buffer.
-      look = *look_.lock();
+      look = look_.load();
       const std::size_t got = read_at(file_.get(), buffer, offset);
       if (look.is_still(Fingerprint::of(file_.get()))) return got;
     } while (is_outdated(look));
@@ -64,7 +65,7 @@ std::optional<std::size_t> VerifiedFile::read(std::span<std::byte> buffer,
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::io_error) throw;
     give_up_blocks();
-    look_.lock()->verified.reset();
+    look_.change([](Look& look) { look.verified.reset(); });
     return std::nullopt;
   }
 }
@@ -141,20 +142,25 @@ bool VerifiedFile::Look::is_still(const Fingerprint& now) const noexcept {
 
 /// Returns true if the file got its name, or was hashed, since `look` was taken: then that it does
 /// not look so any longer says nothing.
-bool VerifiedFile::is_outdated(const Look& look) const { return *look_.lock() != look; }
+bool VerifiedFile::is_outdated(const Look& look) const { return look_.load() != look; }
 
-void VerifiedFile::begin_naming() const { look_.lock()->is_being_named = true; }
-
-void VerifiedFile::end_naming(const Fingerprint& now) const {
-  const auto look = look_.lock();
-  if (look->is_still(now)) look->verified = now;
-  look->is_being_named = false;
+void VerifiedFile::begin_naming() const {
+  look_.change([](Look& look) { look.is_being_named = true; });
 }
 
-void VerifiedFile::set_doubtful() const { *look_.lock() = {}; }
+void VerifiedFile::end_naming(const Fingerprint& now) const {
+  look_.change([&](Look& look) {
+    if (look.is_still(now)) look.verified = now;
+    look.is_being_named = false;
+  });
+}
+
+void VerifiedFile::set_doubtful() const {
+  look_.change([](Look& look) { look = {}; });
+}
 
 void VerifiedFile::set_verified(const Fingerprint& verified) const {
-  look_.lock()->verified = verified;
+  look_.change([&](Look& look) { look.verified = verified; });
   is_read_by_blocks_.store(false, std::memory_order_release);
 }
 

@@ -11,8 +11,8 @@
 #include "base/digest.h"
 #include "base/fingerprint.h"
 #include "base/flight.h"
-#include "base/guarded.h"
 #include "base/handle.h"
+#include "base/versioned.h"
 #include "cache/open/checked_blocks.h"
 
 namespace digestfs::cache {
@@ -46,8 +46,8 @@ class VerifiedFile {
   /// note that the file is in use.
   [[nodiscard]] bool is_use_due(Clock::time_point now, Clock::duration interval) const noexcept;
 
-  /// Returns true if all of the file was hashed, still looks as it did then, and could be read so
-  /// far.
+  /// Returns true if all of the file was hashed and is not damaged, still looks as it did then, and
+  /// could be read so far.
   [[nodiscard]] bool is_untouched() const;
 
   /// Returns true if the file may be read without being hashed first, as far as its fingerprint
@@ -114,8 +114,8 @@ class VerifiedFile {
   };
   [[nodiscard]] bool is_outdated(const Look& look) const;
 
-  // Guarded by the lock it lives in.
-  mutable Guarded<Look> look_;
+  /// Each READ looks at it.
+  mutable Versioned<Look> look_;
 };
 
 }  // namespace digestfs::cache

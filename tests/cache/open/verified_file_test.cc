@@ -112,6 +112,17 @@ TEST_F(VerifiedFileTest, IsReadWhileItGetsItsName) {
 }
 
 // A file that is read all day counted as unused since it was opened.
+// The disk may refuse a file that looks as it did.
+TEST_F(VerifiedFileTest, IsNotReadableOnceItIsKnownToBeDamaged) {
+  const VerifiedFile file = open();
+  EXPECT_TRUE(file.is_untouched());
+  EXPECT_TRUE(file.is_readable());
+  file.set_damaged();
+  EXPECT_FALSE(file.is_untouched());
+  EXPECT_FALSE(file.is_readable());
+  EXPECT_EQ(read(file), std::nullopt);
+}
+
 TEST_F(VerifiedFileTest, SaysOnceInAWhileThatItIsInUse) {
   const VerifiedFile file = open();
   const auto now = Clock::now();
