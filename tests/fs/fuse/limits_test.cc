@@ -7,7 +7,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <future>
 #include <memory>
 #include <new>
@@ -31,30 +30,8 @@
 #include "fs/fuse/parking.h"
 #include "fs/fuse/session.h"
 #include "fs/static_directory.h"
+#include "tests/support/costs.h"
 #include "tests/support/served.h"
-
-namespace {
-
-// How many more allocations of this thread succeed; negative where all do.
-thread_local int allocations_left = -1;
-
-}  // namespace
-
-// The tests of parking make an allocation fail. The allocator is malloc, as it is without this.
-void* operator new(std::size_t size) {
-  if (allocations_left >= 0 && allocations_left-- == 0) throw std::bad_alloc();
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-
-void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
-  if (allocations_left >= 0 && allocations_left-- == 0) return nullptr;
-  return std::malloc(size == 0 ? 1 : size);
-}
-
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t& /*tag*/) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
 
 namespace digestfs::fs {
 namespace {
@@ -115,13 +92,13 @@ TEST(Limits, ARequestThatFindsNoMemoryToWaitWithIsAnsweredOnce) {
     const Parking::Attempt attempt = [&] { ++answers; };
     const Parking::Fail fail = [&](const std::exception_ptr&) { ++answers; };
     const Pending pending{flight, Clock::now() + std::chrono::hours(1)};
-    allocations_left = allowed;
+    test::fail_allocation_after(allowed);
     try {
       parking.wait(parking.enter(attempt, fail), pending);
     } catch (const std::bad_alloc&) {
       ++answers;  // as the callback does whose request was not parked
     }
-    allocations_left = -1;
+    test::fail_allocation_after(-1);
     flight->land(nullptr);
     EXPECT_EQ(answers, 1) << "with " << allowed << " allocations";
   }
