@@ -100,6 +100,11 @@ class Content {
   [[nodiscard]] std::string read_small(const Digest& digest, const Patience& patience,
                                        std::size_t limit);
 
+  /// Returns true if an open object can be read as it is; see `OpenObjects::is_readable`.
+  [[nodiscard]] bool is_readable(const VerifiedFile& file) const {
+    return open_objects_.is_readable(file);
+  }
+
   /// Reads an open object; see `OpenObjects::read`.
   [[nodiscard]] std::size_t read(const std::shared_ptr<const VerifiedFile>& file,
                                  std::span<std::byte> buffer, std::uint64_t offset,

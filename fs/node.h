@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include "base/flight.h"
 #include "base/timestamp.h"
 #include "fs/file_type.h"
+#include "fs/part.h"
 
 // What a mount consists of. The nodes are plain C++: they return values or throw, and know nothing
 // of FUSE.
@@ -56,7 +58,8 @@ struct Attributes {
 
 using Xattrs = std::map<std::string, std::string>;
 
-/// A file that is open. Safe for concurrent use.
+/// What is open for a file that a process has opened: mostly the file itself, or what it is a part
+/// of, which is then open once for all such files. Safe for concurrent use.
 class OpenFile {
  public:
   /// No descriptor.
@@ -77,10 +80,19 @@ class OpenFile {
   /// past this object before it is on the disk. It stays open as long as this object lives, and two
   /// objects that live have the same descriptor only if their bytes are in the same file.
   [[nodiscard]] virtual int whole_file() const noexcept { return kNoFile; }
+
+  /// The marks of whoever keeps what is open for a while after it was used last.
+  struct Lingering {
+    std::atomic<bool> is_kept{false};   ///< somebody keeps it
+    std::atomic<bool> was_used{false};  ///< since whoever keeps it looked last
+  };
+  /// Returns the marks if it should stay open for a moment after its last use, because it will
+  /// probably be used again; null if not.
+  [[nodiscard]] virtual Lingering* lingering() noexcept { return nullptr; }
 };
 
-/// The result of `File::open`: the open file, and what becomes of the pages that the kernel keeps
-/// of the inode.
+/// The result of `File::open`: what is open, what of it the file is, and what becomes of the pages
+/// that the kernel keeps of the inode.
 struct Opened {
   enum class Caching {
     keep,    ///< they are good
@@ -88,8 +100,17 @@ struct Opened {
     bypass,  ///< none may be kept, because the file grows
   };
 
-  std::unique_ptr<OpenFile> file;
+  /// Shared, because a read that still waits outlives the release.
+  std::shared_ptr<OpenFile> file;
   Caching caching = Caching::keep;
+  Part part = {};
+
+  /// Reads the file; see `OpenFile::read`.
+  [[nodiscard]] std::size_t read(std::span<std::byte> buffer, std::uint64_t offset,
+                                 const Patience& patience) const {
+    return part.read([&](auto wanted, auto at) { return file->read(wanted, at, patience); }, buffer,
+                     offset);
+  }
 };
 
 /// Anything with an inode. Nodes live as long as the mount. Safe for concurrent use.

@@ -90,9 +90,7 @@ OpenObjects::File OpenObjects::open(const Digest& digest, const Patience& patien
 
 OpenObjects::File OpenObjects::open_by_blocks(const Digest& digest) {
   if (auto file = find_open(digest)) {
-    if (!file->is_readable()) return nullptr;
-    if (file->is_use_due(Clock::now(), kUseInterval)) store_.touch(digest);
-    return file;
+    return is_readable(*file) ? file : nullptr;
   }
   auto cached = find_cached(digest);
   if (!cached) return nullptr;
@@ -100,6 +98,12 @@ OpenObjects::File OpenObjects::open_by_blocks(const Digest& digest) {
   if (!file || !file->is_readable()) return nullptr;
   if (is_use_due(digest)) store_.touch(digest);
   return file;
+}
+
+bool OpenObjects::is_readable(const VerifiedFile& file) const {
+  if (!file.is_readable()) return false;
+  if (file.is_use_due(Clock::now(), kUseInterval)) store_.touch(file.digest());
+  return true;
 }
 
 std::size_t OpenObjects::read(const File& file, std::span<std::byte> buffer, std::uint64_t offset,

@@ -62,6 +62,10 @@ class OpenObjects {
   /// it there. Otherwise returns null, and `open` is the way; that makes sums for the next time.
   [[nodiscard]] File open_by_blocks(const Digest& digest);
 
+  /// Returns true if an open object can be read without being hashed first, and notes that it is in
+  /// use.
+  [[nodiscard]] bool is_readable(const VerifiedFile& file) const;
+
   /// Reads an open object. If its file was touched since it was hashed, or if a block of it does
   /// not match its sum, all of the file is hashed first. Throws `Errc::corrupt` if it is damaged.
   [[nodiscard]] std::size_t read(const File& file, std::span<std::byte> buffer,

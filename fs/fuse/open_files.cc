@@ -1,73 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/fuse/open_files.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace digestfs::fs {
 namespace {
 
-// Enough for readers of many layers at once; each keeps one descriptor at most.
+// Enough for readers of many layers at once; each keeps one descriptor.
 constexpr std::size_t kMaxLingering = 64;
 
 }  // namespace
 
 OpenFiles::OpenFiles(std::chrono::milliseconds moment)
-    : closing_([this, moment](const std::stop_token& stop) { close_old(moment, stop); }) {
-  const auto lingering = lingering_.lock();
-  lingering->younger.reserve(kMaxLingering);
-  lingering->older.reserve(kMaxLingering);
+    : closing_([this, moment](const std::stop_token& stop) { close_unused(moment, stop); }) {
+  lingering_.lock()->reserve(kMaxLingering);
 }
 
-std::uint64_t OpenFiles::keep(File file, Ending ending) {
-  const auto slab = slab_.lock();
-  if (slab->unused.empty()) {
-    const std::size_t needed = slab->all.size() + 1;
-    // Room for all of them, since a release must not fail.
-    if (slab->unused.capacity() < needed) slab->unused.reserve(2 * needed);
-    slab->unused.push_back(&slab->all.emplace_back());
-  }
-  Opened* const opened = slab->unused.back();
-  slab->unused.pop_back();
-  *opened = {std::move(file), Way::ask, ending};
-  return reinterpret_cast<std::uint64_t>(opened);
+std::uint64_t OpenFiles::keep(Opened opened) {
+  Slot& slot = slots_.take();
+  slot.value = {std::move(opened), Way::ask};
+  return reinterpret_cast<std::uint64_t>(&slot);
 }
 
 void OpenFiles::release(std::uint64_t handle) noexcept {
-  Opened& released = opened(handle);
-  File file = std::exchange(released.file, nullptr);
-  const Ending ending = released.ending;
-  slab_.lock()->unused.push_back(&released);
-  // Closed here, without a lock: that may take a while.
-  if (ending == Ending::linger) linger(std::move(file));
+  Slot& slot = handed_out(handle);
+  // Closed here: that may take a while.
+  std::shared_ptr<OpenFile> file = std::move(slot.value.opened.file);
+  slots_.give_back(slot);
+  linger(std::move(file));
 }
 
-void OpenFiles::linger(File file) noexcept {
+void OpenFiles::linger(std::shared_ptr<OpenFile> file) noexcept {
+  OpenFile::Lingering* const marks = file->lingering();
+  if (marks == nullptr) return;
+  // Written only if that changes something, so that readers do not disturb each other.
+  if (!marks->was_used) marks->was_used = true;
+  if (marks->is_kept || marks->is_kept.exchange(true)) return;
   bool is_first = false;
   {
     const auto lingering = lingering_.lock();
-    is_first = lingering->younger.empty();
-    if (lingering->younger.size() < kMaxLingering) {
-      lingering->younger.push_back(std::move(file));
-    } else {
-      file.swap(lingering->younger[lingering->next++ % kMaxLingering]);
+    is_first = lingering->empty();
+    // What finds no room is closed now.
+    if (lingering->size() == kMaxLingering) {
+      marks->is_kept = false;
+      return;
     }
+    lingering->push_back(std::move(file));
   }
   if (is_first) one_lingers_.notify_one();
 }
 
-void OpenFiles::close_old(std::chrono::milliseconds moment, const std::stop_token& stop) {
+void OpenFiles::close_unused(std::chrono::milliseconds moment, const std::stop_token& stop) {
   const auto never = [] { return false; };
-  std::vector<File> closed;
+  const auto is_unused = [](const std::shared_ptr<OpenFile>& file) {
+    OpenFile::Lingering& marks = *file->lingering();
+    if (marks.was_used.exchange(false)) return false;
+    marks.is_kept = false;
+    return true;
+  };
+  std::vector<std::shared_ptr<OpenFile>> closed;
   closed.reserve(kMaxLingering);
   while (!stop.stop_requested()) {
     {
       auto lingering = lingering_.lock();
-      const auto some = [&] { return !lingering->younger.empty() || !lingering->older.empty(); };
-      if (!one_lingers_.wait(lingering.native(), stop, some)) return;
+      if (!one_lingers_.wait(lingering.native(), stop, [&] { return !lingering->empty(); })) return;
       one_lingers_.wait_for(lingering.native(), stop, moment, never);
-      // Three vectors go round, and each keeps its room.
-      closed.swap(lingering->older);
-      lingering->older.swap(lingering->younger);
+      const auto unused = std::partition(lingering->begin(), lingering->end(),
+                                         [&](const auto& file) { return !is_unused(file); });
+      std::move(unused, lingering->end(), std::back_inserter(closed));
+      lingering->erase(unused, lingering->end());
     }
     closed.clear();
   }

@@ -5,13 +5,13 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <stop_token>
 #include <thread>
 #include <vector>
 
 #include "base/guarded.h"
+#include "base/slots.h"
 #include "fs/fuse/passthrough.h"
 #include "fs/node.h"
 
@@ -20,60 +20,46 @@ namespace digestfs::fs {
 /// The open files that the kernel has handles of. Files that the kernel has not released when the
 /// mount ends are closed with this object.
 ///
-/// A small file that is a part of a tar stays open for a moment after its release: whoever reads
-/// the files of a tree opens one after the other, and the tar is opened, locked and looked at once
-/// for all of them. The moment is short, because the cache cannot evict what is open.
+/// What has the marks `OpenFile::Lingering` stays open for a moment after its last release: whoever
+/// reads the files of a tree opens one after the other, and their tar is opened, locked and looked
+/// at once for all of them. The moment is short, because the cache cannot evict what is open.
 ///
-/// Safe for concurrent use.
+/// To keep, find and release a file that lingers takes no lock and no memory, but for the first one
+/// in a while. Safe for concurrent use.
 class OpenFiles {
  public:
-  /// Shared, because a read that still waits outlives the release.
-  using File = std::shared_ptr<OpenFile>;
-
-  /// What becomes of a file that is released.
-  enum class Ending {
-    close,
-    linger,  ///< It is closed after some time, between one and two times `moment`.
-  };
-
+  /// What lingers is closed between one and two times `moment` after its last release.
   explicit OpenFiles(std::chrono::milliseconds moment = std::chrono::milliseconds(200));
 
-  /// Keeps `file` until it is released; returns its handle.
-  [[nodiscard]] std::uint64_t keep(File file, Ending ending = Ending::close);
+  /// Keeps `opened` until it is released; returns its handle.
+  [[nodiscard]] std::uint64_t keep(Opened opened);
 
-  /// Returns the file of a handle that was not released yet. Takes no lock.
-  [[nodiscard]] static File at(std::uint64_t handle) { return opened(handle).file; }
-  /// How the kernel reads the file of a handle that was not released yet. Takes no lock.
-  [[nodiscard]] static Way& way_of(std::uint64_t handle) { return opened(handle).way; }
+  /// Returns the file of a handle that was not released yet.
+  [[nodiscard]] static const Opened& at(std::uint64_t handle) {
+    return handed_out(handle).value.opened;
+  }
+  /// How the kernel reads the file of a handle that was not released yet.
+  [[nodiscard]] static Way& way_of(std::uint64_t handle) { return handed_out(handle).value.way; }
 
   void release(std::uint64_t handle) noexcept;
 
  private:
-  struct Opened {
-    File file;
+  struct HandedOut {
+    Opened opened;
     Way way = Way::ask;
-    Ending ending = Ending::close;
   };
-  /// An element of `all` never moves, and is used again once it is released.
-  struct Slab {
-    std::deque<Opened> all;
-    std::vector<Opened*> unused;
-  };
-  struct Lingering {
-    std::vector<File> younger;
-    std::vector<File> older;
-    std::size_t next = 0;
-  };
+  using Slot = Slots<HandedOut>::Slot;
 
-  [[nodiscard]] static Opened& opened(std::uint64_t handle) {
-    return *reinterpret_cast<Opened*>(handle);
+  [[nodiscard]] static Slot& handed_out(std::uint64_t handle) {
+    return *reinterpret_cast<Slot*>(handle);
   }
-  void linger(File file) noexcept;
-  void close_old(std::chrono::milliseconds moment, const std::stop_token& stop);
+  void linger(std::shared_ptr<OpenFile> file) noexcept;
+  void close_unused(std::chrono::milliseconds moment, const std::stop_token& stop);
 
-  // Guarded by the locks they live in.
-  Guarded<Slab> slab_;
-  Guarded<Lingering> lingering_;
+  // Synchronises itself.
+  Slots<HandedOut> slots_;
+  // Guarded by the lock it lives in: what lingers, each once.
+  Guarded<std::vector<std::shared_ptr<OpenFile>>> lingering_;
   std::condition_variable_any one_lingers_;
   // Last: it uses all of the above.
   std::jthread closing_;

@@ -38,8 +38,6 @@ constexpr std::chrono::seconds kListing{30};
 // How long the kernel believes what can change. It asks again soon, and mostly gets what the daemon
 // still believes; so what a SIGHUP makes the daemon forget is not shown for much longer.
 constexpr std::chrono::seconds kKernelMemory{1};
-// The size of what the kernel reads in one go, in bytes.
-constexpr std::uint64_t kSmallFile = std::uint64_t{128} << 10U;
 // What follows the state of an object that the kernel reads by itself.
 constexpr const char* kPassthroughState = " passthrough";
 
@@ -287,20 +285,12 @@ void close_file(Operations& operations, fuse_ino_t inode, std::uint64_t handle) 
   operations.open_files().release(handle);
 }
 
-/// Returns what becomes of a file that is released: only for a part of a tar that is read in one go
-/// does it matter what it costs to open the tar.
-OpenFiles::Ending ending_of(const Opened& opened, std::uint64_t size) {
-  const bool is_part = opened.file->whole_file() == OpenFile::kNoFile;
-  const bool lingers = is_part && opened.caching == Opened::Caching::keep && size <= kSmallFile;
-  return lingers ? OpenFiles::Ending::linger : OpenFiles::Ending::close;
-}
-
 /// Gives `opened`, which is `node` open, a handle, and replies with that. `info` becomes the reply.
 void reply_opened(fuse_req_t request, const File& node, fuse_file_info& info, Opened opened) {
   Operations& operations = operations_of(request);
   const int whole_file = opened.file->whole_file();
-  const OpenFiles::Ending ending = ending_of(opened, node.attributes().size);
-  info.fh = operations.open_files().keep(std::move(opened.file), ending);
+  const Opened::Caching caching = opened.caching;
+  info.fh = operations.open_files().keep(std::move(opened));
   Passthrough::Opening opening;
   if (auto& passthrough = operations.passthrough()) {
     try {
@@ -319,9 +309,9 @@ void reply_opened(fuse_req_t request, const File& node, fuse_file_info& info, Op
     fuse_reply_err(request, ESTALE);
     return;
   }
-  info.direct_io = opened.caching == Opened::Caching::bypass ? 1U : 0U;
+  info.direct_io = caching == Opened::Caching::bypass ? 1U : 0U;
   // The kernel refuses both at once: there are no pages to keep of what it reads by itself.
-  info.keep_cache = opening.backing == 0 && opened.caching == Opened::Caching::keep ? 1U : 0U;
+  info.keep_cache = opening.backing == 0 && caching == Opened::Caching::keep ? 1U : 0U;
   info.noflush = 1U;
   const std::uint64_t handle = info.fh;
   // Of an interrupted open the kernel wants to hear no more, not even the release.
@@ -359,8 +349,8 @@ void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offs
          [request, size, offset, open = OpenFiles::at(file->fh)](const Patience& patience) {
            thread_local std::vector<std::byte> buffer;
            if (buffer.size() < size) buffer.resize(size);
-           const std::size_t got = open->read(std::span(buffer).first(size),
-                                              static_cast<std::uint64_t>(offset), patience);
+           const std::size_t got = open.read(std::span(buffer).first(size),
+                                             static_cast<std::uint64_t>(offset), patience);
            fuse_reply_buf(request, reinterpret_cast<const char*>(buffer.data()), got);
          });
 }

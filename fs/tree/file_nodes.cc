@@ -2,6 +2,7 @@
 #include "fs/tree/file_nodes.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -10,64 +11,31 @@
 #include "fs/fact_names.h"
 
 namespace digestfs::fs {
-namespace {
-
-/// A file of a tree, open: a part of its layer's tar, with holes where it is sparse.
-class OpenTreeFile final : public OpenFile {
+/// The tar of a layer, open for those who read its files.
+class OpenTar final : public OpenFile {
  public:
-  OpenTreeFile(cache::Content& content, const FileRecord& record, const FileExtras& extras,
-               std::shared_ptr<const cache::VerifiedFile> tar)
-      : content_(content), record_(record), extras_(extras), tar_(std::move(tar)) {}
+  OpenTar(cache::Content& content, std::shared_ptr<const cache::VerifiedFile> file)
+      : content_(content), file_(std::move(file)) {}
 
+  [[nodiscard]] const cache::VerifiedFile& file() const noexcept { return *file_; }
+
+  /// Fills all of `buffer`: the tar was read to its end when the tree was made, so all of it is
+  /// there.
   [[nodiscard]] std::size_t read(std::span<std::byte> buffer, std::uint64_t offset,
                                  const Patience& patience) override {
-    if (offset >= record_.size) return 0;
-    const auto wanted =
-        static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), record_.size - offset));
-    const auto part = buffer.first(wanted);
-    if (extras_.sparse) {
-      read_sparse(part, offset, extras_.runs, patience);
-    } else {
-      read_stored(part, record_.where + offset, patience);
-    }
-    return wanted;
-  }
-
- private:
-  /// Fills `buffer` from the tar. The tar was read to its end when the tree was made, so all of it
-  /// is there.
-  void read_stored(std::span<std::byte> buffer, std::uint64_t offset, const Patience& patience) {
-    if (content_.read(tar_, buffer, offset, patience) != buffer.size()) {
-      throw Error(Errc::corrupt, str_cat("cannot read a file of layer ", tar_->digest(),
+    if (content_.read(file_, buffer, offset, patience) != buffer.size()) {
+      throw Error(Errc::corrupt, str_cat("cannot read a file of layer ", file_->digest(),
                                          ": its tar ends too early"));
     }
+    return buffer.size();
   }
+  [[nodiscard]] Lingering* lingering() noexcept override { return &lingering_; }
 
-  void read_sparse(std::span<std::byte> buffer, std::uint64_t offset,
-                   const std::vector<archive::SparseRun>& runs, const Patience& patience) {
-    std::ranges::fill(buffer, std::byte{0});
-    const std::uint64_t end = offset + buffer.size();
-    std::uint64_t stored = record_.where;
-    for (const archive::SparseRun& run : runs) {
-      if (run.offset >= end) return;
-      const std::uint64_t from = std::max(run.offset, offset);
-      const std::uint64_t to = std::min(run.end(), end);
-      if (from < to) {
-        read_stored(buffer.subspan(static_cast<std::size_t>(from - offset),
-                                   static_cast<std::size_t>(to - from)),
-                    stored + (from - run.offset), patience);
-      }
-      stored += run.length;
-    }
-  }
-
+ private:
   cache::Content& content_;
-  FileRecord record_;  ///< a copy: the tree may be moved out while the file is open
-  const FileExtras& extras_;
-  std::shared_ptr<const cache::VerifiedFile> tar_;
+  std::shared_ptr<const cache::VerifiedFile> file_;
+  Lingering lingering_;
 };
-
-}  // namespace
 
 Attributes FileNode::attributes() const { return nodes_->attributes(nodes_->index_of(*this)); }
 
@@ -75,17 +43,21 @@ Xattrs FileNode::xattrs() const { return nodes_->xattrs(nodes_->index_of(*this))
 
 Opened FileNode::open(const Patience& patience) const {
   const FileTree& tree = nodes_->tree();
-  const FileRecord record = tree.file(nodes_->index_of(*this));
+  const FileRecord& record = tree.file(nodes_->index_of(*this));
   const FileExtras& extras = tree.extras(record);
-  const Digest& diff = nodes_->diff_of(record);
   if (!extras.defect.empty()) {
-    throw Error(Errc::corrupt, str_cat("cannot open a file of layer ", diff, ": ", extras.defect));
+    throw Error(Errc::corrupt, str_cat("cannot open a file of layer ", nodes_->diff_of(record),
+                                       ": ", extras.defect));
   }
-  auto tar = nodes_->content().open_by_blocks(diff, patience);
+  auto tar = nodes_->open_tar(record.layer, patience);
   // A damaged file may have filled pages that the kernel keeps of this inode.
-  const auto caching = tar->replaces_another() ? Opened::Caching::drop : Opened::Caching::keep;
-  return {std::make_unique<OpenTreeFile>(nodes_->content(), record, extras, std::move(tar)),
-          caching};
+  const auto caching =
+      tar->file().replaces_another() ? Opened::Caching::drop : Opened::Caching::keep;
+  // The tree may be moved out while the file is open, but for its extras.
+  return {std::move(tar), caching,
+          Part{.begin = record.where,
+               .size = record.size,
+               .runs = extras.sparse ? &extras.runs : nullptr}};
 }
 
 Attributes SymlinkNode::attributes() const { return nodes_->attributes(nodes_->index_of(*this)); }
@@ -111,7 +83,8 @@ FileNodes::FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree, st
       content_(content),
       problems_(problems),
       store_(content.store()),
-      layer_fact_(layer_fact) {
+      layer_fact_(layer_fact),
+      tars_(diffs_.size()) {
   const auto all = tree_->files();
   directories_ =
       static_cast<std::size_t>(std::ranges::count(all, FileType::directory, &FileRecord::type));
@@ -134,6 +107,14 @@ FileNodes::FileNodes(InodeNumber first, std::shared_ptr<const FileTree> tree, st
         break;
     }
   }
+}
+
+std::shared_ptr<OpenTar> FileNodes::open_tar(std::size_t number, const Patience& patience) const {
+  if (auto open = tars_[number].lock(); open && content_.is_readable(open->file())) return open;
+  auto opened =
+      std::make_shared<OpenTar>(content_, content_.open_by_blocks(diffs_[number], patience));
+  tars_[number].set(opened);
+  return opened;
 }
 
 const FileTree& FileNodes::tree() const {

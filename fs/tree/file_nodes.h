@@ -2,11 +2,14 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/weak_slot.h"
 #include "cache/content.h"
 #include "cache/housekeeper.h"
 #include "cache/problems.h"
@@ -21,6 +24,7 @@
 namespace digestfs::fs {
 
 class FileNodes;
+class OpenTar;
 
 /// A regular file of a tree.
 class FileNode final : public File {
@@ -93,6 +97,11 @@ class FileNodes final : public NodeBlock {
   [[nodiscard]] cache::Content& content() const noexcept { return content_; }
   [[nodiscard]] const Digest& diff_of(const FileRecord& file) const { return diffs_[file.layer]; }
 
+  /// Opens the tar of layer `number`, which is open once for all of its files. If it is open
+  /// already, this takes no lock and no memory.
+  [[nodiscard]] std::shared_ptr<OpenTar> open_tar(std::size_t number,
+                                                  const Patience& patience) const;
+
   [[nodiscard]] Attributes attributes(FileTree::Index index) const;
   [[nodiscard]] Xattrs xattrs(FileTree::Index index) const;
 
@@ -112,6 +121,8 @@ class FileNodes final : public NodeBlock {
   std::deque<SymlinkNode> symlinks_;
   std::deque<SpecialNode> specials_;
   std::vector<std::uint32_t> slots_;  ///< of a file that is no directory, among those of its type
+  // Synchronise themselves: the tars of the layers, of which somebody may have files open.
+  mutable std::vector<WeakSlot<OpenTar>> tars_;
 };
 
 }  // namespace digestfs::fs

@@ -3,7 +3,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -13,10 +16,8 @@
 namespace digestfs::fs {
 namespace {
 
-using Ending = OpenFiles::Ending;
-
 /// Counts those that are open.
-class CountedFile final : public OpenFile {
+class CountedFile : public OpenFile {
  public:
   explicit CountedFile(std::atomic<int>& open) : open_(open) { ++open_; }
   ~CountedFile() override { --open_; }
@@ -30,22 +31,31 @@ class CountedFile final : public OpenFile {
   std::atomic<int>& open_;
 };
 
+class LingeringFile final : public CountedFile {
+ public:
+  using CountedFile::CountedFile;
+  [[nodiscard]] Lingering* lingering() noexcept override { return &marks_; }
+
+ private:
+  Lingering marks_;
+};
+
 TEST(OpenFiles, CloseWhatIsReleased) {
   std::atomic<int> open = 0;
   OpenFiles files;
-  const auto first = files.keep(std::make_shared<CountedFile>(open));
-  const auto second = files.keep(std::make_shared<CountedFile>(open));
+  const auto first = files.keep({std::make_shared<CountedFile>(open)});
+  const auto second = files.keep({std::make_shared<CountedFile>(open)});
   EXPECT_NE(first, second);
   files.release(first);
   EXPECT_EQ(open, 1);
-  EXPECT_NE(OpenFiles::at(second), nullptr);
+  EXPECT_NE(OpenFiles::at(second).file, nullptr);
 }
 
 TEST(OpenFiles, CloseInTheEndWhatNobodyReleased) {
   std::atomic<int> open = 0;
   {
     OpenFiles files;
-    static_cast<void>(files.keep(std::make_shared<CountedFile>(open)));
+    static_cast<void>(files.keep({std::make_shared<CountedFile>(open)}));
     EXPECT_EQ(open, 1);
   }
   EXPECT_EQ(open, 0);
@@ -54,11 +64,11 @@ TEST(OpenFiles, CloseInTheEndWhatNobodyReleased) {
 TEST(OpenFiles, StayOpenForAReadThatIsUnderWay) {
   std::atomic<int> open = 0;
   OpenFiles files;
-  const auto handle = files.keep(std::make_shared<CountedFile>(open));
-  OpenFiles::File reading = OpenFiles::at(handle);
+  const auto handle = files.keep({std::make_shared<CountedFile>(open)});
+  Opened reading = OpenFiles::at(handle);
   files.release(handle);
   EXPECT_EQ(open, 1);
-  reading.reset();
+  reading.file.reset();
   EXPECT_EQ(open, 0);
 }
 
@@ -67,12 +77,12 @@ TEST(OpenFiles, HaveHandlesOfTheirOwnWhileTheyAreOpen) {
   OpenFiles files;
   std::vector<std::uint64_t> handles;
   for (int i = 0; i < 3000; ++i) {
-    handles.push_back(files.keep(std::make_shared<CountedFile>(open)));
+    handles.push_back(files.keep({std::make_shared<CountedFile>(open)}));
     OpenFiles::way_of(handles.back()) = i % 2 == 0 ? Way::by_itself : Way::impossible;
   }
   for (int i = 0; i < 3000; i += 3) {
     files.release(handles[static_cast<std::size_t>(i)]);
-    const auto handle = files.keep(std::make_shared<CountedFile>(open));
+    const auto handle = files.keep({std::make_shared<CountedFile>(open)});
     EXPECT_EQ(OpenFiles::way_of(handle), Way::ask);
     handles[static_cast<std::size_t>(i)] = handle;
   }
@@ -88,23 +98,48 @@ TEST(OpenFiles, StayOpenAfterTheirReleaseIfTheyLinger) {
   std::atomic<int> open = 0;
   {
     OpenFiles files(std::chrono::hours(1));
-    files.release(files.keep(std::make_shared<CountedFile>(open), Ending::linger));
+    files.release(files.keep({std::make_shared<LingeringFile>(open)}));
     EXPECT_EQ(open, 1);
     for (int i = 0; i < 1000; ++i) {
-      files.release(files.keep(std::make_shared<CountedFile>(open), Ending::linger));
+      files.release(files.keep({std::make_shared<LingeringFile>(open)}));
     }
     EXPECT_LE(open, 64);
   }
   EXPECT_EQ(open, 0);
 }
 
+TEST(OpenFiles, LingerOnceThoughManyFilesHaveTheSameThingOpen) {
+  std::atomic<int> open = 0;
+  OpenFiles files(std::chrono::hours(1));
+  const auto tar = std::make_shared<LingeringFile>(open);
+  std::vector<std::uint64_t> handles;
+  for (int i = 0; i < 1000; ++i) handles.push_back(files.keep({tar}));
+  for (const auto handle : handles) files.release(handle);
+  EXPECT_EQ(tar.use_count(), 2);
+}
+
 TEST(OpenFiles, AreClosedInTheEndThoughNobodyAsksForAnythingAnyMore) {
   std::atomic<int> open = 0;
   OpenFiles files(std::chrono::milliseconds(1));
   for (int round = 0; round < 3; ++round) {
-    files.release(files.keep(std::make_shared<CountedFile>(open), Ending::linger));
+    files.release(files.keep({std::make_shared<LingeringFile>(open)}));
     while (open != 0) std::this_thread::yield();
   }
+}
+
+// While one thread closes what nobody uses, others use it again.
+TEST(OpenFiles, MayBeUsedAgainJustWhenTheyAreClosed) {
+  std::atomic<int> open = 0;
+  OpenFiles files(std::chrono::milliseconds(1));
+  {
+    const auto tar = std::make_shared<LingeringFile>(open);
+    const auto use = [&] {
+      for (int i = 0; i < 300'000; ++i) files.release(files.keep({tar}));
+    };
+    std::jthread other(use);
+    use();
+  }
+  while (open != 0) std::this_thread::yield();
 }
 
 }  // namespace

@@ -268,10 +268,10 @@ TEST_F(IdleTree, IsNotBroughtBackForAFileThatIsOpen) {
   Entered entered = enter();
   const auto patience = Patience::unlimited();
   const auto opened =
-      test::landed([&] { return dynamic_cast<const File&>(*entered.node()).open(patience).file; });
+      test::landed([&] { return dynamic_cast<const File&>(*entered.node()).open(patience); });
   entered.tidy();
   std::array<std::byte, 100> buffer{};
-  EXPECT_EQ(opened->read(buffer, 0, patience), kContent.size());
+  EXPECT_EQ(opened.read(buffer, 0, patience), kContent.size());
   EXPECT_EQ(as_text(buffer).substr(0, kContent.size()), kContent);
   EXPECT_EQ(entered.resident(), 0U);
 }
