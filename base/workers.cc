@@ -2,6 +2,8 @@
 #include "base/workers.h"
 
 #include <algorithm>
+#include <functional>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -37,15 +39,13 @@ bool Workers::launch(Lane lane, const std::shared_ptr<Flight>& flight, Work work
       failure = stopping();
     } else {
       queue->jobs.push_back({flight, std::move(work)});
-      if (queue->idle < queue->jobs.size() && queue->threads.size() < state->limit) {
-        try {
-          queue->threads.emplace_back([&lane = *state] { run(lane); });
-        } catch (...) {
-          // Fewer threads than allowed will do. Without any, nothing would ever take this job.
-          if (queue->threads.empty()) {
-            failure = std::current_exception();
-            queue->jobs.pop_back();
-          }
+      try {
+        state->add_thread(*queue);
+      } catch (...) {
+        // Fewer threads than allowed will do. Without any, nothing would ever take this job.
+        if (queue->threads.empty()) {
+          failure = std::current_exception();
+          queue->jobs.pop_back();
         }
       }
     }
@@ -60,40 +60,111 @@ bool Workers::launch(Lane lane, const std::shared_ptr<Flight>& flight, Work work
   return true;
 }
 
+void Workers::enlist(Lane lane, const Flight& flight, Work help) {
+  LaneState& state = state_of(lane);
+  {
+    const auto queue = state.queue.lock();
+    if (queue->stopped) return;
+    queue->jobs.push_back({.flight = nullptr, .work = std::move(help), .helped = &flight});
+    try {
+      state.add_thread(*queue);
+    } catch (const std::system_error&) {
+      // The work that this helps has a thread, and does all of it by itself.
+    }
+  }
+  state.wake.notify_one();
+}
+
+void Workers::dismiss(Lane lane, const Flight& flight) noexcept {
+  LaneState& state = state_of(lane);
+  std::list<Job> unstarted;
+  auto queue = state.queue.lock();
+  const auto helps = [&](const Job& job) { return job.helped == &flight; };
+  for (auto at = queue->jobs.begin(); at != queue->jobs.end();) {
+    const auto job = at++;
+    if (helps(*job)) unstarted.splice(unstarted.end(), queue->jobs, job);
+  }
+  for (Job& job : queue->running) {
+    if (helps(job)) job.is_dismissed = true;
+  }
+  for (;;) {
+    const auto job = std::ranges::find_if(queue->running, [&](const Job& each) {
+      return helps(each) && !each.stop.stop_requested();
+    });
+    if (job == queue->running.end()) break;
+    // Without the lock, for a stop calls back into whatever waits for it.
+    std::stop_source stop = job->stop;
+    queue.native().unlock();
+    stop.request_stop();
+    queue.native().lock();
+  }
+  state.has_ended.wait(queue.native(), [&] { return std::ranges::none_of(queue->running, helps); });
+}
+
+/// Starts a thread if there are more jobs than threads that are idle.
+void Workers::LaneState::add_thread(Queue& locked) {
+  if (locked.idle >= locked.jobs.size() || locked.threads.size() >= limit) return;
+  locked.threads.emplace_back([this] { run(*this); });
+}
+
 /// Moves a job that may begin now from the queue to those that run: the first that a caller waits
-/// for, or else the first. Returns nothing if there is no such job. Allocates nothing, for a worker
-/// could not say that it failed.
-std::optional<std::list<Workers::Job>::iterator> Workers::take_next(Queue& queue) noexcept {
+/// for, or else the first, or else help if each job could have a thread all the same. Returns
+/// nothing if there is no such job. Allocates nothing, for a worker could not say that it failed.
+std::optional<Workers::JobIterator> Workers::take_next(const LaneState& lane,
+                                                       Queue& queue) noexcept {
   const auto now = Clock::now();
-  const auto is_due = [now](const Job& job) { return job.not_before <= now; };
-  auto next = std::find_if(queue.jobs.begin(), queue.jobs.end(), [&](const Job& job) {
-    return is_due(job) && job.flight->waiters() > 0;
-  });
-  if (next == queue.jobs.end()) next = std::find_if(queue.jobs.begin(), queue.jobs.end(), is_due);
+  const auto is_due = [now](const Job& job) { return job.not_before <= now && !job.is_help(); };
+  auto next = std::ranges::find_if(queue.jobs,
+                                   [&](const Job& job) { return is_due(job) && job.is_wanted(); });
+  if (next == queue.jobs.end()) next = std::ranges::find_if(queue.jobs, is_due);
+  if (next == queue.jobs.end()) {
+    const auto queued = std::ranges::count_if(queue.jobs, std::not_fn(&Job::is_help));
+    if (queue.running.size() + static_cast<std::size_t>(queued) >= lane.limit) return std::nullopt;
+    next = std::ranges::find_if(queue.jobs, &Job::is_help);
+  }
   if (next == queue.jobs.end()) return std::nullopt;
   queue.running.splice(queue.running.end(), queue.jobs, next);
   return next;
 }
 
-/// Returns when the first job of a queue that is not empty may begin.
-Clock::time_point Workers::next_due(const Queue& queue) noexcept {
-  return std::min_element(queue.jobs.begin(), queue.jobs.end(),
-                          [](const Job& a, const Job& b) { return a.not_before < b.not_before; })
-      ->not_before;
+/// Returns when the first job may begin; nothing if only help is queued, which waits for a thread.
+std::optional<Clock::time_point> Workers::next_due(const Queue& queue) noexcept {
+  std::optional<Clock::time_point> first;
+  for (const Job& job : queue.jobs) {
+    if (!job.is_help() && (!first || job.not_before < *first)) first = job.not_before;
+  }
+  return first;
+}
+
+/// Puts a job that has thrown `NotYet` back into the queue. Returns false if it has to end.
+bool Workers::begin_again(LaneState& lane, JobIterator job, Clock::duration pause) noexcept {
+  std::optional<std::stop_source> renewed;
+  try {
+    // Help that made room for something else is not stopped for ever.
+    if (job->is_help()) renewed.emplace();
+  } catch (...) {
+    return false;
+  }
+  const auto queue = lane.queue.lock();
+  if (queue->stopped || job->is_dismissed) return false;
+  if (renewed) job->stop = *std::move(renewed);
+  job->not_before = Clock::now() + pause;
+  queue->jobs.splice(queue->jobs.end(), queue->running, job);
+  return true;
 }
 
 void Workers::run(LaneState& lane) noexcept {
   for (;;) {
-    std::list<Job>::iterator job;
+    JobIterator job;
     {
       auto queue = lane.queue.lock();
       ++queue->idle;
-      std::optional<std::list<Job>::iterator> next;
-      while (!(next = take_next(*queue)) && !queue->stopped) {
-        if (queue->jobs.empty()) {
-          lane.wake.wait(queue.native());
+      std::optional<JobIterator> next;
+      while (!(next = take_next(lane, *queue)) && !queue->stopped) {
+        if (const auto due = next_due(*queue)) {
+          lane.wake.wait_until(queue.native(), *due);
         } else {
-          lane.wake.wait_until(queue.native(), next_due(*queue));
+          lane.wake.wait(queue.native());
         }
       }
       --queue->idle;
@@ -110,12 +181,7 @@ void Workers::run(LaneState& lane) noexcept {
     try {
       job->work(job->stop.get_token());
     } catch (const NotYet& later) {
-      const auto queue = lane.queue.lock();
-      if (!queue->stopped) {
-        job->not_before = Clock::now() + later.pause;
-        queue->jobs.splice(queue->jobs.end(), queue->running, job);
-        continue;
-      }
+      if (begin_again(lane, job, later.pause)) continue;
       failure = stopping();
     } catch (...) {
       failure = std::current_exception();
@@ -126,33 +192,39 @@ void Workers::run(LaneState& lane) noexcept {
     {
       const auto queue = lane.queue.lock();
       queue->running.erase(job);
-      if (queue->running.empty() && queue->jobs.empty()) lane.has_ended.notify_all();
+      if (!flight || (queue->running.empty() && queue->jobs.empty())) lane.has_ended.notify_all();
     }
-    flight->land(std::move(failure));
+    if (flight) flight->land(std::move(failure));
   }
 }
 
-/// Asks as many jobs that no caller waits for to stop as are needed for the queued jobs that a
-/// caller waits for.
+/// Asks as much help, and as many jobs that no caller waits for, to stop as is needed for the
+/// queued jobs that a caller waits for.
 void Workers::LaneState::make_places() const noexcept {
   std::vector<std::stop_source> ended;
   try {
     const auto locked = queue.lock();
-    const auto is_wanted = [](const Job& job) { return job.flight->waiters() > 0; };
+    const auto is_abandoned = [](const Job& job) {
+      return !job.is_help() && job.flight->is_abandoned();
+    };
     const auto is_ending = [](const Job& job) { return job.stop.stop_requested(); };
     const auto count = [](const std::list<Job>& jobs, const auto& is_counted) {
       return static_cast<std::size_t>(std::count_if(jobs.begin(), jobs.end(), is_counted));
     };
-    const std::size_t needed = count(locked->jobs, is_wanted);
+    const std::size_t needed = count(locked->jobs, std::mem_fn(&Job::is_wanted));
     // The threads that are idle, that have not begun to look for work, or that soon will be.
     std::size_t places =
         locked->threads.size() - locked->running.size() + count(locked->running, is_ending);
-    for (const Job& job : locked->running) {
-      if (places >= needed) break;
-      if (!job.flight->is_abandoned() || is_ending(job)) continue;
-      ended.push_back(job.stop);
-      ++places;
-    }
+    const auto end_some = [&](const auto& gives_way) {
+      for (const Job& job : locked->running) {
+        if (places >= needed) break;
+        if (!gives_way(job) || is_ending(job)) continue;
+        ended.push_back(job.stop);
+        ++places;
+      }
+    };
+    end_some(std::mem_fn(&Job::is_help));
+    end_some(is_abandoned);
   } catch (...) {
     // There is no memory for the list: the queued work waits for its turn.
   }
@@ -164,14 +236,17 @@ std::vector<std::shared_ptr<const Flight>> Workers::flights() const {
   std::vector<std::shared_ptr<const Flight>> all;
   for (const auto& lane : lanes_) {
     const auto queue = lane->queue.lock();
-    for (const Job& job : queue->running) all.push_back(job.flight);
-    for (const Job& job : queue->jobs) all.push_back(job.flight);
+    for (const auto* jobs : {&queue->running, &queue->jobs}) {
+      for (const Job& job : *jobs) {
+        if (!job.is_help()) all.push_back(job.flight);
+      }
+    }
   }
   return all;
 }
 
 void Workers::await_end_of(Lane lane) {
-  auto& state = *lanes_[static_cast<std::size_t>(lane)];
+  LaneState& state = state_of(lane);
   auto queue = state.queue.lock();
   state.has_ended.wait(queue.native(),
                        [&] { return queue->jobs.empty() && queue->running.empty(); });
@@ -192,7 +267,9 @@ void Workers::ask_to_end() noexcept {
     lane->wake.notify_all();
     lane->has_ended.notify_all();
     for (std::stop_source& stop : running) stop.request_stop();
-    for (const Job& job : unstarted) job.flight->land(stopping());
+    for (const Job& job : unstarted) {
+      if (!job.is_help()) job.flight->land(stopping());
+    }
   }
 }
 

@@ -42,6 +42,9 @@ struct NotYet {
 /// such work is queued, work of that lane that no caller waits for any longer is asked to stop. It
 /// lands as `Errc::interrupted`, and what it left behind, such as a partial download, stays.
 ///
+/// Work under way may have help of the threads of a lane that have nothing else to do (`enlist`). A
+/// lane therefore never does more at once than it has threads, however much help there is.
+///
 /// Destruction stops all work: work under way is asked to end by its stop token, and work that has
 /// not begun lands as `Errc::interrupted`. Only what is in `Lane::name` is finished first. Safe for
 /// concurrent use.
@@ -60,6 +63,15 @@ class Workers {
   /// or because the system gives no thread.
   bool launch(Lane lane, const std::shared_ptr<Flight>& flight, Work work);
 
+  /// Queues `help` for the work of `flight`, which is under way. Help begins only while `lane` has
+  /// more threads than other work. It is asked to stop as soon as a caller waits for other work of
+  /// the lane that no thread is free for. It is begun again, when there is a thread for it,
+  /// whenever it has thrown `NotYet`, and ends when it returns or throws anything else.
+  void enlist(Lane lane, const Flight& flight, Work help);
+  /// Ends all help for the work of `flight`: help under way is asked to stop, and other help never
+  /// begins. Returns when none is under way any longer. Must not be called from help.
+  void dismiss(Lane lane, const Flight& flight) noexcept;
+
   /// Returns the flights that are queued or under way, in no order.
   [[nodiscard]] std::vector<std::shared_ptr<const Flight>> flights() const;
 
@@ -74,10 +86,15 @@ class Workers {
 
  private:
   struct Job {
-    std::shared_ptr<Flight> flight;
+    std::shared_ptr<Flight> flight;  ///< null for help
     Work work;
     std::stop_source stop{};
     Clock::time_point not_before{};  ///< when work that has thrown `NotYet` is begun again
+    const Flight* helped = nullptr;  ///< whose work this helps
+    bool is_dismissed = false;
+
+    [[nodiscard]] bool is_help() const noexcept { return !flight; }
+    [[nodiscard]] bool is_wanted() const noexcept { return flight && flight->waiters() > 0; }
   };
   struct Queue {
     std::list<Job> jobs;
@@ -94,13 +111,21 @@ class Workers {
     std::size_t limit = 1;
     bool is_finished_at_end = false;
 
+    void add_thread(Queue& locked);
     void make_places() const noexcept;
   };
+  using JobIterator = std::list<Job>::iterator;
 
+  [[nodiscard]] LaneState& state_of(Lane lane) const noexcept {
+    return *lanes_[static_cast<std::size_t>(lane)];
+  }
   void ask_to_end() noexcept;
   static void run(LaneState& lane) noexcept;
-  [[nodiscard]] static std::optional<std::list<Job>::iterator> take_next(Queue& queue) noexcept;
-  [[nodiscard]] static Clock::time_point next_due(const Queue& queue) noexcept;
+  [[nodiscard]] static bool begin_again(LaneState& lane, JobIterator job,
+                                        Clock::duration pause) noexcept;
+  [[nodiscard]] static std::optional<JobIterator> take_next(const LaneState& lane,
+                                                            Queue& queue) noexcept;
+  [[nodiscard]] static std::optional<Clock::time_point> next_due(const Queue& queue) noexcept;
 
   // Shared with the flights, which tell a lane when a caller begins or ceases to wait.
   std::array<std::shared_ptr<LaneState>, kLanes> lanes_;

@@ -246,7 +246,9 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
       [&inodes](const std::stop_token& stop) { inodes.tidy(stop); });
   cache::DownloadPolicy downloads;
   // A disk gives two readers no more than one.
-  if (is_remote(options.source)) downloads.connections.most = options.connections;
+  if (is_remote(options.source)) {
+    downloads.connections.most = std::min(options.connections, options.jobs);
+  }
   fs::PassthroughState passthrough;
   const bool may_pass = options.passthrough && is_root_of_the_machine();
   if (!options.passthrough) {

@@ -284,7 +284,7 @@ HashedFile Downloads::fetch_from(const Origin& origin, Download& download) {
     Receiver receiver(store_, partial, download.bounds, wanted, download.flight);
     ObjectTransfer transfer(
         sender_of(origin, download.digest),
-        {store_, partial, receiver, *download.arrival, download.flight, download.request, spare_},
+        {store_, partial, receiver, *download.arrival, download.flight, download.request, workers_},
         connections);
     try {
       if (wanted == registry::Copy::any && is_whole(had, download)) {

@@ -43,7 +43,7 @@ class Downloads {
         quarantine_(quarantine),
         problems_(problems),
         policy_(policy),
-        spare_(policy.connections.most - 1),
+        workers_(workers),
         flights_(workers) {}
 
   /// Returns the flight that downloads `digest`. When the flight has landed well, the object is in
@@ -113,8 +113,7 @@ class Downloads {
   Quarantine& quarantine_;
   Problems& problems_;
   DownloadPolicy policy_;
-  // Synchronise themselves.
-  SpareConnections spare_;
+  Workers& workers_;
   // Guarded by the lock it lives in.
   Guarded<std::unordered_map<Digest, std::weak_ptr<Arrival>>> arrivals_;
   // Synchronises itself; its work uses all of the above.

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -27,14 +26,6 @@ struct EnoughCame {};
 bool is_cut(Errc code) noexcept { return code == Errc::unavailable || code == Errc::timed_out; }
 
 }  // namespace
-
-bool SpareConnections::take() noexcept {
-  std::size_t free = free_;
-  while (free > 0) {
-    if (free_.compare_exchange_weak(free, free - 1)) return true;
-  }
-  return false;
-}
 
 /// Takes a part of the object into the partial file.
 class ObjectTransfer::PartSink final : public registry::ObjectSink {
@@ -79,7 +70,7 @@ class ObjectTransfer::PartSink final : public registry::ObjectSink {
 ObjectTransfer::ObjectTransfer(Send send, const Parts& parts, const ConnectionPolicy& policy)
     : send_(std::move(send)), parts_(parts), policy_(policy) {}
 
-ObjectTransfer::~ObjectTransfer() { end_helpers(); }
+ObjectTransfer::~ObjectTransfer() { end_help(); }
 
 void ObjectTransfer::run() {
   parts_.arrival.reach(parts_.receiver.size());
@@ -99,9 +90,9 @@ void ObjectTransfer::run() {
       if (!ranges_ || !ranges_->are_complete()) throw;
     }
     if (!ranges_->are_complete()) throw Error(Errc::interrupted, "the download was stopped");
-    end_helpers();
+    end_help();
   } catch (...) {
-    end_helpers();
+    end_help();
     keep_rest();
     // What others have fetched behind a gap is of no use to a later transfer.
     if (ranges_) parts_.partial.keep(ranges_->reached());
@@ -165,7 +156,8 @@ bool ObjectTransfer::is_worth_sharing(std::uint64_t at) {
   return static_cast<double>(at - begin_) < seconds * static_cast<double>(policy_.fast);
 }
 
-/// Gives what comes after the next part to helpers, as far as there are connections for them.
+/// Gives what comes after the next part to whoever helps. Whether somebody does is decided again
+/// and again, as threads are free.
 void ObjectTransfer::share(std::uint64_t at) {
   const std::uint64_t part =
       std::clamp((*total_ - at) / (2 * policy_.most), policy_.smallest, policy_.largest);
@@ -173,52 +165,52 @@ void ObjectTransfer::share(std::uint64_t at) {
       .part = part, .window = kPartsAhead * policy_.most * part, .patience = policy_.patience};
   ranges_.emplace(Span{at, *total_}, ranges);
   first_ = ranges_->take({});
-  helpers_.reserve(policy_.most);
-  while (helpers_.size() + 1 < policy_.most && parts_.spare.take()) {
-    try {
-      helpers_.emplace_back([this](const std::stop_token& stop) { help(stop); });
-    } catch (const std::system_error&) {
-      parts_.spare.give_back();
-      break;
-    }
+  for (std::size_t i = 1; i < policy_.most; ++i) {
+    parts_.workers.enlist(Lane::download, parts_.flight,
+                          [this](const std::stop_token& stop) { help(stop); });
   }
-  if (!helpers_.empty()) return;
-  // Nobody can help now. Look again after a while.
-  first_.reset();
-  ranges_.reset();
-  began_ = Clock::now();
-  begin_ = at;
 }
 
-/// What a helper does: it fetches parts until nothing is left, or until it fails. Whatever the
-/// failure is, the first connection meets it as well when it fetches what is left.
-void ObjectTransfer::help(const std::stop_token& stop) noexcept {
+/// What a further connection does: it fetches one part, and then gives its thread to whatever else
+/// there is to do. It gives up for good if it fails. Whatever the failure is, the first connection
+/// meets it as well when it fetches what is left.
+void ObjectTransfer::help(const std::stop_token& stop) {
   try {
-    // A helper is not worth a wait: where the server wants to be left alone, the first connection
-    // has it for itself (RTY-3).
-    fetch_parts({.stop = stop, .deadline = Clock::now(), .urgency = parts_.request.urgency});
-    // A slow connection may still bring what another one has fetched meanwhile.
-    if (ranges_->are_complete()) first_stop_.request_stop();
+    // Help is not worth a wait: where the server wants to be left alone, the first connection has
+    // it for itself (RTY-3).
+    const Request request{
+        .stop = stop, .deadline = Clock::now(), .urgency = parts_.request.urgency};
+    static_cast<void>(fetch_next_part(request));
   } catch (const std::exception& error) {
-    DIGESTFS_LOG(debug, "a further connection gives up digest=", parts_.partial.digest(),
-                 " cause=", error.what());
-  } catch (...) {
-    DIGESTFS_LOG(debug, "a further connection gives up digest=", parts_.partial.digest());
+    if (!stop.stop_requested()) {
+      DIGESTFS_LOG(debug, "a further connection gives up digest=", parts_.partial.digest(),
+                   " cause=", error.what());
+      return;
+    }
   }
-  parts_.spare.give_back();
+  if (!ranges_->are_complete()) throw NotYet{};
+  // A slow connection may still bring what another one has fetched meanwhile.
+  first_stop_.request_stop();
 }
 
 /// Fetches parts until nothing is missing any longer, or until a stop is requested.
 void ObjectTransfer::fetch_parts(const Request& request) {
-  while (const auto part = ranges_->take(request.stop)) {
-    try {
-      fetch_part(*part, request);
-    } catch (...) {
-      ranges_->give_back(*part);
-      throw;
-    }
-    ranges_->give_back(*part);
+  while (fetch_next_part(request)) {
   }
+}
+
+/// Fetches the next part. Returns false if there was none to fetch.
+bool ObjectTransfer::fetch_next_part(const Request& request) {
+  const auto part = ranges_->take(request.stop);
+  if (!part) return false;
+  try {
+    fetch_part(*part, request);
+  } catch (...) {
+    ranges_->give_back(*part);
+    throw;
+  }
+  ranges_->give_back(*part);
+  return true;
 }
 
 /// Fetches a part, and goes on where a connection is cut.
@@ -264,10 +256,9 @@ void ObjectTransfer::keep_rest() noexcept {
   }
 }
 
-/// Stops the helpers and waits for them.
-void ObjectTransfer::end_helpers() noexcept {
-  for (auto& helper : helpers_) helper.request_stop();
-  helpers_.clear();
+/// Stops the other connections and waits for their end.
+void ObjectTransfer::end_help() noexcept {
+  if (ranges_) parts_.workers.dismiss(Lane::download, parts_.flight);
 }
 
 }  // namespace digestfs::cache

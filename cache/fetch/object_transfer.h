@@ -10,11 +10,10 @@
 #include <span>
 #include <stop_token>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "base/flight.h"
 #include "base/request.h"
+#include "base/workers.h"
 #include "cache/fetch/arrival.h"
 #include "cache/fetch/ranges.h"
 #include "cache/fetch/receiver.h"
@@ -40,23 +39,11 @@ struct ConnectionPolicy {
   std::uint64_t fast = std::uint64_t{256} << 20U;
 };
 
-/// The connections beyond the first that all downloads of a repository share. Safe for concurrent
-/// use.
-class SpareConnections {
- public:
-  explicit SpareConnections(std::size_t count) : free_(count) {}
-  /// Returns false if all are in use.
-  [[nodiscard]] bool take() noexcept;
-  void give_back() noexcept { ++free_; }
-
- private:
-  std::atomic<std::size_t> free_;
-};
-
 /// One transfer of an object into its partial file, from one origin: it begins where the file ends.
 /// One connection begins. If there is much left to come after a while, further ones fetch parts of
-/// it, each with its own retries. One that fails gives its part back, and the others go on: the
-/// first does not leave its stream as long as nobody else fetches what comes next in it.
+/// it, each with its own retries, as far as the lane of downloads has threads that nothing else
+/// needs. One that fails gives its part back, and the others go on: the first does not leave its
+/// stream as long as nobody else fetches what comes next in it.
 class ObjectTransfer final : private registry::ObjectSink {
  public:
   /// Has the origin send a range of the object.
@@ -69,7 +56,7 @@ class ObjectTransfer final : private registry::ObjectSink {
     Arrival& arrival;    ///< is told how much of the object is there
     Flight& flight;
     const Request& request;
-    SpareConnections& spare;
+    Workers& workers;  ///< whose lane of downloads has the further connections
   };
 
   ObjectTransfer(Send send, const Parts& parts, const ConnectionPolicy& policy);
@@ -91,30 +78,29 @@ class ObjectTransfer final : private registry::ObjectSink {
 
   [[nodiscard]] bool is_worth_sharing(std::uint64_t at);
   void share(std::uint64_t at);
-  void help(const std::stop_token& stop) noexcept;
+  void help(const std::stop_token& stop);
   void stream_first(const Request& request);
   void fetch_parts(const Request& request);
+  [[nodiscard]] bool fetch_next_part(const Request& request);
   void fetch_part(Ranges::Part part, const Request& request);
   void receive_rest();
   void keep_rest() noexcept;
-  void end_helpers() noexcept;
+  void end_help() noexcept;
 
   // Constant after construction.
   Send send_;
   Parts parts_;
   ConnectionPolicy policy_;
-  // The state of the first connection; constant once there are helpers.
+  // The state of the first connection; constant once others may help.
   Clock::time_point began_;
   std::uint64_t begin_ = 0;
   std::optional<std::uint64_t> total_;
   std::string version_;
   std::optional<Ranges> ranges_;
-  std::optional<Ranges::Part> first_;  ///< what the first connection fetches, once others help
+  std::optional<Ranges::Part> first_;  ///< what the first connection fetches, once others may help
   // Synchronise themselves.
   std::atomic<bool> has_objected_ = false;
   std::stop_source first_stop_;  ///< ends what the first connection does
-  // The last member: the helpers use all of the above.
-  std::vector<std::jthread> helpers_;
 };
 
 }  // namespace digestfs::cache

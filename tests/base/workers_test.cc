@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/workers.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <latch>
 #include <mutex>
 #include <new>
 #include <optional>
+#include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -339,6 +343,153 @@ TEST(Workers, EndWorkThatIsNotYetPossible) {
   const auto flight = std::make_shared<Flight>();
   workers.launch(Lane::download, flight,
                  [](std::stop_token) { throw NotYet{std::chrono::hours(1)}; });
+  workers.stop();
+  EXPECT_EQ(failure_of(*flight), Errc::interrupted);
+}
+
+/// Work that enlists `count` times the same help, runs `meanwhile`, and dismisses the help.
+Workers::Work with_help(Workers& workers, const Flight& flight, int count, Workers::Work help,
+                        std::function<void()> meanwhile) {
+  return [&workers, &flight, count, help = std::move(help),
+          meanwhile = std::move(meanwhile)](std::stop_token) {
+    for (int i = 0; i < count; ++i) workers.enlist(Lane::download, flight, help);
+    meanwhile();
+    workers.dismiss(Lane::download, flight);
+  };
+}
+
+TEST(Workers, HelpWithThreadsThatNothingElseNeeds) {
+  Workers workers({1, 3, 1});
+  const auto flight = std::make_shared<Flight>();
+  std::atomic<int> now = 0;
+  std::atomic<int> most = 0;
+  std::latch two(2);
+  const auto help = [&](const std::stop_token& stop) {
+    most = std::max(most.load(), ++now);
+    two.count_down();
+    until_stopped(stop);
+    --now;
+    throw NotYet{};
+  };
+  std::size_t shown = 0;
+  workers.launch(Lane::download, flight, with_help(workers, *flight, 2, help, [&] {
+                   two.wait();
+                   shown = workers.flights().size();
+                 }));
+  wait_for(*flight);
+  EXPECT_EQ(now, 0) << "help outlived the work";
+  EXPECT_EQ(most, 2);
+  EXPECT_EQ(shown, 1U) << "help is shown as work of its own";
+}
+
+TEST(Workers, BeginNoHelpForWhichThereIsNoThread) {
+  Workers workers({1, 2, 1});
+  const std::array<std::shared_ptr<Flight>, 2> flights = {std::make_shared<Flight>(),
+                                                          std::make_shared<Flight>()};
+  std::atomic<int> now = 0;
+  std::atomic<int> most = 0;
+  const auto count = [&](const auto& work) {
+    most = std::max(most.load(), ++now);
+    work();
+    --now;
+  };
+  for (const auto& flight : flights) {
+    workers.launch(Lane::download, flight, [&, &helped = *flight](std::stop_token) {
+      count([&] {
+        std::latch turns(3);
+        for (int i = 0; i < 3; ++i) {
+          workers.enlist(Lane::download, helped,
+                         [&](std::stop_token) { count([&] { turns.count_down(); }); });
+        }
+        // A thread is free once the other work is done.
+        if (&helped == flights[1].get()) turns.wait();
+        workers.dismiss(Lane::download, helped);
+      });
+    });
+  }
+  for (const auto& flight : flights) wait_for(*flight);
+  EXPECT_EQ(most, 2);
+}
+
+// Promise 10. Help may hang as long as anything else that waits for the network.
+TEST(Workers, LetHelpGiveWayToWhatACallerWaitsFor) {
+  Workers workers({1, 2, 1});
+  const auto flight = std::make_shared<Flight>();
+  std::promise<void> begun;
+  std::promise<void> begun_again;
+  std::atomic<int> times = 0;
+  const auto help = [&](const std::stop_token& stop) {
+    if (++times == 1) begun.set_value();
+    if (times == 2) begun_again.set_value();
+    until_stopped(stop);
+    throw NotYet{};
+  };
+  workers.launch(Lane::download, flight,
+                 with_help(workers, *flight, 1, help, [&] { begun_again.get_future().wait(); }));
+  begun.get_future().wait();
+  const auto other = std::make_shared<Flight>();
+  workers.launch(Lane::download, other, [](std::stop_token) {});
+  const Waiter waiter(other);
+  wait_for(*other);
+  EXPECT_NO_THROW(other->rethrow_failure());
+  wait_for(*flight);
+  EXPECT_EQ(times, 2);
+}
+
+TEST(Workers, DoWhatNoCallerWaitsForBetweenTwoTurnsOfHelp) {
+  Workers workers({1, 2, 1});
+  const auto flight = std::make_shared<Flight>();
+  std::promise<void> begun;
+  std::promise<void> gate;
+  std::promise<void> ended;
+  std::string order;
+  const auto help = [&](const std::stop_token& stop) {
+    EXPECT_FALSE(stop.stop_requested());
+    order += 'h';
+    if (order == "h") {
+      begun.set_value();
+      gate.get_future().wait();
+      throw NotYet{};
+    }
+    ended.set_value();
+  };
+  workers.launch(Lane::download, flight,
+                 with_help(workers, *flight, 1, help, [&] { ended.get_future().wait(); }));
+  begun.get_future().wait();
+  workers.launch(Lane::download, std::make_shared<Flight>(),
+                 [&](std::stop_token) { order += 'o'; });
+  gate.set_value();
+  wait_for(*flight);
+  EXPECT_EQ(order, "hoh");
+}
+
+TEST(Workers, NeverBeginHelpThatWasDismissedBefore) {
+  Workers workers({1, 1, 1});
+  const auto flight = std::make_shared<Flight>();
+  std::atomic<int> times = 0;
+  workers.launch(Lane::download, flight,
+                 with_help(
+                     workers, *flight, 3, [&](std::stop_token) { ++times; }, [] {}));
+  wait_for(*flight);
+  workers.await_end_of(Lane::download);
+  EXPECT_EQ(times, 0);
+}
+
+TEST(Workers, StopHelpTogetherWithWhatItHelps) {
+  Workers workers({1, 2, 1});
+  const auto flight = std::make_shared<Flight>();
+  std::promise<void> begun;
+  workers.launch(Lane::download, flight, [&](const std::stop_token& stop) {
+    workers.enlist(Lane::download, *flight, [&](const std::stop_token& help_stop) {
+      begun.set_value();
+      until_stopped(help_stop);
+      throw NotYet{};
+    });
+    until_stopped(stop);
+    workers.dismiss(Lane::download, *flight);
+    throw Error(Errc::interrupted, "it was stopped");
+  });
+  begun.get_future().wait();
   workers.stop();
   EXPECT_EQ(failure_of(*flight), Errc::interrupted);
 }

@@ -5,8 +5,11 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <list>
+#include <memory>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,14 +39,44 @@ enum class Answer {
   half,           ///< It sends half of the part, and then nothing until the connection is ended.
 };
 
+/// How many requests are answered at once, by one source or by several.
+class Streams {
+ public:
+  void enter() {
+    const std::lock_guard lock(mutex_);
+    most_ = std::max(most_, ++now_);
+    changed_.notify_all();
+  }
+  void leave() {
+    const std::lock_guard lock(mutex_);
+    --now_;
+  }
+  /// Waits until so many requests were answered at once.
+  void await(int most, const std::stop_token& stop = {}) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, stop, [&] { return most_ >= most; });
+  }
+  [[nodiscard]] int most() const {
+    const std::lock_guard lock(mutex_);
+    return most_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  int now_ = 0;
+  int most_ = 0;
+};
+
 /// A source of one object. A connection that asks for all of it is held back after its first bytes
 /// until another has asked for a part. Those are answered as the script says.
 class SharingSource final : public registry::Source {
  public:
   using Script = std::function<Answer(int request)>;
 
-  SharingSource(std::string bytes, Script script)
-      : bytes_(std::move(bytes)), script_(std::move(script)) {}
+  SharingSource(std::string bytes, Script script,
+                std::shared_ptr<Streams> all = std::make_shared<Streams>())
+      : bytes_(std::move(bytes)), script_(std::move(script)), at_once_(std::move(all)) {}
 
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] registry::TagPage list_tags(const std::optional<std::string>&,
@@ -78,6 +111,7 @@ class SharingSource final : public registry::Source {
         std::unique_lock lock(mutex_);
         asked_.wait(lock, request.stop, [this] { return !parts_.empty(); });
       }
+      if (awaited_ > 0) at_once_->await(awaited_, request.stop);
       if (is_still_) stand_still(request);
       if (is_cut_) throw Error(Errc::unavailable, "the first connection is cut");
       send(sink, all.subspan(offset + 16 * kKiB), request);
@@ -88,6 +122,7 @@ class SharingSource final : public registry::Source {
       parts_.push_back(range);
       asked_.notify_all();
     }
+    if (awaited_ > 0) at_once_->await(awaited_, request.stop);
     auto part = all.subspan(offset, static_cast<std::size_t>(*range.end) - offset);
     switch (script_(number)) {
       case Answer::part:
@@ -135,12 +170,15 @@ class SharingSource final : public registry::Source {
   /// The first connection is held back, and stands still after that.
   void stop_first() { is_still_ = true; }
 
+  /// Each request is held back until so many were answered at once.
+  void await_at_once(int requests) { awaited_ = requests; }
+
   [[nodiscard]] int requests() const { return requests_; }
   /// How often all of the object was asked for, from some byte on.
   [[nodiscard]] int streams() const { return streams_; }
   /// How many requests would not take what a cache on the way has.
   [[nodiscard]] int anew() const { return anew_; }
-  [[nodiscard]] int most_at_once() const { return most_at_once_; }
+  [[nodiscard]] Streams& at_once() const { return *at_once_; }
   [[nodiscard]] std::vector<registry::Range> parts() const {
     const std::lock_guard lock(mutex_);
     return parts_;
@@ -150,15 +188,10 @@ class SharingSource final : public registry::Source {
   /// Counts a request for as long as it is answered.
   class Leaving {
    public:
-    explicit Leaving(SharingSource& source) : source_(source) {
-      const int now = ++source_.at_once_;
-      int most = source_.most_at_once_;
-      while (now > most && !source_.most_at_once_.compare_exchange_weak(most, now)) {
-      }
-    }
+    explicit Leaving(SharingSource& source) : source_(source) { source_.at_once_->enter(); }
     Leaving(const Leaving&) = delete;
     Leaving& operator=(const Leaving&) = delete;
-    ~Leaving() { --source_.at_once_; }
+    ~Leaving() { source_.at_once_->leave(); }
 
    private:
     SharingSource& source_;
@@ -188,8 +221,8 @@ class SharingSource final : public registry::Source {
   std::atomic<int> requests_ = 0;
   std::atomic<int> streams_ = 0;
   std::atomic<int> anew_ = 0;
-  std::atomic<int> at_once_ = 0;
-  std::atomic<int> most_at_once_ = 0;
+  int awaited_ = 0;
+  std::shared_ptr<Streams> at_once_;
   mutable std::mutex mutex_;
   std::condition_variable_any asked_;
   std::vector<registry::Range> parts_;
@@ -200,20 +233,15 @@ class ObjectTransferTest : public ContentTest {
   /// Fetches `bytes_` from a source with that script. Returns what is read in the end.
   std::string fetch(const SharingSource::Script& script, std::size_t connections = 4) {
     source_of_parts_.emplace(bytes_, script);
-    if (connections > 1) source_of_parts_->hold_back();
+    if (awaited_ > 0) source_of_parts_->await_at_once(awaited_);
+    if (connections > 1 && awaited_ == 0) source_of_parts_->hold_back();
     if (is_first_cut_) source_of_parts_->cut_first();
     if (is_first_still_) source_of_parts_->stop_first();
     Store store(cache(), {.free_percent = 0});
     Problems problems("test");
-    Workers workers({2, 4, 2});
-    ConnectionPolicy policy;
-    policy.most = connections;
-    policy.after = {};
-    policy.smallest = policy.largest = 64 * kKiB;
-    policy.fast = UINT64_MAX;
-    policy.patience = patience_;
+    Workers workers({2, jobs_, 2});
     Content content(store, *source_of_parts_, workers, problems, Network::allowed,
-                    {.resume = {.first = 1ms, .most = 2ms}, .connections = policy});
+                    policy(connections));
     const Digest digest = digest_of(bytes_);
     content.meet(digest, Endpoint::blobs, bytes_.size());
     std::string read(bytes_.size(), '\0');
@@ -229,7 +257,19 @@ class ObjectTransferTest : public ContentTest {
     return read;
   }
   [[nodiscard]] const SharingSource& source() const { return *source_of_parts_; }
+  [[nodiscard]] DownloadPolicy policy(std::size_t connections) const {
+    return {.resume = {.first = 1ms, .most = 2ms},
+            .connections = {.most = connections,
+                            .after = {},
+                            .smallest = 64 * kKiB,
+                            .largest = 64 * kKiB,
+                            .patience = patience_,
+                            .fast = UINT64_MAX}};
+  }
 
+  std::size_t jobs_ = 4;
+  /// How many requests have to be answered at once before any is answered.
+  int awaited_ = 0;
   /// How long a connection without work waits before it takes a part over.
   Clock::duration patience_ = 1h;
   std::string bytes_ = test::noise(3'000'000);
@@ -240,8 +280,8 @@ class ObjectTransferTest : public ContentTest {
 
 TEST_F(ObjectTransferTest, FetchesPartsBySeveralConnections) {
   EXPECT_TRUE(fetch([](int) { return Answer::part; }) == bytes_);
-  EXPECT_GE(source().most_at_once(), 2);
-  EXPECT_LE(source().most_at_once(), 4);
+  EXPECT_GE(source().at_once().most(), 2);
+  EXPECT_LE(source().at_once().most(), 4);
   EXPECT_EQ(source().streams(), 1);
   // No byte is asked for twice.
   std::set<std::uint64_t> begins;
@@ -364,13 +404,108 @@ TEST_F(ObjectTransferTest, GoesOnBeforeTheFirstGapOfAKilledProcess) {
   EXPECT_EQ(source().requests(), 1) << "what was there was right, so that nothing began anew";
 }
 
-TEST_F(ObjectTransferTest, OfSeveralObjectsShareTheSpareConnections) {
-  SpareConnections spare(2);
-  EXPECT_TRUE(spare.take());
-  EXPECT_TRUE(spare.take());
-  EXPECT_FALSE(spare.take());
-  spare.give_back();
-  EXPECT_TRUE(spare.take());
+TEST_F(ObjectTransferTest, UsesAsManyConnectionsAsThereAreJobs) {
+  jobs_ = 3;
+  awaited_ = 3;
+  EXPECT_TRUE(fetch([](int) { return Answer::part; }, 8) == bytes_);
+  EXPECT_EQ(source().at_once().most(), 3);
+}
+
+TEST_F(ObjectTransferTest, UsesNoMoreConnectionsThanItMay) {
+  jobs_ = 8;
+  awaited_ = 3;
+  EXPECT_TRUE(fetch([](int) { return Answer::part; }, 3) == bytes_);
+  EXPECT_EQ(source().at_once().most(), 3);
+}
+
+/// Two repositories of one mount.
+class SharedJobsTest : public ObjectTransferTest {
+ protected:
+  struct Side {
+    Side(const std::string& object, const SharingSource::Script& script,
+         const std::shared_ptr<Streams>& all)
+        : bytes(object), source(object, script, all) {}
+
+    std::string bytes;
+    SharingSource source;
+    std::optional<Content> content{};
+    Digest digest = digest_of(bytes);
+  };
+
+  /// Adds a repository with the object `bytes`.
+  Side& add(const std::string& bytes, const SharingSource::Script& script) {
+    Side& side = sides_.emplace_back(bytes, script, all_);
+    side.content.emplace(store_, side.source, workers_, problems_, Network::allowed, policy(4));
+    side.content->meet(side.digest, Endpoint::blobs, side.bytes.size());
+    return side;
+  }
+  /// Begins to download the object of `side`. Returns what its caller waits for.
+  static Pending begin(Side& side) {
+    try {
+      static_cast<void>(side.content->open(side.digest, Patience::unlimited()));
+    } catch (const Pending& pending) {
+      return pending;
+    }
+    throw std::logic_error("the object is there");
+  }
+  static std::string read(Side& side) {
+    const auto file =
+        landed([&] { return side.content->open(side.digest, Patience::unlimited()); });
+    std::string read(side.bytes.size(), '\0');
+    read.resize(landed([&] {
+      return side.content->read(file, std::as_writable_bytes(std::span(read)), 0,
+                                Patience::unlimited());
+    }));
+    return read;
+  }
+
+  std::shared_ptr<Streams> all_ = std::make_shared<Streams>();
+  Store store_{cache(), {.free_percent = 0}};
+  Problems problems_{"test"};
+  std::list<Side> sides_;
+  // The last member, for its work uses all of the above.
+  Workers workers_{{2, 2, 2}};
+};
+
+TEST_F(SharedJobsTest, AreNeverExceededByTheConnectionsOfAllRepositories) {
+  const auto script = [](int) { return Answer::part; };
+  Side& one = add(bytes_, script);
+  Side& other = add(test::noise(3'000'001), script);
+  for (Side& side : sides_) side.source.await_at_once(2);
+  const Pending first = begin(one);
+  const auto waiters = first.waiters();
+  EXPECT_TRUE(read(other) == other.bytes);
+  EXPECT_TRUE(read(one) == one.bytes);
+  EXPECT_EQ(all_->most(), 2);
+  EXPECT_EQ(one.source.streams(), 1);
+  EXPECT_EQ(other.source.streams(), 1);
+}
+
+// Promise 10: however long a part may take.
+TEST_F(SharedJobsTest, AreGivenUpByAFurtherConnectionForADownloadThatWaits) {
+  patience_ = 1h;
+  Side& one = add(bytes_, [](int) { return Answer::half; });
+  Side& other = add(test::noise(3'000'001), [](int) { return Answer::part; });
+  one.source.stop_first();
+  const Pending first = begin(one);
+  const auto waiters = first.waiters();
+  all_->await(2);
+  EXPECT_TRUE(read(other) == other.bytes);
+  EXPECT_FALSE(first.flight->has_landed());
+  EXPECT_EQ(all_->most(), 2);
+}
+
+TEST_F(SharedJobsTest, AreTakenAgainByFurtherConnectionsAfterThat) {
+  patience_ = 20ms;
+  // The first further connection stands still.
+  Side& one = add(bytes_, [](int number) { return number == 2 ? Answer::half : Answer::part; });
+  Side& other = add(test::noise(3'000'001), [](int) { return Answer::part; });
+  one.source.stop_first();
+  const Pending first = begin(one);
+  const auto waiters = first.waiters();
+  all_->await(2);
+  EXPECT_TRUE(read(other) == other.bytes);
+  EXPECT_TRUE(read(one) == one.bytes);
 }
 
 }  // namespace
