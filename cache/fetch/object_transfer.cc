@@ -53,6 +53,7 @@ class ObjectTransfer::PartSink final : public registry::ObjectSink {
     if (wanted == 0) throw EnoughCame{};
     const auto piece =
         bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), wanted)));
+    transfer_.has_brought_parts_ = true;
     disk_.write(piece);
     at_ += piece.size();
     transfer_.parts_.flight.advance(piece.size());
@@ -233,6 +234,8 @@ void ObjectTransfer::fetch_part(Ranges::Part part, const Request& request) {
         throw;
       }
       missing = ranges_->missing_of(part);
+      // Nothing of any part has come so far: the server may want to see one connection.
+      if (!has_brought_parts_) has_objected_ = true;
       // One of which nothing has come gives its part to others at once.
       if (missing.begin == before || ++cuts > kMaxCuts) throw;
       if (missing.begin - before >= kPiece) cuts = 0;

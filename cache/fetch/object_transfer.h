@@ -100,6 +100,7 @@ class ObjectTransfer final : private registry::ObjectSink {
   std::optional<Ranges::Part> first_;  ///< what the first connection fetches, once others may help
   // Synchronise themselves.
   std::atomic<bool> has_objected_ = false;
+  std::atomic<bool> has_brought_parts_ = false;
   std::stop_source first_stop_;  ///< ends what the first connection does
 };
 

@@ -334,6 +334,7 @@ TEST_F(ObjectTransferTest, LeavesToOthersAPartOfWhichNothingComes) {
 
 TEST_F(ObjectTransferTest, IsFinishedByTheFirstConnectionIfTheOthersBringNothing) {
   EXPECT_TRUE(fetch([](int) { return Answer::nothing; }) == bytes_);
+  EXPECT_LE(source().streams(), 2);
   EXPECT_EQ(source().anew(), 0);
 }
 
