@@ -297,8 +297,10 @@ TEST_F(ObjectTransferTest, UsesOneConnectionIfNoMoreAreAllowed) {
 }
 
 TEST_F(ObjectTransferTest, GoesOnWhereAPartIsCut) {
-  EXPECT_TRUE(fetch([](int number) { return number % 3 == 0 ? Answer::cut : Answer::part; }) ==
-              bytes_);
+  // Twice at most, for a connection gives up a part that is cut more often.
+  EXPECT_TRUE(fetch([](int number) {
+                return number == 3 || number == 6 ? Answer::cut : Answer::part;
+              }) == bytes_);
   EXPECT_EQ(source().streams(), 1);
 }
 
