@@ -115,6 +115,8 @@ const FileNodes& BuiltTrees::rootfs(const std::string& path, const std::vector<D
   }
   if (!tree) throw Error(Errc::unavailable, str_cat("cannot show ", path, ": it is gone again"));
   const FileNodes& files = nodes(key, tree, path, diffs, LayerFact::show);
+  // Another rootfs may want them. To read them again takes a fifth of the time of merging them.
+  for (const Digest& diff : diffs) outcomes_->drop_if_spare(diff.str());
   outcomes_->drop_spare();
   return files;
 }
@@ -258,12 +260,13 @@ void BuiltTrees::finish_layer(const Digest& diff, std::uint64_t tar_size, LayerB
   }
   report(path, builder.findings());
   report_failure(path, outcome);
-  const TreePointer tree = outcome.tree;
+  if (outcome.tree && is_sound(*outcome.tree, tar_size)) {
+    content_.store().write_hint(cache::Hint::tree, diff, [&](ByteSink& output) {
+      write_kept_tree(output, diff, tar_size, *outcome.tree, builder.findings());
+    });
+  }
+  // Last: whoever drops the tree from now on finds it kept, and held by nobody here.
   settle(diff.str(), std::move(outcome));
-  if (!tree || !is_sound(*tree, tar_size)) return;
-  content_.store().write_hint(cache::Hint::tree, diff, [&](ByteSink& output) {
-    write_kept_tree(output, diff, tar_size, *tree, builder.findings());
-  });
 }
 
 /// Builds the tree of a layer that is decompressed already.

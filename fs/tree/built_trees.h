@@ -29,9 +29,9 @@ namespace digestfs::fs {
 /// The file trees of layers and images, built when they are first entered. The tree of a layer is
 /// also kept in the cache, where a later mount finds it (fs/tree/kept_tree.h). A tree that has
 /// nodes is kept as long as the mount, because the kernel may hold their numbers; its memory is
-/// given back while nobody uses it (`FileNodes`). The trees of layers that only went into a rootfs
-/// are dropped, the oldest first, beyond a bound, and all of them once nobody has used them for
-/// long (`TreeOutcomes`). Safe for concurrent use; throws `Pending` for
+/// given back while nobody uses it (`FileNodes`). The trees of layers that only go into a rootfs
+/// are dropped once it is there; before that, the oldest first beyond a bound, and all of them once
+/// nobody has used them for long (`TreeOutcomes`). Safe for concurrent use; throws `Pending` for
 /// what is not there yet (base/flight.h).
 class BuiltTrees {
  public:

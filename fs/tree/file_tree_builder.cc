@@ -13,8 +13,14 @@
 namespace digestfs::fs {
 namespace {
 
-// BuiltTrees of fewer files are not worth tidying up after.
-constexpr std::size_t kMany = 100'000;
+// Trees of fewer files are not worth tidying up after.
+constexpr std::size_t kMany = 10'000;
+
+/// Empties a container and frees its memory, which an assignment of `{}` would keep.
+template <class Container>
+void release(Container& container) {
+  Container().swap(container);
+}
 
 /// The components of a path, to be walked one by one; links put theirs in front.
 class Trail {
@@ -269,6 +275,14 @@ std::string FileTreeBuilder::below_root(std::string_view target) {
 }
 
 FileTree FileTreeBuilder::finish() {
+  const bool is_large = files_.size() > kMany;
+  FileTree tree = assemble();
+  // What building took is several times what the tree takes, in pieces that the heap would keep.
+  if (is_large) ::malloc_trim(0);
+  return tree;
+}
+
+FileTree FileTreeBuilder::assemble() {
   // A directory has one name, so that this meets each once.
   std::vector<bool> reached(files_.size());
   std::vector<Index> open{FileTree::kRoot};
@@ -308,15 +322,13 @@ FileTree FileTreeBuilder::finish() {
   });
   for (EarlyLink& link : early_links_) link.directory = new_index[link.directory];
 
-  std::vector<FileRecord> files;
   std::vector<FileTree::Name> all_names;
   std::string texts;
   std::vector<FileExtras> extras;
-  files.reserve(order.size());
   all_names.reserve(name_count);
   texts.reserve(text_size);
   for (const Index old : order) {
-    FileRecord record = files_[old];
+    FileRecord& record = files_[old];
     if (record.type == FileType::directory) {
       Names names = std::exchange(contents(old).names, {});
       record.where = all_names.size();
@@ -336,19 +348,18 @@ FileTree FileTreeBuilder::finish() {
       extras.push_back(std::move(extras_[record.extras - 1]));
       record.extras = static_cast<std::uint32_t>(extras.size());
     }
-    files.push_back(record);
   }
-  files_ = {};
-  contents_ = {};
-  targets_ = {};
-  extras_ = {};
-  // What building took is several times what the tree takes, in pieces that the heap would keep.
-  const bool is_large = files.size() > kMany;
-  if (is_large) ::malloc_trim(0);
-  FileTree tree(std::move(files), std::move(all_names), std::move(texts), std::move(extras),
-                std::move(early_links_));
-  if (is_large) ::malloc_trim(0);
-  return tree;
+  release(contents_);
+  release(targets_);
+  release(extras_);
+  // Before the records are copied: the less memory is taken at once, the better.
+  if (order.size() > kMany) ::malloc_trim(0);
+  std::vector<FileRecord> files;
+  files.reserve(order.size());
+  for (const Index old : order) files.push_back(files_[old]);
+  release(files_);
+  return {std::move(files), std::move(all_names), std::move(texts), std::move(extras),
+          std::move(early_links_)};
 }
 
 CleanPath clean_path(std::string_view path) {

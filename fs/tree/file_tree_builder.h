@@ -83,7 +83,7 @@ class FileTreeBuilder {
   /// stands before a `..` is resolved, as far as the tree has it.
   [[nodiscard]] std::string below_root(std::string_view target);
 
-  /// Returns the tree. The builder is used up.
+  /// Returns the tree. The builder is used up, and what it took is given back to the system.
   [[nodiscard]] FileTree finish();
 
  private:
@@ -93,6 +93,7 @@ class FileTreeBuilder {
     Index parent = FileTree::kRoot;
   };
 
+  [[nodiscard]] FileTree assemble();
   void charge(std::uint64_t bytes);
   [[nodiscard]] Contents& contents(Index directory);
   [[nodiscard]] const Contents& contents(Index directory) const;

@@ -323,6 +323,9 @@ void RootfsBuilder::transform_links() {
 
 FileTree RootfsBuilder::finish(AbsoluteLinks links) {
   if (links == AbsoluteLinks::transform) transform_links();
+  // As large as the layers; the tree gives the memory back with its own.
+  std::vector<Index>().swap(copies_);
+  std::vector<Step>().swap(steps_);
   return tree_.finish();
 }
 

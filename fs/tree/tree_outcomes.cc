@@ -25,8 +25,17 @@ void TreeOutcomes::add(const std::string& key, Outcome outcome) {
       key, Kept{std::move(outcome.tree), std::move(outcome.failure), ++table->last_number});
 }
 
+void TreeOutcomes::drop_if_spare(const std::string& key) {
+  TreePointer dropped;  // outlives the lock: to free a large tree takes a while
+  const auto table = table_.lock();
+  const auto at = table->outcomes.find(key);
+  if (at == table->outcomes.end() || !at->second.is_spare()) return;
+  dropped = std::move(at->second.tree);
+  table->outcomes.erase(at);
+}
+
 void TreeOutcomes::drop_spare() {
-  std::vector<TreePointer> dropped;  // outlives the lock: to free a large tree takes a while
+  std::vector<TreePointer> dropped;  // outlives the lock, as above
   const auto table = table_.lock();
   std::vector<std::pair<std::uint64_t, std::string>> spare;
   std::size_t bytes = 0;

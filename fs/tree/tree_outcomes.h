@@ -35,6 +35,8 @@ class TreeOutcomes final : public Tidied {
   /// Keeps the outcome of `key`, unless there is one already.
   void add(const std::string& key, Outcome outcome);
 
+  /// Drops the tree of `key` if it is spare.
+  void drop_if_spare(const std::string& key);
   /// Drops spare trees, the oldest first, until they fit.
   void drop_spare();
   /// Drops the spare trees that nobody has used for `FileNodes::kIdleTidyings` calls.

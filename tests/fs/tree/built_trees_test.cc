@@ -16,6 +16,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -40,20 +41,39 @@ class BuiltTreesTest : public testing::Test {
     }
   }
 
-  /// How often the first layer is fetched if it is entered after the rootfs, when nothing is left
-  /// of it but what `most_spare` bytes of memory hold, and not after `tidyings` without a use.
-  std::size_t fetches(std::size_t most_spare, unsigned tidyings = 0) {
+  /// How often the first layer is fetched if it is entered after `prepare(trees)`, when nothing is
+  /// left of it but what `most_spare` bytes of memory hold.
+  template <class Prepare>
+  std::size_t fetches(std::size_t most_spare, const Prepare& prepare) {
+    keep_trees();
     BuiltTrees trees(mount_.content, mount_.problems, inodes_, mount_.workers, AbsoluteLinks::keep,
                      most_spare);
-    const auto patience = Patience::unlimited();
-    test::landed([&] { return &trees.rootfs("rootfs", image_.diff_ids, patience); });
+    prepare(trees);
     mount_.workers.await_end_of(Lane::name);  // nothing of it is written any longer
     std::filesystem::remove_all(cache_);
-    for (unsigned i = 0; i < tidyings; ++i) inodes_.tidy();
+    const auto patience = Patience::unlimited();
     const FileNodes* files =
         test::landed([&] { return &trees.layer(image_.diff_ids[0], patience); });
     EXPECT_EQ(trees.known_layer(image_.diff_ids[0]), files);
     return source_.fetches(image_.layers[0].digest);
+  }
+
+  /// Has the cache keep the trees of the layers. They are so small that they come back at once.
+  void keep_trees() {
+    BuiltTrees trees(mount_.content, mount_.problems, inodes_, mount_.workers, AbsoluteLinks::keep);
+    enter(trees, image_.diff_ids);
+    mount_.workers.await_end_of(Lane::name);
+  }
+  /// Takes the tree of the first layer for a rootfs that cannot be shown.
+  void enter_broken(BuiltTrees& trees) const {
+    const std::vector<Digest> diffs{image_.diff_ids[0], digest_of("nobody has it")};
+    EXPECT_THROW(enter(trees, diffs), Error);
+  }
+  static void enter(BuiltTrees& trees, const std::vector<Digest>& diffs) {
+    test::landed([&] { return &trees.rootfs("rootfs", diffs, Patience::unlimited()); });
+  }
+  void tidy(unsigned times) const {
+    for (unsigned i = 0; i < times; ++i) inodes_.tidy();
   }
 
   test::TemporaryDirectory directory_;
@@ -66,21 +86,107 @@ class BuiltTreesTest : public testing::Test {
   Inodes inodes_;
 };
 
-TEST_F(BuiltTreesTest, KeepTheTreesOfLayersThatWentIntoARootfs) {
-  EXPECT_EQ(fetches(BuiltTrees::kMaxSpareBytes), 1U);
+TEST_F(BuiltTreesTest, KeepTheTreesOfLayersThatARootfsMayStillWant) {
+  EXPECT_EQ(fetches(BuiltTrees::kMaxSpareBytes, [&](BuiltTrees& trees) { enter_broken(trees); }),
+            1U);
+}
+
+// They would be half of what a rootfs takes.
+TEST_F(BuiltTreesTest, DropTheTreesOfLayersOnceTheirRootfsIsThere) {
+  EXPECT_EQ(fetches(BuiltTrees::kMaxSpareBytes,
+                    [&](BuiltTrees& trees) { enter(trees, image_.diff_ids); }),
+            2U);
 }
 
 TEST_F(BuiltTreesTest, KeepTheTreesThatNoNodeShowsForAWhile) {
-  EXPECT_EQ(fetches(BuiltTrees::kMaxSpareBytes, FileNodes::kIdleTidyings - 1), 1U);
+  EXPECT_EQ(fetches(BuiltTrees::kMaxSpareBytes,
+                    [&](BuiltTrees& trees) {
+                      enter_broken(trees);
+                      tidy(FileNodes::kIdleTidyings - 1);
+                    }),
+            1U);
 }
 
 TEST_F(BuiltTreesTest, DropTheTreesThatNoNodeShowsOnceNobodyHasUsedThemForLong) {
-  EXPECT_EQ(fetches(BuiltTrees::kMaxSpareBytes, FileNodes::kIdleTidyings), 2U);
+  EXPECT_EQ(fetches(BuiltTrees::kMaxSpareBytes,
+                    [&](BuiltTrees& trees) {
+                      enter_broken(trees);
+                      tidy(FileNodes::kIdleTidyings);
+                    }),
+            2U);
   inodes_.tidy();  // the trees have ended, as at the end of a mount
 }
 
 // What a registry makes up without end must not make memory grow without end.
-TEST_F(BuiltTreesTest, DropTheTreesThatNoNodeShowsBeyondTheirBound) { EXPECT_EQ(fetches(0), 2U); }
+TEST_F(BuiltTreesTest, DropTheTreesThatNoNodeShowsBeyondTheirBound) {
+  EXPECT_EQ(fetches(0,
+                    [&](BuiltTrees& trees) {
+                      enter_broken(trees);
+                      enter(trees, {image_.diff_ids[1]});
+                    }),
+            2U);
+}
+
+/// How many bytes of the heap are in use, or 0 if a sanitizer has a heap of its own.
+std::size_t heap_in_use() {
+  const auto heap = ::mallinfo2();
+  return heap.uordblks + heap.hblkhd;
+}
+
+/// What a tree of `entries` takes for each of them, once `enter` has shown it.
+template <class Enter>
+void expect_few_bytes_an_entry(std::size_t entries, const Enter& enter) {
+  constexpr std::size_t kMostBesidesName = 128;
+  const std::size_t before = heap_in_use();
+  const FileNodes& files = enter();
+  const std::size_t after = heap_in_use();
+  const std::size_t names = files.tree().texts().size();
+  // Such a tree is in the heap as a whole.
+  ASSERT_LT(files.tree().bytes(), TreeArrays::kLeastPageable);
+  EXPECT_EQ(files.tree().files().size(), entries + 1);
+  EXPECT_LE(after - before, kMostBesidesName * entries + names);
+  EXPECT_GE(after - before, files.tree().bytes());
+}
+
+// Design 7. Of a rootfs the trees of its layers are no part, nor what it took to merge them.
+TEST(BuiltTrees, TakeFewBytesAnEntry) {
+  constexpr std::size_t kEntries = 10'000;
+  if (heap_in_use() == 0) GTEST_SKIP() << "a sanitizer's heap does not tell";
+  std::vector<test::TarEntry> entries;
+  for (std::size_t i = 0; i < kEntries; ++i) entries.push_back({.name = str_cat("file", i)});
+  test::ObjectSet set;
+  test::MemorySource source;
+  const test::Image image =
+      test::add_image(set, {test::gzip_layer(entries), test::gzip_layer({{"file0", "upper"}})});
+  for (const auto& layer : image.layers) {
+    const std::string& bytes = set.objects().at(layer.digest).bytes;
+    static_cast<void>(source.add_object(registry::Endpoint::blobs, bytes));
+  }
+  const test::TemporaryDirectory directory;
+  cache::Mount mount(directory.path() / "cache", source);
+  Inodes inodes;
+  BuiltTrees trees(mount.content, mount.problems, inodes, mount.workers, AbsoluteLinks::keep);
+  for (std::size_t i = 0; i < image.layers.size(); ++i) {
+    const auto& layer = image.layers[i];
+    mount.content.meet(layer.digest, registry::Endpoint::blobs, layer.size);
+    mount.content.meet_diff(image.diff_ids[i], layer.digest);
+  }
+  const auto settled = [&](const auto& enter) {
+    const FileNodes* files = test::landed([&] { return &enter(); });
+    mount.workers.await_end_of(Lane::name);  // nothing of it is written any longer
+    return files;
+  };
+  const auto patience = Patience::unlimited();
+  const auto rootfs = [&]() -> const FileNodes& {
+    return *settled(
+        [&]() -> const FileNodes& { return trees.rootfs("rootfs", image.diff_ids, patience); });
+  };
+  const auto layer = [&]() -> const FileNodes& {
+    return *settled([&]() -> const FileNodes& { return trees.layer(image.diff_ids[0], patience); });
+  };
+  expect_few_bytes_an_entry(kEntries, rootfs);
+  expect_few_bytes_an_entry(kEntries, layer);
+}
 
 std::string long_name(std::size_t number) { return str_cat(std::string(85, 'x'), number); }
 
@@ -100,7 +206,6 @@ TEST(BuiltTrees, MakeTheNodesOfATreeOnceHoweverManyEnterItAtOnce) {
   test::MemorySource source;
   cache::Mount mount(directory.path() / "cache", source);
   Inodes inodes;
-  BuiltTrees trees(mount.content, mount.problems, inodes, mount.workers, AbsoluteLinks::keep);
   const auto patience = Patience::unlimited();
   for (std::size_t i = 0; i < kTrees; ++i) {
     const Digest& blob = image.layers[i].digest;
@@ -108,8 +213,17 @@ TEST(BuiltTrees, MakeTheNodesOfATreeOnceHoweverManyEnterItAtOnce) {
     mount.content.meet(blob, registry::Endpoint::blobs, image.layers[i].size);
     mount.content.meet_diff(image.diff_ids[i], blob);
   }
-  // Their trees are there, and only a rootfs has nodes.
-  test::landed([&] { return &trees.rootfs("rootfs", image.diff_ids, patience); });
+  {
+    Inodes others;
+    BuiltTrees kept(mount.content, mount.problems, others, mount.workers, AbsoluteLinks::keep);
+    test::landed([&] { return &kept.rootfs("rootfs", image.diff_ids, patience); });
+    mount.workers.await_end_of(Lane::name);
+  }
+  // The trees come back, and none of them has nodes: the rootfs that wants them cannot be shown.
+  BuiltTrees trees(mount.content, mount.problems, inodes, mount.workers, AbsoluteLinks::keep);
+  auto diffs = image.diff_ids;
+  diffs.push_back(digest_of("nobody has it"));
+  EXPECT_THROW(test::landed([&] { return &trees.rootfs("rootfs", diffs, patience); }), Error);
   std::barrier together(kReaders);
   std::vector<std::set<const FileNodes*>> seen(kReaders);
   {
@@ -124,7 +238,7 @@ TEST(BuiltTrees, MakeTheNodesOfATreeOnceHoweverManyEnterItAtOnce) {
     }
   }
   EXPECT_EQ(std::set(seen.begin(), seen.end()).size(), 1U);
-  EXPECT_EQ(test::blocks(inodes), 1 + kTrees);
+  EXPECT_EQ(test::blocks(inodes), kTrees);
 }
 
 constexpr std::string_view kContent = "content";
