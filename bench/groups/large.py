@@ -2,19 +2,18 @@
 """Large things: how much time a GB takes, and how much memory they cost the daemon."""
 
 import subprocess
-import time
 
 from lib import layers
 from lib.commands import (
     CLEAN, COLD, DIFF, END, FORGET, IMAGE, MOUNT, SKOPEO_COPY, URL, WARM, pipe,
 )
-from lib.rows import Contender, Figure, Row, Table
+from lib.rows import Contender, Figure, Row, Table, shell
 
 
-def daemon(lab):
+def daemon(mnt):
     """The process that serves the mount."""
     found = subprocess.run(
-        ["pgrep", "-n", "-f", f"digestfs.* {lab.mnt}$"], capture_output=True, text=True, check=True
+        ["pgrep", "-n", "-f", f"digestfs.* {mnt}$"], capture_output=True, text=True, check=True
     )
     return found.stdout.strip()
 
@@ -23,22 +22,6 @@ def memory(pid, name):
     """A line of the process's status, in bytes: VmRSS, or VmHWM for the most there was."""
     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
         return next(int(line.split()[1]) << 10 for line in file if line.startswith(name))
-
-
-def shell(command, variables, program):
-    """Runs a command, and returns the seconds."""
-    environment = {"PATH": "/usr/bin:/bin", "digestfs": program}
-    environment |= {name: str(value) for name, value in variables.items()}
-    began = time.monotonic()
-    subprocess.run(
-        ["bash", "-euc", command], env=environment, check=True, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-    )
-    return time.monotonic() - began
-
-
-def of_build(lab, program):
-    return "" if len(lab.options.digestfs) == 1 else f", {program}"
 
 
 def large_layer(lab):
@@ -69,9 +52,9 @@ def large_layer(lab):
     for ours in rows[0].ours():
         seconds = rows[0].medians[ours.name] / (layer.tar_size / 1e9)
         shell(f"{COLD}; head -c 1 {DIFF}", known, ours.program)
-        most = memory(daemon(lab), "VmHWM")
+        most = memory(daemon(lab.mnt), "VmHWM")
         shell(f"{END}; {FORGET}", known, ours.program)
-        of = of_build(lab, ours.program)
+        of = lab.of_build(ours.program)
         figures += [
             Figure(f"time per GB of that tar{of}", f"{seconds:.2f} s"),
             Figure(f"most memory of the daemon meanwhile{of}", f"{most / 2**20:.0f} MiB"),
@@ -80,47 +63,62 @@ def large_layer(lab):
 
 
 def long_layer(lab):
-    """Rows and figures of a layer of very many entries."""
+    """Rows and figures of an image of one layer of very many entries."""
     count = lab.options.entries
-    layer = layers.compress(layers.empty_files(lab.path("long"), count), "igzip")
+    tar, names_size = layers.empty_files(lab.path("long"), count)
+    layer = layers.compress(tar, "igzip")
     lab.registry.push("long", [layer])
     known = lab.variables("long") | {"blob": layer.digest, "tar": layer.tar}
-    every = 'find "$mnt/tags/t/layers/00/tree/"'
-    what = f"a layer of {count:,} entries"
-    unpack = Contender(
-        "curl, igzip, tar t",
-        f"curl -fsS {URL} | igzip -d -c | tar -t",
-    )
-    enter = 'ls "$mnt/tags/t/layers/00/tree/"'
+    rows, figures = [], []
+    for what, place in (("layer", "layers/00/tree"), ("rootfs", "rootfs")):
+        rows += rows_of_tree(lab, known, f"a {what} of {count:,} entries", place)
+        for program in lab.options.digestfs:
+            more = figures_of_tree(known, place, program, count, names_size)
+            figures += [
+                Figure(f"{what}: {name}{lab.of_build(program)}", value) for name, value in more
+            ]
+    return rows, figures
+
+
+def rows_of_tree(lab, known, what, place):
+    enter = f'ls "$mnt/tags/t/{place}/"'
+    unpack = Contender("curl, igzip, tar t", f"curl -fsS {URL} | igzip -d -c | tar -t")
     again = f"{FORGET}; {MOUNT}; {enter}; {END}; {WARM}"
-    rows = lab.measure(
+    return lab.measure(
         Row(f"{what}: first listing of its root", lab.digestfs(enter, COLD, END) + [unpack],
             known, most_rounds=1),
         Row(f"{what}: that in a later mount",
-            lab.digestfs(enter, again, END)
-            + [Contender("tar t of the tar", 'tar -tf "$tar"')],
+            lab.digestfs(enter, again, END) + [Contender("tar t of the tar", 'tar -tf "$tar"')],
             known, asks_registry=False, most_rounds=1),
         Row(f"{what}: `find`, with the first listing",
-            lab.digestfs(every, COLD, END) + [unpack],
+            lab.digestfs(f'find "$mnt/tags/t/{place}/"', COLD, END) + [unpack],
             known, most_rounds=1),
     )
-    figures = []
-    for program in lab.options.digestfs:
-        # By a later mount, in which no buffer of a download is part of it.
-        shell(f"{COLD}; {enter}; {END}", known, program)
-        shell(WARM, known, program)
-        before = memory(daemon(lab), "VmRSS")
-        shell(enter, known, program)
-        entered = memory(daemon(lab), "VmRSS")
-        shell(every, known, program)
-        walked = memory(daemon(lab), "VmRSS")
-        shell(f"{END}; {FORGET}", known, program)
-        of = of_build(lab, program)
-        figures += [
-            Figure(f"memory an entry, names included{of}", f"{(entered - before) / count:.0f} B"),
-            Figure(f"that after `find`{of}", f"{(walked - before) / count:.0f} B"),
-        ]
-    return rows, figures
+
+
+def figures_of_tree(known, place, program, count, names_size):
+    """What the daemon takes for a tree, in a first mount and in a later one."""
+    enter = f'ls "$mnt/tags/t/{place}/"'
+
+    def resident_after(command):
+        shell(command, known, program)
+        return memory(daemon(known["mnt"]), "VmRSS") / count
+
+    cold = resident_after(COLD)
+    first = resident_after(enter) - cold
+    most = memory(daemon(known["mnt"]), "VmHWM")
+    # In a later mount no buffer of a download is part of it.
+    warm = resident_after(f"{END}; {WARM}")
+    entered = resident_after(enter) - warm
+    walked = resident_after(f'find "$mnt/tags/t/{place}/"') - warm
+    shell(f"{END}; {FORGET}", known, program)
+    return [
+        ("memory an entry, names included", f"{entered:.0f} B"),
+        ("memory an entry beyond its name", f"{entered - names_size / count:.0f} B"),
+        ("memory an entry, names included, after `find`", f"{walked:.0f} B"),
+        ("memory an entry, names included, in the first mount", f"{first:.0f} B"),
+        ("most memory of the daemon in the first mount", f"{most / 2**20:.0f} MiB"),
+    ]
 
 
 def measure(lab):

@@ -90,5 +90,9 @@ class Lab:
             for named, program in zip(names, programs)
         ]
 
+    def of_build(self, program):
+        """What the name of a figure ends with, so that it says of which build it is."""
+        return "" if len(self.options.digestfs) == 1 else f", {program}"
+
     def measure(self, *rows):
         return [measure(row, self.options.rounds) for row in rows]

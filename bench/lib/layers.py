@@ -128,14 +128,21 @@ def header(name, kind, mode):
     return head[:148] + b"%06o\0 " % sum(head) + head[156:]
 
 
+def empty_names(count):
+    """The names of `empty_files`."""
+    for i in range(count):
+        folder = f"usr/share/{i // 1000:04}/"
+        yield folder if i % 1000 == 0 else f"{folder}file{i:07}"
+
+
 def empty_files(path, count):
-    """A tar of `count` entries: empty files in directories of a thousand."""
+    """A tar of `count` entries: empty files in directories of a thousand. Returns it, and how many
+    bytes their names take in the directories that they are in."""
+    names_size = 0
     with in_large_pieces(path) as file:
-        for i in range(count):
-            folder = f"usr/share/{i // 1000:04}/"
-            if i % 1000 == 0:
-                file.write(header(folder, b"5", 0o755))
-            else:
-                file.write(header(f"{folder}file{i:07}", b"0", 0o644))
+        for name in empty_names(count):
+            is_folder = name.endswith("/")
+            file.write(header(name, b"5" if is_folder else b"0", 0o755 if is_folder else 0o644))
+            names_size += len(name.rstrip("/").rpartition("/")[2])
         file.write(bytes(1024))
-    return path
+    return path, names_size
