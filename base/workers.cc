@@ -57,6 +57,8 @@ bool Workers::launch(Lane lane, const std::shared_ptr<Flight>& flight, Work work
     return false;
   }
   state->wake.notify_one();
+  // Whoever has waited for the flight since before its work was queued has made no place for it.
+  if (flight->waiters() > 0) state->make_places();
   return true;
 }
 

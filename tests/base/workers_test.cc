@@ -24,6 +24,13 @@
 namespace digestfs {
 namespace {
 
+/// Makes `most` at least `value`, whatever other threads do with it.
+void raise(std::atomic<int>& most, int value) {
+  int before = most;
+  while (before < value && !most.compare_exchange_weak(before, value)) {
+  }
+}
+
 void wait_for(Flight& flight) {
   std::promise<void> landed;
   if (flight.on_landing([&] { landed.set_value(); })) landed.get_future().wait();
@@ -365,7 +372,7 @@ TEST(Workers, HelpWithThreadsThatNothingElseNeeds) {
   std::atomic<int> most = 0;
   std::latch two(2);
   const auto help = [&](const std::stop_token& stop) {
-    most = std::max(most.load(), ++now);
+    raise(most, ++now);
     two.count_down();
     until_stopped(stop);
     --now;
@@ -389,7 +396,7 @@ TEST(Workers, BeginNoHelpForWhichThereIsNoThread) {
   std::atomic<int> now = 0;
   std::atomic<int> most = 0;
   const auto count = [&](const auto& work) {
-    most = std::max(most.load(), ++now);
+    raise(most, ++now);
     work();
     --now;
   };
@@ -434,6 +441,27 @@ TEST(Workers, LetHelpGiveWayToWhatACallerWaitsFor) {
   EXPECT_NO_THROW(other->rethrow_failure());
   wait_for(*flight);
   EXPECT_EQ(times, 2);
+}
+
+// Two callers may join a flight before its work is queued: then nobody begins to wait afterwards.
+TEST(Workers, LetHelpGiveWayToWhatACallerHasWaitedForBefore) {
+  Workers workers({1, 2, 1});
+  const auto flight = std::make_shared<Flight>();
+  std::promise<void> begun;
+  std::promise<void> gate;
+  const auto help = [&](const std::stop_token& stop) {
+    begun.set_value();
+    until_stopped(stop);
+  };
+  workers.launch(Lane::download, flight,
+                 with_help(workers, *flight, 1, help, [&] { gate.get_future().wait(); }));
+  begun.get_future().wait();
+  const auto other = std::make_shared<Flight>();
+  const Waiter waiter(other);
+  workers.launch(Lane::download, other, [](std::stop_token) {});
+  wait_for(*other);
+  gate.set_value();
+  wait_for(*flight);
 }
 
 TEST(Workers, DoWhatNoCallerWaitsForBetweenTwoTurnsOfHelp) {
