@@ -234,8 +234,8 @@ void ObjectTransfer::fetch_part(Ranges::Part part, const Request& request) {
         throw;
       }
       missing = ranges_->missing_of(part);
-      // Nothing of any part has come so far: the server may want to see one connection.
-      if (!has_brought_parts_) has_objected_ = true;
+      // If nothing of any part ever comes, the server wants to see one connection.
+      was_cut_at_once_ = true;
       // One of which nothing has come gives its part to others at once.
       if (missing.begin == before || ++cuts > kMaxCuts) throw;
       if (missing.begin - before >= kPiece) cuts = 0;

@@ -67,7 +67,9 @@ class ObjectTransfer final : private registry::ObjectSink {
   void run();
 
   /// Returns true if the server did not go along with several connections.
-  [[nodiscard]] bool has_objected() const noexcept { return has_objected_; }
+  [[nodiscard]] bool has_objected() const noexcept {
+    return has_objected_ || (was_cut_at_once_ && !has_brought_parts_);
+  }
 
  private:
   class PartSink;
@@ -100,6 +102,7 @@ class ObjectTransfer final : private registry::ObjectSink {
   std::optional<Ranges::Part> first_;  ///< what the first connection fetches, once others may help
   // Synchronise themselves.
   std::atomic<bool> has_objected_ = false;
+  std::atomic<bool> was_cut_at_once_ = false;  ///< before a byte of a part had come
   std::atomic<bool> has_brought_parts_ = false;
   std::stop_source first_stop_;  ///< ends what the first connection does
 };
