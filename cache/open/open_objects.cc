@@ -237,10 +237,11 @@ void OpenObjects::write_out(Partial& partial, const Unnamed& object) {
     if (object.open) object.open->end_writing_out();
   } catch (...) {
     if (object.open) {
-      object.open->set_damaged();
+      // In one step: whoever finds the object open may read it.
       const auto entries = entries_.lock();
       Entry& entry = (*entries)[object.hashed.digest];
       if (entry.open.lock() == object.open) entry.open.reset();
+      object.open->set_damaged();
     }
     store_.discard(std::move(partial));
     throw;
