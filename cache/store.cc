@@ -214,16 +214,18 @@ std::optional<UniqueFd> Store::open_hint(Hint hint, const Digest& digest, int ob
   return file && is_ours_alone(file->get()) ? std::move(file) : std::nullopt;
 }
 
-void Store::write_hint(Hint hint, const Digest& digest,
+bool Store::write_hint(Hint hint, const Digest& digest,
                        const std::function<void(ByteSink&)>& write) const noexcept try {
-  if (directory_.is_shared()) return;
+  if (directory_.is_shared()) return false;
   Draft draft(directory_, hint_path(hint, digest));
   DraftSink sink(draft, eviction_);
   write(sink);
   draft.publish();
   eviction_.make_room_after(sink.written());
+  return true;
 } catch (const std::exception& error) {
   DIGESTFS_LOG(info, "a hint of the cache is not kept digest=", digest, " cause=", error.what());
+  return false;
 }
 
 void Store::remove_hint(Hint hint, const Digest& digest) const noexcept try {

@@ -126,8 +126,9 @@ class Store {
                                                   int object) const;
   /// Replaces the hint of an object as a whole by what `write` writes, unless other users may write
   /// to the cache's folder: then nobody would read it. Where the disk has no room, nothing is
-  /// thrown out for a hint. Never throws: what is missing is made anew another time.
-  void write_hint(Hint hint, const Digest& digest,
+  /// thrown out for a hint. Returns whether the hint was written. Never throws: what is missing is
+  /// made anew another time.
+  bool write_hint(Hint hint, const Digest& digest,
                   const std::function<void(ByteSink&)>& write) const noexcept;
   /// Removes the hint of an object. Never throws.
   void remove_hint(Hint hint, const Digest& digest) const noexcept;

@@ -114,10 +114,13 @@ const FileNodes& BuiltTrees::rootfs(const std::string& path, const std::vector<D
     tree = known(key);
   }
   if (!tree) throw Error(Errc::unavailable, str_cat("cannot show ", path, ": it is gone again"));
+  const bool is_new = known_nodes(key) == nullptr;
   const FileNodes& files = nodes(key, tree, path, diffs, LayerFact::show);
-  // Another rootfs may want them. To read them again takes a fifth of the time of merging them.
-  for (const Digest& diff : diffs) outcomes_->drop_if_spare(diff.str());
-  outcomes_->drop_spare();
+  if (is_new) {
+    // Another rootfs may want them. To read them again takes a fifth of the time of merging them.
+    for (const Digest& diff : diffs) outcomes_->drop_if_kept(diff.str());
+    outcomes_->drop_spare();
+  }
   return files;
 }
 
@@ -203,6 +206,7 @@ void BuiltTrees::load_kept(const Digest& diff, int file, std::uint64_t tar_size)
   report(layer_path(diff), kept->findings);
   Outcome outcome;
   outcome.tree = std::make_shared<const FileTree>(std::move(kept->tree));
+  outcome.is_kept = true;
   settle(diff.str(), std::move(outcome));
 }
 
@@ -261,7 +265,7 @@ void BuiltTrees::finish_layer(const Digest& diff, std::uint64_t tar_size, LayerB
   report(path, builder.findings());
   report_failure(path, outcome);
   if (outcome.tree && is_sound(*outcome.tree, tar_size)) {
-    content_.store().write_hint(cache::Hint::tree, diff, [&](ByteSink& output) {
+    outcome.is_kept = content_.store().write_hint(cache::Hint::tree, diff, [&](ByteSink& output) {
       write_kept_tree(output, diff, tar_size, *outcome.tree, builder.findings());
     });
   }

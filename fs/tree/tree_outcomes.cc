@@ -21,15 +21,16 @@ TreeOutcomes::TreePointer TreeOutcomes::find(const std::string& key) {
 
 void TreeOutcomes::add(const std::string& key, Outcome outcome) {
   const auto table = table_.lock();
-  table->outcomes.try_emplace(
-      key, Kept{std::move(outcome.tree), std::move(outcome.failure), ++table->last_number});
+  table->outcomes.try_emplace(key, Kept{std::move(outcome.tree), std::move(outcome.failure),
+                                        outcome.is_kept, ++table->last_number});
 }
 
-void TreeOutcomes::drop_if_spare(const std::string& key) {
+void TreeOutcomes::drop_if_kept(const std::string& key) {
   TreePointer dropped;  // outlives the lock: to free a large tree takes a while
   const auto table = table_.lock();
   const auto at = table->outcomes.find(key);
-  if (at == table->outcomes.end() || !at->second.is_spare()) return;
+  if (at == table->outcomes.end()) return;
+  if (!at->second.is_spare() || !at->second.is_kept) return;
   dropped = std::move(at->second.tree);
   table->outcomes.erase(at);
 }

@@ -24,6 +24,7 @@ class TreeOutcomes final : public Tidied {
   struct Outcome {
     TreePointer tree;
     std::exception_ptr failure;
+    bool is_kept = false;  ///< The cache has the tree, too.
   };
 
   /// `most_spare` bounds the memory of the spare trees, in bytes.
@@ -35,8 +36,8 @@ class TreeOutcomes final : public Tidied {
   /// Keeps the outcome of `key`, unless there is one already.
   void add(const std::string& key, Outcome outcome);
 
-  /// Drops the tree of `key` if it is spare.
-  void drop_if_spare(const std::string& key);
+  /// Drops the tree of `key` if it is spare, and the cache has it.
+  void drop_if_kept(const std::string& key);
   /// Drops spare trees, the oldest first, until they fit.
   void drop_spare();
   /// Drops the spare trees that nobody has used for `FileNodes::kIdleTidyings` calls.
@@ -46,6 +47,7 @@ class TreeOutcomes final : public Tidied {
   struct Kept {
     TreePointer tree;
     std::exception_ptr failure;
+    bool is_kept = false;
     std::uint64_t number = 0;  ///< grows with each that is kept
     unsigned idle = 0;         ///< how often `tidy` was called since somebody used the tree
 

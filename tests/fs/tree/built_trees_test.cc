@@ -98,6 +98,14 @@ TEST_F(BuiltTreesTest, DropTheTreesOfLayersOnceTheirRootfsIsThere) {
             2U);
 }
 
+// In a cache that others may write to, no tree is kept.
+TEST_F(BuiltTreesTest, KeepTheTreesOfLayersThatTheCacheDoesNotKeep) {
+  std::filesystem::permissions(cache_, std::filesystem::perms(0777));
+  EXPECT_EQ(fetches(BuiltTrees::kMaxSpareBytes,
+                    [&](BuiltTrees& trees) { enter(trees, image_.diff_ids); }),
+            1U);
+}
+
 TEST_F(BuiltTreesTest, KeepTheTreesThatNoNodeShowsForAWhile) {
   EXPECT_EQ(fetches(BuiltTrees::kMaxSpareBytes,
                     [&](BuiltTrees& trees) {
