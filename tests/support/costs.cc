@@ -45,6 +45,13 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, const std::nothrow_t& /*tag*/) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
 
+// GCC has one word for it, and clang another.
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__
+#endif
+#endif
+
 #ifdef __SANITIZE_THREAD__
 
 bool digestfs::test::Costs::are_locks_counted() noexcept { return false; }

@@ -111,7 +111,6 @@ TEST_F(VerifiedFileTest, IsReadWhileItGetsItsName) {
   }
 }
 
-// A file that is read all day counted as unused since it was opened.
 // The disk may refuse a file that looks as it did.
 TEST_F(VerifiedFileTest, IsNotReadableOnceItIsKnownToBeDamaged) {
   const VerifiedFile file = open();
@@ -123,6 +122,7 @@ TEST_F(VerifiedFileTest, IsNotReadableOnceItIsKnownToBeDamaged) {
   EXPECT_EQ(read(file), std::nullopt);
 }
 
+// A file that is read all day counted as unused since it was opened.
 TEST_F(VerifiedFileTest, SaysOnceInAWhileThatItIsInUse) {
   const VerifiedFile file = open();
   const auto now = Clock::now();
