@@ -156,20 +156,26 @@ std::string resolve_mountpoint(const std::string& mountpoint) {
   throw Failure(ExitCode::cannot_mount, message);
 }
 
-/// Does `work`, which blocks, in a worker. `name` says what it does.
+/// Lets a worker do `work`, which blocks. `name` says what it does.
 template <class Work>
-void fly(Workers& workers, Lane lane, const std::string& name, const Work& work) {
-  const auto flight = std::make_shared<Flight>(name);
+std::shared_ptr<Flight> launch(Workers& workers, Lane lane, const std::string& name,
+                               const Work& work) {
+  auto flight = std::make_shared<Flight>(name);
   // A copy: when a signal ends the wait, the work may be under way yet.
   workers.launch(lane, flight, [work](const std::stop_token& stop) { work(stop); });
+  return flight;
+}
+
+/// Waits until `flight` has landed well. Throws what it failed of.
+void wait_for_flight(const std::shared_ptr<Flight>& flight) {
   wait_for([&] { await(flight, Patience::unlimited()); });
 }
 
 /// Calls `start` of `list`, which blocks, in a worker.
 template <class List>
 void start(List& list, Workers& workers, const std::string& name) {
-  fly(workers, Lane::question, "list " + name,
-      [&](const std::stop_token& stop) { list.start(stop); });
+  wait_for_flight(launch(workers, Lane::question, "list " + name,
+                         [&](const std::stop_token& stop) { list.start(stop); }));
 }
 
 /// Asks for the first page of tags, or for what SOURCE names: a wrong repository or credential
@@ -241,16 +247,21 @@ void go_to_background(Daemon& daemon, Reporting& reporting) {
 
 void mount_and_serve(const Options& options, const std::string& mountpoint, Daemon daemon,
                      std::shared_ptr<LogFile> log_file) {
-  const auto store = open_cache(options);
+  std::unique_ptr<cache::Store> store;
   OpenedSource origin;
   // Objects live in the order of their use: what is below uses what is above.
   Workers workers({/*question=*/16, /*download=*/options.jobs, /*disk=*/2, /*light=*/2, /*small=*/4,
                    /*follow=*/std::min<std::size_t>(options.jobs, 4), /*name=*/2});
   Reporting reporting{.file = std::move(log_file)};
   begin_reporting(reporting, workers, options);
+  // Neither needs the other: the cache makes its folders while the TLS library begins, which takes
+  // both of them a millisecond.
+  const auto opening =
+      launch(workers, Lane::disk, "open " + options.source,
+             [&](const std::stop_token& stop) { origin = open_source(options, stop); });
+  store = open_cache(options);
   // A large archive is read for a while; the signals end that as well.
-  fly(workers, Lane::disk, "open " + options.source,
-      [&](const std::stop_token& stop) { origin = open_source(options, stop); });
+  wait_for_flight(opening);
   cache::Problems problems(origin.name());
   fs::Inodes inodes;
   const cache::Housekeeper housekeeper(
