@@ -5,6 +5,7 @@ import datetime
 import os
 import platform
 import re
+import shutil
 import subprocess
 import tempfile
 
@@ -56,7 +57,10 @@ def describe(options):
     """The lines above the tables."""
     folder = options.folder or tempfile.gettempdir()
     ours = "; ".join(first_line([program, "--version"]) for program in options.digestfs)
-    peers = ", ".join(f"{program} {version(program)}" for program in PEERS)
+    # A group needs only some of them.
+    peers = ", ".join(
+        f"{program} {version(program)}" for program in PEERS if shutil.which(program)
+    )
     return (
         f"{datetime.date.today()}, {ours}.\n"
         f"{len(os.sched_getaffinity(0))} × {processor()}, {memory()} GiB, "
