@@ -26,8 +26,8 @@ class Slots {
 
    private:
     friend class Slots;
-    std::uint32_t number = kNone;
-    std::atomic<std::uint32_t> next{kNone};  ///< in the list of free places
+    std::uint32_t number_ = kNone;
+    std::atomic<std::uint32_t> next_{kNone};  ///< in the list of free places
   };
 
   Slots() = default;
@@ -74,7 +74,7 @@ class Slots {
       const auto number = static_cast<std::uint32_t>(head);
       if (number == kNone) return nullptr;
       Slot& slot = at(number);
-      const std::uint32_t next = slot.next.load(std::memory_order_relaxed);
+      const std::uint32_t next = slot.next_.load(std::memory_order_relaxed);
       if (head_.compare_exchange_weak(head, to_head(changes_of(head) + 1, next),
                                       std::memory_order_acquire)) {
         return &slot;
@@ -86,8 +86,8 @@ class Slots {
   void push(Slot& first, Slot& last) noexcept {
     std::uint64_t head = head_.load(std::memory_order_relaxed);
     do {
-      last.next.store(static_cast<std::uint32_t>(head), std::memory_order_relaxed);
-    } while (!head_.compare_exchange_weak(head, to_head(changes_of(head) + 1, first.number),
+      last.next_.store(static_cast<std::uint32_t>(head), std::memory_order_relaxed);
+    } while (!head_.compare_exchange_weak(head, to_head(changes_of(head) + 1, first.number_),
                                           std::memory_order_release, std::memory_order_relaxed));
   }
 
@@ -98,8 +98,8 @@ class Slots {
     if (count_ == kChunks) throw std::bad_alloc();
     auto chunk = std::make_unique<Chunk>();
     for (std::uint32_t i = 0; i < kChunk; ++i) {
-      (*chunk)[i].number = count_ * kChunk + i;
-      (*chunk)[i].next.store((*chunk)[i].number + 1, std::memory_order_relaxed);
+      (*chunk)[i].number_ = count_ * kChunk + i;
+      (*chunk)[i].next_.store((*chunk)[i].number_ + 1, std::memory_order_relaxed);
     }
     Chunk& made = *chunk;
     chunks_[count_].store(chunk.release(), std::memory_order_release);
