@@ -10,6 +10,9 @@ namespace {
 
 // Enough for readers of many layers at once; each keeps one descriptor.
 constexpr std::size_t kMaxLingering = 64;
+// The size of what the kernel reads in one go, in bytes. For a larger file it does not matter what
+// it costs to open it.
+constexpr std::uint64_t kSmallFile = std::uint64_t{128} << 10U;
 
 }  // namespace
 
@@ -28,8 +31,9 @@ void OpenFiles::release(std::uint64_t handle) noexcept {
   Slot& slot = handed_out(handle);
   // Closed here: that may take a while.
   std::shared_ptr<OpenFile> file = std::move(slot.value.opened.file);
+  const bool is_small = slot.value.opened.part.size <= kSmallFile;
   slots_.give_back(slot);
-  linger(std::move(file));
+  if (is_small) linger(std::move(file));
 }
 
 void OpenFiles::linger(std::shared_ptr<OpenFile> file) noexcept {

@@ -20,9 +20,10 @@ namespace digestfs::fs {
 /// The open files that the kernel has handles of. Files that the kernel has not released when the
 /// mount ends are closed with this object.
 ///
-/// What has the marks `OpenFile::Lingering` stays open for a moment after its last release: whoever
-/// reads the files of a tree opens one after the other, and their tar is opened, locked and looked
-/// at once for all of them. The moment is short, because the cache cannot evict what is open.
+/// What has the marks `OpenFile::Lingering` stays open for a moment after a small file was released
+/// that is a part of it: whoever reads the files of a tree opens one after the other, and their tar
+/// is opened, locked and looked at once for all of them. The moment is short, because the cache
+/// cannot evict what is open.
 ///
 /// To keep, find and release a file that lingers takes no lock and no memory, but for the first one
 /// in a while. Safe for concurrent use.

@@ -40,6 +40,10 @@ class LingeringFile final : public CountedFile {
   Lingering marks_;
 };
 
+Opened small_part_of(std::shared_ptr<OpenFile> file) {
+  return {std::move(file), Opened::Caching::keep, Part{.begin = 0, .size = 1000}};
+}
+
 TEST(OpenFiles, CloseWhatIsReleased) {
   std::atomic<int> open = 0;
   OpenFiles files;
@@ -98,13 +102,23 @@ TEST(OpenFiles, StayOpenAfterTheirReleaseIfTheyLinger) {
   std::atomic<int> open = 0;
   {
     OpenFiles files(std::chrono::hours(1));
-    files.release(files.keep({std::make_shared<LingeringFile>(open)}));
+    files.release(files.keep(small_part_of(std::make_shared<LingeringFile>(open))));
     EXPECT_EQ(open, 1);
     for (int i = 0; i < 1000; ++i) {
-      files.release(files.keep({std::make_shared<LingeringFile>(open)}));
+      files.release(files.keep(small_part_of(std::make_shared<LingeringFile>(open))));
     }
     EXPECT_LE(open, 64);
   }
+  EXPECT_EQ(open, 0);
+}
+
+// The cache could not throw its tar out.
+TEST(OpenFiles, DoNotLingerIfTheyAreLarge) {
+  std::atomic<int> open = 0;
+  OpenFiles files(std::chrono::hours(1));
+  Opened large = small_part_of(std::make_shared<LingeringFile>(open));
+  large.part.size = 200'000;
+  files.release(files.keep(std::move(large)));
   EXPECT_EQ(open, 0);
 }
 
@@ -113,7 +127,7 @@ TEST(OpenFiles, LingerOnceThoughManyFilesHaveTheSameThingOpen) {
   OpenFiles files(std::chrono::hours(1));
   const auto tar = std::make_shared<LingeringFile>(open);
   std::vector<std::uint64_t> handles;
-  for (int i = 0; i < 1000; ++i) handles.push_back(files.keep({tar}));
+  for (int i = 0; i < 1000; ++i) handles.push_back(files.keep(small_part_of(tar)));
   for (const auto handle : handles) files.release(handle);
   EXPECT_EQ(tar.use_count(), 2);
 }
@@ -122,7 +136,7 @@ TEST(OpenFiles, AreClosedInTheEndThoughNobodyAsksForAnythingAnyMore) {
   std::atomic<int> open = 0;
   OpenFiles files(std::chrono::milliseconds(1));
   for (int round = 0; round < 3; ++round) {
-    files.release(files.keep({std::make_shared<LingeringFile>(open)}));
+    files.release(files.keep(small_part_of(std::make_shared<LingeringFile>(open))));
     while (open != 0) std::this_thread::yield();
   }
 }
@@ -134,7 +148,7 @@ TEST(OpenFiles, MayBeUsedAgainJustWhenTheyAreClosed) {
   {
     const auto tar = std::make_shared<LingeringFile>(open);
     const auto use = [&] {
-      for (int i = 0; i < 300'000; ++i) files.release(files.keep({tar}));
+      for (int i = 0; i < 300'000; ++i) files.release(files.keep(small_part_of(tar)));
     };
     std::jthread other(use);
     use();
