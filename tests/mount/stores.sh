@@ -186,7 +186,9 @@ expect_blobs() {
 expect_blobs "$registry/test/schema2:v1" 2
 expect_blobs localhost/by-skopeo:example 3
 # One of the three is an empty tar, as other images have it, and skopeo 1.18 does not take it again.
-((recorded >= 2)) || fail "the store knows $recorded blobs of three"
+known=3
+[[ $(skopeo --version) == *' 1.9.'* ]] || known=2
+expect_eq "$recorded" "$known" 'blobs that the store knows'
 
 "$(dirname "$DIGESTFS")/digestfs-images" --json "$mnt" >"$work/images"
 jq -r '.images[] | select(.tag) | "\(.repository) \(.tag) \(.index // .digest)"' "$work/images" |

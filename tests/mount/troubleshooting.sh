@@ -236,7 +236,7 @@ while IFS= read -r message; do
   messages=$((messages + 1))
   [[ -z ${elsewhere[$message]:-} ]] || { unset "elsewhere[$message]" && continue; }
   # cxxopts has other quotes since 3.2.
-  pattern=$(sed -e 's/[][\.*^$]/\\&/g' -e 's/…/.*/g' -e "s/‘\|’/.*/g" <<<"$message")
+  pattern=$(sed -e 's/[][\.*^$]/\\&/g' -e 's/…/.*/g' -e "s/‘\|’/\\\\(‘\\\\|’\\\\|'\\\\)/g" <<<"$message")
   grep -q -- "$pattern" "$said" || fail "nothing says what the page explains: $message"
 done < <(sed -nE 's/^\| `([^`]* [^`]*)` \|.*/\1/p' "$page")
 ((messages > 90)) || fail "the page explains only $messages messages"
