@@ -1,27 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Large things: how much time a GB takes, and how much memory they cost the daemon."""
 
-import subprocess
-
 from lib import layers
 from lib.commands import (
     CLEAN, COLD, DIFF, END, FORGET, IMAGE, MOUNT, SKOPEO_COPY, URL, WARM, pipe,
 )
+from lib.daemon import memory, process_of
 from lib.rows import Contender, Figure, Row, Table, shell
-
-
-def daemon(mnt):
-    """The process that serves the mount."""
-    found = subprocess.run(
-        ["pgrep", "-n", "-f", f"digestfs.* {mnt}$"], capture_output=True, text=True, check=True
-    )
-    return found.stdout.strip()
-
-
-def memory(pid, name):
-    """A line of the process's status, in bytes: VmRSS, or VmHWM for the most there was."""
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        return next(int(line.split()[1]) << 10 for line in file if line.startswith(name))
 
 
 def large_layer(lab):
@@ -52,7 +37,7 @@ def large_layer(lab):
     for ours in rows[0].ours():
         seconds = rows[0].medians[ours.name] / (layer.tar_size / 1e9)
         shell(f"{COLD}; head -c 1 {DIFF}", known, ours.program)
-        most = memory(daemon(lab.mnt), "VmHWM")
+        most = memory(process_of(lab.mnt), "VmHWM")
         shell(f"{END}; {FORGET}", known, ours.program)
         of = lab.of_build(ours.program)
         figures += [
@@ -102,11 +87,11 @@ def figures_of_tree(known, place, program, count, names_size):
 
     def resident_after(command):
         shell(command, known, program)
-        return memory(daemon(known["mnt"]), "VmRSS") / count
+        return memory(process_of(known["mnt"]), "VmRSS") / count
 
     cold = resident_after(COLD)
     first = resident_after(enter) - cold
-    most = memory(daemon(known["mnt"]), "VmHWM")
+    most = memory(process_of(known["mnt"]), "VmHWM")
     # In a later mount no buffer of a download is part of it.
     warm = resident_after(f"{END}; {WARM}")
     entered = resident_after(enter) - warm

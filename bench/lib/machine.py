@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import tempfile
 
+from lib import processors
+
 PEERS = ["curl", "skopeo", "umoci", "podman", "docker-registry", "openssl", "igzip", "zstd", "fio"]
 
 
@@ -53,6 +55,15 @@ def busy_seconds():
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
+def answer_times():
+    """How long a process waits for the word of another."""
+    apart, together = processors.answer_seconds()
+    times = f"{1e6 * together:.0f} µs on the same processor"
+    if apart:
+        times = f"{1e6 * apart:.0f} µs on another processor, and in {times}"
+    return f"A process has the answer of another one in {times}"
+
+
 def describe(options):
     """The lines above the tables."""
     folder = options.folder or tempfile.gettempdir()
@@ -66,6 +77,7 @@ def describe(options):
         f"{len(os.sched_getaffinity(0))} × {processor()}, {memory()} GiB, "
         f"Linux {platform.release()}, {system()}, {file_system(folder)}; load "
         f"{os.getloadavg()[0]:.1f} at the start.\n"
+        f"{answer_times()}.\n"
         f"Medians of {options.rounds} rounds; layers of {options.size} MiB.\n"
         f"Beside {peers}."
     )
