@@ -43,6 +43,7 @@ bool VerifiedFile::is_untouched() const {
 }
 
 bool VerifiedFile::is_readable() const {
+  if (is_damaged_) return false;
   if (!is_read_by_blocks_) return is_untouched();
   return Fingerprint::of(file_.get()) == blocks_->fingerprint();
 }
@@ -50,8 +51,9 @@ bool VerifiedFile::is_readable() const {
 std::optional<std::size_t> VerifiedFile::read(std::span<std::byte> buffer,
                                               std::uint64_t offset) const {
   try {
-    if (is_read_by_blocks_.load(std::memory_order_acquire)) return read_checked(buffer, offset);
+    // Also of blocks that were found good: what was checked may have changed on the disk since.
     if (is_damaged_) return std::nullopt;
+    if (is_read_by_blocks_.load(std::memory_order_acquire)) return read_checked(buffer, offset);
     Look look;
     do {
       // Taken before the read: if the file is changed and hashed again meanwhile, the buffer may

@@ -51,7 +51,8 @@ class VerifiedFile {
   [[nodiscard]] bool is_untouched() const;
 
   /// Returns true if the file may be read without being hashed first, as far as its fingerprint
-  /// tells: all of it was hashed, or its blocks are checked as they are read.
+  /// tells: it is not known to be damaged, and all of it was hashed, or its blocks are checked as
+  /// they are read.
   [[nodiscard]] bool is_readable() const;
 
   /// Fills `buffer` from `offset`, with less only at the end of the file. Returns nothing if the

@@ -278,6 +278,9 @@ TEST_F(OpenByBlocksTest, RefusesToOpenTheWholeOfADamagedObjectThatAPartIsReadOf)
   const auto whole = mount.open(diff_);
   EXPECT_NE(whole, part);
   EXPECT_EQ(mount.read(whole), tar_);
+  EXPECT_FALSE(part->is_readable());
+  EXPECT_EQ(read(mount, part, 10, 0), "corrupt") << "this block was good when it was checked";
+  EXPECT_EQ(read(mount, open(mount, diff_), 10, 4 * kBlock), tar_.substr(4 * kBlock, 10));
   EXPECT_EQ(mount.kinds(), (std::map<std::string, int>{{"cache-damaged", 1}}));
 }
 
