@@ -70,8 +70,9 @@ void Workers::enlist(Lane lane, const Flight& flight, Work help) {
     queue->jobs.push_back({.flight = nullptr, .work = std::move(help), .helped = &flight});
     try {
       state.add_thread(*queue);
-    } catch (const std::system_error&) {
-      // The work that this helps has a thread, and does all of it by itself.
+    } catch (...) {
+      // The system gives no thread, or there is no memory. The work that this helps has a thread,
+      // and does all of it by itself.
     }
   }
   state.wake.notify_one();
@@ -116,24 +117,27 @@ std::optional<Workers::JobIterator> Workers::take_next(const LaneState& lane,
                                                        Queue& queue) noexcept {
   const auto now = Clock::now();
   const auto is_due = [now](const Job& job) { return job.not_before <= now && !job.is_help(); };
+  const auto is_due_help = [now](const Job& job) { return job.not_before <= now && job.is_help(); };
   auto next = std::ranges::find_if(queue.jobs,
                                    [&](const Job& job) { return is_due(job) && job.is_wanted(); });
   if (next == queue.jobs.end()) next = std::ranges::find_if(queue.jobs, is_due);
   if (next == queue.jobs.end()) {
     const auto queued = std::ranges::count_if(queue.jobs, std::not_fn(&Job::is_help));
     if (queue.running.size() + static_cast<std::size_t>(queued) >= lane.limit) return std::nullopt;
-    next = std::ranges::find_if(queue.jobs, &Job::is_help);
+    next = std::ranges::find_if(queue.jobs, is_due_help);
   }
   if (next == queue.jobs.end()) return std::nullopt;
   queue.running.splice(queue.running.end(), queue.jobs, next);
   return next;
 }
 
-/// Returns when the first job may begin; nothing if only help is queued, which waits for a thread.
+/// Returns when the first job may begin; nothing if only help is queued that waits for a thread.
 std::optional<Clock::time_point> Workers::next_due(const Queue& queue) noexcept {
+  const auto now = Clock::now();
   std::optional<Clock::time_point> first;
   for (const Job& job : queue.jobs) {
-    if (!job.is_help() && (!first || job.not_before < *first)) first = job.not_before;
+    const bool waits_for_thread = job.is_help() && job.not_before <= now;
+    if (!waits_for_thread && (!first || job.not_before < *first)) first = job.not_before;
   }
   return first;
 }

@@ -42,8 +42,9 @@ struct NotYet {
 /// such work is queued, work of that lane that no caller waits for any longer is asked to stop. It
 /// lands as `Errc::interrupted`, and what it left behind, such as a partial download, stays.
 ///
-/// Work under way may have help of the threads of a lane that have nothing else to do (`enlist`). A
-/// lane therefore never does more at once than it has threads, however much help there is.
+/// Work under way may have help of the threads of a lane that no other work needs, whether that is
+/// under way or queued (`enlist`). So a lane never does more at once than it has threads, however
+/// much help there is.
 ///
 /// Destruction stops all work: work under way is asked to end by its stop token, and work that has
 /// not begun lands as `Errc::interrupted`. Only what is in `Lane::name` is finished first. Safe for
@@ -65,8 +66,9 @@ class Workers {
 
   /// Queues `help` for the work of `flight`, which is under way. Help begins only while `lane` has
   /// more threads than other work. It is asked to stop as soon as a caller waits for other work of
-  /// the lane that no thread is free for. It is begun again, when there is a thread for it,
-  /// whenever it has thrown `NotYet`, and ends when it returns or throws anything else.
+  /// the lane that no thread is free for. It is begun again, after the pause and when there is a
+  /// thread for it, whenever it has thrown `NotYet`, and ends when it returns or throws anything
+  /// else.
   void enlist(Lane lane, const Flight& flight, Work help);
   /// Ends all help for the work of `flight`: help under way is asked to stop, and other help never
   /// begins. Returns when none is under way any longer. Must not be called from help.

@@ -16,6 +16,8 @@ namespace {
 // that size, in bytes.
 constexpr int kMaxCuts = 2;
 constexpr std::uint64_t kPiece = std::uint64_t{1} << 20U;
+// After how many failures in a row a further connection gives up.
+constexpr int kMaxFailures = 3;
 // How many parts for each connection may be behind the first missing byte.
 constexpr std::uint64_t kPartsAhead = 4;
 
@@ -167,31 +169,47 @@ void ObjectTransfer::share(std::uint64_t at) {
   ranges_.emplace(Span{at, *total_}, ranges);
   first_ = ranges_->take({});
   for (std::size_t i = 1; i < policy_.most; ++i) {
-    parts_.workers.enlist(Lane::download, parts_.flight,
-                          [this](const std::stop_token& stop) { help(stop); });
+    parts_.workers.enlist(
+        Lane::download, parts_.flight,
+        [this, failures = 0](const std::stop_token& stop) mutable { help(stop, failures); });
   }
 }
 
 /// What a further connection does: it fetches one part, and then gives its thread to whatever else
-/// there is to do. It gives up for good if it fails. Whatever the failure is, the first connection
-/// meets it as well when it fetches what is left.
-void ObjectTransfer::help(const std::stop_token& stop) {
+/// there is to do. After some failures in a row, which it counts in `failures`, or if the server
+/// has objected, it gives up for good. Whatever the failure is, the first connection meets it as
+/// well when it fetches what is left.
+void ObjectTransfer::help(const std::stop_token& stop, int& failures) {
+  Clock::duration pause{};
   try {
     // Help is not worth a wait: where the server wants to be left alone, the first connection has
     // it for itself (RTY-3).
     const Request request{
         .stop = stop, .deadline = Clock::now(), .urgency = parts_.request.urgency};
     static_cast<void>(fetch_next_part(request));
+    failures = 0;
   } catch (const std::exception& error) {
     if (!stop.stop_requested()) {
-      DIGESTFS_LOG(debug, "a further connection gives up digest=", parts_.partial.digest(),
-                   " cause=", error.what());
-      return;
+      const auto wait = pause_after(error, failures);
+      if (!wait) return;
+      pause = *wait;
     }
   }
-  if (!ranges_->are_complete()) throw NotYet{};
+  if (!ranges_->are_complete()) throw NotYet{pause};
   // A slow connection may still bring what another one has fetched meanwhile.
   first_stop_.request_stop();
+}
+
+/// Returns how long a further connection that has failed with `error` waits before it tries again,
+/// or nothing if it gives up.
+std::optional<Clock::duration> ObjectTransfer::pause_after(const std::exception& error,
+                                                           int& failures) const {
+  const auto* known = dynamic_cast<const Error*>(&error);
+  const bool tries_again = known != nullptr && is_cut(known->code()) && ++failures < kMaxFailures;
+  DIGESTFS_LOG(debug, "a further connection ", tries_again ? "tries again later" : "gives up",
+               " digest=", parts_.partial.digest(), " cause=", error.what());
+  if (!tries_again) return std::nullopt;
+  return policy_.pause * (1U << static_cast<unsigned>(failures - 1));
 }
 
 /// Fetches parts until nothing is missing any longer, or until a stop is requested.
@@ -235,7 +253,7 @@ void ObjectTransfer::fetch_part(Ranges::Part part, const Request& request) {
       }
       missing = ranges_->missing_of(part);
       // If nothing of any part ever comes, the server wants to see one connection.
-      was_cut_at_once_ = true;
+      was_cut_ = true;
       // One of which nothing has come gives its part to others at once.
       if (missing.begin == before || ++cuts > kMaxCuts) throw;
       if (missing.begin - before >= kPiece) cuts = 0;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <span>
@@ -35,15 +36,19 @@ struct ConnectionPolicy {
   std::uint64_t largest = std::uint64_t{16} << 20U;
   /// How long a connection without work waits before it takes over the part of a slow one.
   Clock::duration patience = std::chrono::seconds(5);
+  /// How long a further connection that has failed waits before it tries again; twice as long after
+  /// each further failure.
+  Clock::duration pause = std::chrono::milliseconds(500);
   /// From so many bytes a second on, one connection is fast enough.
   std::uint64_t fast = std::uint64_t{256} << 20U;
 };
 
 /// One transfer of an object into its partial file, from one origin: it begins where the file ends.
 /// One connection begins. If there is much left to come after a while, further ones fetch parts of
-/// it, each with its own retries, as far as the lane of downloads has threads that nothing else
-/// needs. One that fails gives its part back, and the others go on: the first does not leave its
-/// stream as long as nobody else fetches what comes next in it.
+/// it, as far as the lane of downloads has threads that nothing else needs. One that is cut goes on
+/// where it was cut. One that fails gives its part back and tries again after a pause, three times
+/// in a row at most, and the others go on: the first does not leave its stream as long as nobody
+/// else fetches what comes next in it.
 class ObjectTransfer final : private registry::ObjectSink {
  public:
   /// Has the origin send a range of the object.
@@ -68,7 +73,7 @@ class ObjectTransfer final : private registry::ObjectSink {
 
   /// Returns true if the server did not go along with several connections.
   [[nodiscard]] bool has_objected() const noexcept {
-    return has_objected_ || (was_cut_at_once_ && !has_brought_parts_);
+    return has_objected_ || (was_cut_ && !has_brought_parts_);
   }
 
  private:
@@ -80,7 +85,9 @@ class ObjectTransfer final : private registry::ObjectSink {
 
   [[nodiscard]] bool is_worth_sharing(std::uint64_t at);
   void share(std::uint64_t at);
-  void help(const std::stop_token& stop);
+  void help(const std::stop_token& stop, int& failures);
+  [[nodiscard]] std::optional<Clock::duration> pause_after(const std::exception& error,
+                                                           int& failures) const;
   void stream_first(const Request& request);
   void fetch_parts(const Request& request);
   [[nodiscard]] bool fetch_next_part(const Request& request);
@@ -102,7 +109,7 @@ class ObjectTransfer final : private registry::ObjectSink {
   std::optional<Ranges::Part> first_;  ///< what the first connection fetches, once others may help
   // Synchronise themselves.
   std::atomic<bool> has_objected_ = false;
-  std::atomic<bool> was_cut_at_once_ = false;  ///< before a byte of a part had come
+  std::atomic<bool> was_cut_ = false;  ///< A connection was cut that fetched a part.
   std::atomic<bool> has_brought_parts_ = false;
   std::stop_source first_stop_;  ///< ends what the first connection does
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <future>
@@ -416,6 +417,28 @@ TEST(Workers, BeginNoHelpForWhichThereIsNoThread) {
   }
   for (const auto& flight : flights) wait_for(*flight);
   EXPECT_EQ(most, 2);
+}
+
+TEST(Workers, BeginHelpAgainAfterItsPauseOnly) {
+  Workers workers({1, 2, 1});
+  const auto flight = std::make_shared<Flight>();
+  std::atomic<int> soon = 0;
+  std::atomic<int> late = 0;
+  std::promise<void> thrice;
+  workers.launch(Lane::download, flight, [&](std::stop_token) {
+    workers.enlist(Lane::download, *flight, [&](std::stop_token) {
+      ++late;
+      throw NotYet{std::chrono::hours(1)};
+    });
+    workers.enlist(Lane::download, *flight, [&](std::stop_token) {
+      if (++soon == 3) thrice.set_value();
+      throw NotYet{std::chrono::milliseconds(1)};
+    });
+    thrice.get_future().wait();
+    workers.dismiss(Lane::download, *flight);
+  });
+  wait_for(*flight);
+  EXPECT_EQ(late, 1);
 }
 
 // Promise 10. Help may hang as long as anything else that waits for the network.

@@ -264,6 +264,7 @@ class ObjectTransferTest : public ContentTest {
                             .smallest = 64 * kKiB,
                             .largest = 64 * kKiB,
                             .patience = patience_,
+                            .pause = 1ms,
                             .fast = UINT64_MAX}};
   }
 
@@ -332,6 +333,17 @@ TEST_F(ObjectTransferTest, LeavesToOthersAPartOfWhichNothingComes) {
   EXPECT_TRUE(fetch([&](int) { return failures++ < 2 ? Answer::nothing : Answer::part; }) ==
               bytes_);
   EXPECT_LE(source().streams(), 2);
+}
+
+// A moment of bad luck for all of them at once does not leave a blob with one connection: the first
+// would stand still for ever.
+TEST_F(ObjectTransferTest, TriesFurtherConnectionsAgainThatHaveFailed) {
+  is_first_still_ = true;
+  patience_ = 20ms;
+  std::atomic<int> failures = 0;
+  EXPECT_TRUE(fetch([&](int) { return failures++ < 3 ? Answer::nothing : Answer::part; }) ==
+              bytes_);
+  EXPECT_EQ(source().streams(), 1);
 }
 
 TEST_F(ObjectTransferTest, IsFinishedByTheFirstConnectionIfTheOthersBringNothing) {
