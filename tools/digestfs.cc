@@ -166,7 +166,7 @@ std::shared_ptr<Flight> launch(Workers& workers, Lane lane, const std::string& n
   return flight;
 }
 
-/// Waits until `flight` has landed well. Throws what it failed of.
+/// Waits until `flight` has landed. Throws the failure of the flight.
 void wait_for_flight(const std::shared_ptr<Flight>& flight) {
   wait_for([&] { await(flight, Patience::unlimited()); });
 }
@@ -254,8 +254,8 @@ void mount_and_serve(const Options& options, const std::string& mountpoint, Daem
                    /*follow=*/std::min<std::size_t>(options.jobs, 4), /*name=*/2});
   Reporting reporting{.file = std::move(log_file)};
   begin_reporting(reporting, workers, options);
-  // Neither needs the other: the cache makes its folders while the TLS library begins, which takes
-  // both of them a millisecond.
+  // Neither needs the other: the cache makes its folders while the TLS library begins. Each of the
+  // two takes about a millisecond.
   const auto opening =
       launch(workers, Lane::disk, "open " + options.source,
              [&](const std::stop_token& stop) { origin = open_source(options, stop); });

@@ -54,7 +54,8 @@ cxxopts::Options definition() {
         cxxopts::value<std::string>(), "DIR")
     ("tls-verify", "whether the registry must prove who it is",
         cxxopts::value<std::string>()->default_value("true")->implicit_value("true"), "BOOL")
-    ("jobs", "parallel downloads", cxxopts::value<std::string>()->default_value("4"), "N")
+    ("jobs", "connections for all downloads together",
+        cxxopts::value<std::string>()->default_value("4"), "N")
     ("connections", "connections for one large blob",
         cxxopts::value<std::string>()->default_value("4"), "N")
     ("timeout", "the longest that a transfer may stand still",

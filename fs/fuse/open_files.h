@@ -20,13 +20,13 @@ namespace digestfs::fs {
 /// The open files that the kernel has handles of. Files that the kernel has not released when the
 /// mount ends are closed with this object.
 ///
-/// What has the marks `OpenFile::Lingering` stays open for a moment after a small file was released
-/// that is a part of it: whoever reads the files of a tree opens one after the other, and their tar
-/// is opened, locked and looked at once for all of them. The moment is short, because the cache
-/// cannot evict what is open.
+/// An open file that has the marks `OpenFile::Lingering`, which is the tar of a layer, stays open
+/// for a moment after the last small file in it was released. A process that reads the files of a
+/// tree opens one after the other; so their tar is opened, locked and looked at once for all of
+/// them. The moment is short, because the cache cannot evict a file that is open.
 ///
-/// To keep, find and release a file that lingers takes no lock and no memory, but for the first one
-/// in a while. Safe for concurrent use.
+/// To keep, find and release a file that lingers takes no lock and no memory, except for the first
+/// one in a while. Safe for concurrent use.
 class OpenFiles {
  public:
   /// What lingers is closed between one and two times `moment` after its last release.
