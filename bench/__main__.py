@@ -38,6 +38,8 @@ def options_of(arguments):
     unknown = set(options.groups) - set(GROUPS)
     if unknown:
         parser.error(f"there is no group {', '.join(sorted(unknown))}")
+    if options.write and options.groups:
+        parser.error("--write takes no GROUP: the pages have the tables of one run")
     if options.quick:
         for name, value in QUICK.items():
             setattr(options, name, min(value, getattr(options, name)))
