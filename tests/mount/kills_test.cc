@@ -135,7 +135,7 @@ TEST(Kills, LeaveNothingWrongAndNothingInTheWay) {
   bool has_left_hints = false;
   for (int kill = 0; kill < kKills || !is_shared || !has_left_hints; ++kill) {
     ASSERT_LT(kill, 10 * kKills) << "several connections at work: " << is_shared
-                                << ", sums or trees left by a kill: " << has_left_hints;
+                                 << ", sums or trees left by a kill: " << has_left_hints;
     // Once everything is there, there is nothing left to kill.
     if (fs::exists(cache / "blobs/sha256" / image.layers[0].digest.encoded()) &&
         fs::exists(cache / "blobs/sha256" / image.layers[1].digest.encoded())) {
