@@ -4,15 +4,20 @@
 #include <array>
 #include <atomic>
 #include <fstream>
+#include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "cache/open/block_sums.h"
+#include "cache/open/checked_blocks.h"
 #include "tests/support/clock.h"
 #include "tests/support/mounted.h"
 
@@ -123,6 +128,21 @@ TEST_F(VerifiedFileTest, IsNotReadableOnceItIsKnownToBeDamaged) {
 }
 
 // A file that is read all day counted as unused since it was opened.
+// Its blocks were good when they were checked, and its fingerprint need not tell what a disk did.
+TEST_F(VerifiedFileTest, IsNotReadableByItsBlocksEitherOnceItIsKnownToBeDamaged) {
+  UniqueFd descriptor = open_file(AT_FDCWD, path_, O_RDONLY);
+  const Fingerprint now = Fingerprint::of(descriptor.get());
+  BlockSummer summer;
+  summer.update(as_bytes(std::string_view("content")));
+  const VerifiedFile file(digest_of("content"), std::move(descriptor),
+                          std::make_shared<CheckedBlocks>(summer.finish(), now));
+  EXPECT_TRUE(file.is_readable());
+  EXPECT_EQ(read(file), "content");
+  file.set_damaged();
+  EXPECT_FALSE(file.is_readable());
+  EXPECT_FALSE(read(file));
+}
+
 TEST_F(VerifiedFileTest, SaysOnceInAWhileThatItIsInUse) {
   const VerifiedFile file = open();
   const auto now = Clock::now();
