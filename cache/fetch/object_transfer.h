@@ -46,9 +46,9 @@ struct ConnectionPolicy {
 /// One transfer of an object into its partial file, from one origin: it begins where the file ends.
 /// One connection begins. If there is much left to come after a while, further ones fetch parts of
 /// it, as far as the lane of downloads has threads that nothing else needs. One that is cut goes on
-/// where it was cut. One that fails gives its part back and tries again after a pause, three times
-/// in a row at most, and the others go on: the first does not leave its stream as long as nobody
-/// else fetches what comes next in it.
+/// where it was cut. One that fails gives its part back and tries again after a pause, until it has
+/// failed three times in a row, and the others go on: the first does not leave its stream as long
+/// as nobody else fetches what comes next in it.
 class ObjectTransfer final : private registry::ObjectSink {
  public:
   /// Has the origin send a range of the object.
